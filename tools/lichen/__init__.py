@@ -1,0 +1,1 @@
+"""Builds, boots and tests Lichen. `./lichen help` says how."""
