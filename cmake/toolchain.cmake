@@ -1,0 +1,25 @@
+# One compiler for everything: clang >= 19, chosen before project().
+if(NOT CMAKE_C_COMPILER)
+  find_program(LICHEN_CLANG NAMES clang-19 clang-20 clang-21 clang REQUIRED)
+  set(CMAKE_C_COMPILER ${LICHEN_CLANG} CACHE FILEPATH "clang >= 19")
+  set(CMAKE_ASM_COMPILER ${LICHEN_CLANG} CACHE FILEPATH "clang >= 19")
+endif()
+execute_process(COMMAND ${CMAKE_C_COMPILER} -dumpversion OUTPUT_VARIABLE clang_version
+                OUTPUT_STRIP_TRAILING_WHITESPACE)
+if(clang_version VERSION_LESS 19)
+  message(FATAL_ERROR "Lichen needs clang >= 19, found ${CMAKE_C_COMPILER} ${clang_version}")
+endif()
+string(REGEX MATCH "^[0-9]+" LICHEN_CLANG_MAJOR ${clang_version})
+get_filename_component(clang_real ${CMAKE_C_COMPILER} REALPATH)
+get_filename_component(LICHEN_LLVM_BIN ${clang_real} DIRECTORY)
+foreach(tool LLD:ld.lld OBJCOPY:llvm-objcopy NM:llvm-nm PROFDATA:llvm-profdata COV:llvm-cov
+             SYMBOLIZER:llvm-symbolizer)
+  string(REPLACE ":" ";" tool ${tool})
+  list(GET tool 0 var)
+  list(GET tool 1 program)
+  find_program(LICHEN_${var} NAMES ${program}-${LICHEN_CLANG_MAJOR} ${program}
+               HINTS ${LICHEN_LLVM_BIN} REQUIRED)
+endforeach()
+if(NOT CMAKE_BUILD_TYPE)
+  set(CMAKE_BUILD_TYPE Debug CACHE STRING "Debug or Release: asserts and rank checks, or not")
+endif()

@@ -1,0 +1,64 @@
+/* core/base/ranks.h -- the order in which spinlocks are taken, and its checker.
+ *
+ * A CPU that holds a lock of rank r only takes locks of a higher rank; two of one rank only
+ * through the *_ORDERED helpers of their file (which order by address). Debug builds check
+ * every acquisition with one bit mask per CPU; rank 0 is exempt (the log and the panic).
+ */
+#ifndef BASE_RANKS_H
+#define BASE_RANKS_H
+
+#include "hal/types.h"
+
+enum {
+	RANK_NONE = 0,
+	/* outermost first; at most 63 */
+	RANK_PROC_TREE = 4,	/* core/proc: parents, children, groups, sessions */
+	RANK_PROC_SIGHAND = 6,	/* core/proc: signal state of a process */
+	RANK_PROC_OTHER = 8,
+	RANK_TTY = 10,
+	RANK_MOUNT = 12,	/* vfs: mount tree */
+	RANK_DENTRY_RENAME = 13,
+	RANK_DENTRY = 14,	/* vfs: dentry cache */
+	RANK_DENTRY_CHILD = 15,
+	RANK_INODE_TABLE = 16,
+	RANK_INODE = 18,	/* vfs: inode fields */
+	RANK_FILE = 20,
+	RANK_FDS = 21,
+	RANK_FS_PRIVATE = 24,	/* file systems' own */
+	RANK_SPACE = 28,	/* mem/space: VMAs */
+	RANK_PGTABLE = 30,	/* mem/space: page tables */
+	RANK_PAGE_CACHE = 32,	/* vfs: the page index of an inode */
+	RANK_POLL = 34,		/* vfs: epoll, pollers */
+	RANK_PIPE = 36,
+	RANK_FUTEX = 38,
+	RANK_BLK = 40,		/* core/dev: request queues */
+	RANK_DEV = 42,
+	RANK_CO_LOCK = 46,	/* coro: inside mutex, rwlock */
+	RANK_WAITQ = 48,
+	RANK_TIMER = 50,
+	RANK_RUNQ = 52,
+	RANK_SLAB = 54,
+	RANK_BUDDY = 56,
+	RANK_LOG = 0,
+};
+
+#ifdef LICHEN_DEBUG
+void ranks_locked(unsigned rank);
+void ranks_unlocked(unsigned rank);
+/* Panics if this CPU holds any ranked lock: called where a poll ends. */
+void ranks_none_held(void);
+#else
+static inline void ranks_locked(unsigned rank)
+{
+	(void)rank;
+}
+static inline void ranks_unlocked(unsigned rank)
+{
+	(void)rank;
+}
+static inline void ranks_none_held(void)
+{
+}
+#endif
+
+#endif

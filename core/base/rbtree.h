@@ -1,0 +1,41 @@
+/* core/base/rbtree.h -- a red-black tree; nodes live in the objects, with an optional
+ * augmentation (a value of a node computed from its children) kept up to date.
+ *
+ * Locking  the caller's.
+ */
+#ifndef BASE_RBTREE_H
+#define BASE_RBTREE_H
+
+#include "hal/types.h"
+
+struct rb_node {
+	struct rb_node *parent, *left, *right;
+	bool red;
+};
+
+struct rb_tree {
+	struct rb_node *root;
+	/* Recompute the node's value from its own and its children's; may be NULL. */
+	void (*update)(struct rb_node *n);
+};
+
+/* Insert n; less(a, b) says whether a goes before b; equal ones go after. */
+void rb_insert(struct rb_tree *t, struct rb_node *n,
+	       bool (*less)(const struct rb_node *a, const struct rb_node *b));
+
+void rb_remove(struct rb_tree *t, struct rb_node *n);
+
+/* The node's own value changed without moving it: fix the augmentation up to the root. */
+void rb_updated(struct rb_tree *t, struct rb_node *n);
+
+struct rb_node *rb_first(const struct rb_tree *t);
+struct rb_node *rb_last(const struct rb_tree *t);
+struct rb_node *rb_next(const struct rb_node *n);
+struct rb_node *rb_prev(const struct rb_node *n);
+
+/* The first node for which before(n, key) is false, where before is true for a prefix of
+ * the order; NULL if it is true for all. */
+struct rb_node *rb_lower_bound(const struct rb_tree *t,
+			       bool (*before)(const struct rb_node *n, u64 key), u64 key);
+
+#endif

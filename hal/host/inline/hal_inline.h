@@ -1,0 +1,12 @@
+/* hal/host/inline/hal_inline.h -- the same operations in a simulation. */
+#ifndef HAL_INLINE_H
+#define HAL_INLINE_H
+
+#define HAL_SIMULATED 1
+
+struct hal_cpu *hal_cpu_self(void);
+void hal_relax(void);
+bool hal_irq_pending(void);
+void hal_sim_point(const volatile void *what);
+
+#endif
