@@ -26,7 +26,7 @@ function(guest_program name)
 	set_target_properties(guest-${name} PROPERTIES
 		OUTPUT_NAME ${name} RUNTIME_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/guest)
 	target_compile_options(guest-${name} PRIVATE ${LICHEN_GUEST_TARGET}
-		-std=gnu2x -O2 -g -Wall -Wextra -Werror)
+		-std=gnu2x -D_GNU_SOURCE -O2 -g -Wall -Wextra -Werror)
 	target_link_options(guest-${name} PRIVATE ${LICHEN_GUEST_TARGET} -fuse-ld=lld)
 	target_link_libraries(guest-${name} PRIVATE ${arg_LIBS})
 	if(arg_STATIC)

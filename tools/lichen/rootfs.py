@@ -1,0 +1,116 @@
+"""Root file systems: made from a recipe under rootfs/, or from an image or a tar file.
+
+A recipe's packages are unpacked without running anything, then configured once in the
+guest under the oracle; the outcome is a tar file in the cache, named by the hash of the
+recipe, from which mke2fs makes the image in the build tree.
+"""
+
+import os
+import pathlib
+import shlex
+
+from . import base, debian, guest, vm
+
+RECIPES = base.SOURCE / "rootfs"
+SLACK = 1.5                         # image size over the size of its content
+IMAGE_MIN = 1 << 30                 # bytes; smaller file systems get smaller blocks
+CONFIGURE_DISK = 4 << 30            # bytes; room for the configured tree, sparse
+CONFIGURE_LIMIT = 1800              # seconds
+KEEP_DEBS = ('mkdir "$1/debs"', 'cp "$1"/var/cache/apt/archives/*.deb "$1/debs/"')
+OUTSIDE = ("proc", "sys", "dev", "run", "tmp")
+EXT4_MAGIC = (0x438, b"\x53\xEF")
+
+
+def packages(recipe):
+    lines = (line.split("#")[0].strip() for line in (recipe / "packages").read_text().splitlines())
+    return ["?essential"] + [line for line in lines if line]
+
+
+def make_image(tar, image, excludes=()):
+    """An ext4 image with what `tar` holds, owners kept; as root or under fakeroot."""
+    with base.replacing(image) as made:
+        tree = made.parent / "tree"
+        size = max(IMAGE_MIN, int(tar.stat().st_blocks * 512 * SLACK))
+        unpack = ["tar", "-x", "-p", "--numeric-owner", "-f", tar, "-C", tree]
+        unpack += [f"--exclude=./{name}" for name in excludes]
+        mke2fs = ["mke2fs", "-q", "-F", "-t", "ext4", "-d", tree, made, f"{size >> 10}k"]
+        script = " && ".join(shlex.join(map(str, argv))
+                             for argv in (["mkdir", tree], unpack, mke2fs))
+        fake = [] if os.geteuid() == 0 else ["fakeroot"]
+        base.run([*fake, "sh", "-c", script], f"making {image.name}",
+                 env=dict(os.environ, PATH=os.environ["PATH"] + ":/usr/sbin:/sbin"))
+
+
+def configure(recipe, unpacked, out):
+    """Run the recipe's script over the unpacked tree in the guest; `out` becomes the tar."""
+    base.say(f"configuring {recipe.name} in the guest, once: about three minutes")
+    image = out.parent / "unpacked.ext4"
+    make_image(unpacked, image, excludes=["dev/*"])
+    with open(out, "wb") as disk:
+        disk.truncate(CONFIGURE_DISK)
+    skip = " ".join(f"--exclude='./{name}/*'" for name in OUTSIDE)
+    script = f"sh /run/configure >&2 && tar -C / -c --numeric-owner {skip} -f /dev/vdc ."
+    machine = vm.Machine(kernel="linux", root=image, smp=1, mem="3G", disks=((out, True),))
+    job = guest.Job(argv=["sh", "-c", script], timeout=CONFIGURE_LIMIT,
+                    put=[(recipe / "configure", "/run/configure")])
+    with open(out.parent / "log", "w+b") as log:
+        status = guest.run(machine, job, out=log, err=log)
+        if status:
+            log.seek(0)
+            lines = log.read().decode(errors="replace").splitlines()
+            raise base.Failure("\n".join(lines[-20:]) + f"\nconfiguring {recipe.name} failed")
+
+
+def recipe_hash(name):
+    recipe = RECIPES / name
+    return base.digest(debian.SUITE, *packages(recipe), recipe / "configure", *KEEP_DEBS)
+
+
+def recipe_tar(name):
+    """The configured tree of a recipe, from the cache or made now."""
+    recipe = RECIPES / name
+    tar = base.cache_dir() / f"rootfs-{name}-{recipe_hash(name)}.tar"
+    with base.locked(tar):
+        if not tar.exists():
+            unpacked = debian.fetch(f"unpacked-{name}", packages(recipe), KEEP_DEBS)
+            with base.replacing(tar) as made:
+                configure(recipe, unpacked, made)
+            base.remove(unpacked)
+    return tar
+
+
+def image_from(tar, image):
+    """The image made of `tar`, remade when the tar file is another."""
+    state = tar.stat()
+    want = base.digest(str(tar.resolve()), str(state.st_size), str(state.st_mtime_ns))
+    stamp = image.with_suffix(".stamp")
+    with base.locked(image):
+        if image.exists() and stamp.exists() and stamp.read_text() == want:
+            return image
+        stamp.unlink(missing_ok=True)
+        base.say(f"making {image}")
+        make_image(tar, image)
+        stamp.write_text(want)
+    return image
+
+
+def is_ext4(path):
+    with open(path, "rb") as image:
+        image.seek(EXT4_MAGIC[0])
+        return image.read(2) == EXT4_MAGIC[1]
+
+
+def find(spec):
+    """The image that --rootfs means; None for the initial file system alone."""
+    images = base.build_dir() / "rootfs"
+    if spec == "none":
+        return None
+    if (RECIPES / spec / "packages").is_file():
+        return image_from(recipe_tar(spec), images / f"{spec}.ext4")
+    path = pathlib.Path(spec)
+    if not path.is_file():
+        raise base.Usage(f"--rootfs {spec}: neither a recipe under rootfs/ nor a file")
+    if is_ext4(path):
+        return path
+    name = base.digest(str(path.resolve()))
+    return image_from(path, images / f"tar-{name}.ext4")
