@@ -69,7 +69,7 @@ struct hal_upcalls {
 	void (*kicked)(void);	/* hal_cpu_kick */
 	/* The kernel itself faulted (never for a user copy): print and halt. `regs` is a
 	 * provider's text; kernel-stack overflow arrives here on an emergency stack. */
-	[[noreturn]] void (*died)(const char *what, const struct hal_user *regs);
+	void (*died)(const char *what, const struct hal_user *regs) __attribute__((noreturn));
 };
 extern const struct hal_upcalls hal_upcalls;
 

@@ -1,0 +1,146 @@
+/* coro/co.c -- the frame stack and the leaf loop. */
+#include "coro/co.h"
+
+#include "core/base/log.h"
+#include "coro/executor.h"
+#include "mem/phys/buddy.h"
+
+void co_init(struct co *co, char *inline_area)
+{
+	*co = (struct co){.top = inline_area, .end = inline_area + CO_INLINE_SIZE};
+	timer_init(&co->wait_timer, NULL);
+}
+
+static char *co_inline(struct co *co)
+{
+	return co_task(co)->frames;
+}
+
+/* Note how deep the segment in use has been. */
+static void co_measure(struct co *co, const char *at)
+{
+	u32 *high = co->chunk ? &co->high_chunk : &co->high_inline;
+	const char *base = co->chunk ? co->chunk : co_inline(co);
+
+	*high = max(*high, (u32)(at - base));
+}
+
+/* The current segment has no room: go on in the page the CPU lends. */
+void *co_push_spill(struct co *co, size_t size)
+{
+	struct executor *ex = executor_this();
+
+	if (co->chunk || !ex->spare || size > CO_CHUNK_SIZE)
+		panic("frame stack of %s exhausted by a frame of %zu bytes",
+		      co_task(co)->name, size);
+	co_measure(co, co->top);
+	co->chunk = ex->spare;
+	ex->spare = NULL;
+	co->end = (char *)co->chunk + CO_CHUNK_SIZE;
+	return co->chunk;
+}
+
+void *co_push_zeroed(struct co *co, size_t size)
+{
+	void *frame = co_push(co, size);
+
+	return memset(frame, 0, size);
+}
+
+u32 co_high_water(struct co *co)
+{
+	u32 high = co->high_inline + co->high_chunk;
+
+	co->high_inline = co->high_chunk = 0;
+	return high;
+}
+
+co_t co_resume(struct co *co)
+{
+	co_t status;
+
+	do {
+		if (HAL_SIMULATED)
+			co_measure(co, co->top);
+		status = co->leaf->step(co, co->leaf);
+	} while (status == CO_DONE && co->leaf);
+	return status;
+}
+
+void co_backtrace(const struct co *co, void (*line)(void *arg, const struct co_point *at),
+		  void *arg)
+{
+	const struct co_frame *f;
+
+	for (f = co->leaf; f; f = f->caller)
+		if (f->at)
+			line(arg, f->at);
+}
+
+void co_requeue(struct co *co)
+{
+	atomic_store(&co_task(co)->state, (u32)TASK_RUNNING_WOKEN);
+}
+
+bool co_should_yield(struct co *co)
+{
+	return hal_irq_pending() || atomic_load_relaxed(&executor_this()->resched);
+}
+
+/* --- waits --- */
+
+static u64 wait_timer_fire(struct timer *t)
+{
+	struct co *co = container_of(t, struct co, wait_timer);
+
+	atomic_store(&co->wait_expired, 1u);
+	task_wake(co_task(co));
+	return CO_FOREVER;
+}
+
+void co_wait_start(struct co *co, struct waitq *q1, struct waitq *q2, enum co_wait_kind kind,
+		   bool one, u64 deadline_ns)
+{
+	struct waitq *queues[2] = {q1, q2};
+
+	co->wait_kind = kind;
+	co->wait_expired = 0;
+	for (int i = 0; i < 2; i++) {
+		co->wait[i] = (struct waiter){.co = co, .one = one};
+		if (queues[i])
+			waitq_enlist(queues[i], &co->wait[i]);
+	}
+	co->wait_timed = deadline_ns != CO_FOREVER;
+	if (co->wait_timed) {
+		co->wait_timer.fire = wait_timer_fire;
+		timer_arm(&co->wait_timer, deadline_ns);
+	}
+}
+
+int co_wait_check(struct co *co)
+{
+	u32 flags = atomic_load(&co_task(co)->flags);
+
+	if (co->wait_kind == CO_INTERRUPTIBLE && (flags & (TASK_SIGNAL | TASK_KILLED | TASK_WORK)))
+		return -ERESTARTSYS;
+	if (co->wait_kind == CO_KILLABLE && (flags & TASK_KILLED))
+		return -EINTR;
+	if (co->wait_timed && atomic_load(&co->wait_expired))
+		return -ETIMEDOUT;
+	return 0;
+}
+
+void co_wait_end(struct co *co, bool gave_up)
+{
+	if (co->wait_timed)
+		timer_cancel(&co->wait_timer);
+	for (int i = 0; i < 2; i++) {
+		struct waitq *q = co->wait[i].wq;
+
+		if (!q)
+			continue;
+		waitq_leave(&co->wait[i]);
+		if (gave_up && co->wait[i].one && co->wait[i].woken)
+			waitq_wake_one(q, 0);
+	}
+}

@@ -1,0 +1,386 @@
+/* coro/executor.c -- the loop at the bottom of every CPU.
+ *
+ * An entry by the current task ends in executor_return. Three things can be true then:
+ * the task waits (park it), its frame stack is empty (ask its owner whether that was all,
+ * then user mode or the end), or another task should run (put it back). When no task is
+ * current the executor picks one, takes interrupts, or sleeps. The C stack is the CPU's
+ * and is abandoned whenever user mode is entered.
+ *
+ * Idle: the CPU announces itself in `idle_cpus`, looks at its queue once more, tries to
+ * steal, and sleeps; an interrupt that arrived in between makes hal_cpu_idle return at
+ * once. Whoever queues a task on a busy CPU kicks one idle CPU, which steals it.
+ */
+#include "coro/executor.h"
+
+#include "core/base/log.h"
+#include "hal/clock.h"
+#include "hal/memory.h"
+#include "mem/phys/buddy.h"
+#include "mem/phys/slab.h"
+
+static struct executor executors[HAL_MAX_CPUS];
+static const struct runq_ops *policy;	/* [I] after CPU 0's executor_init */
+static u64 idle_cpus;			/* [a] bit per CPU */
+
+/* executor.resched: why current should not go straight back to user mode. */
+enum {
+	RESCHED_NOW = 1u,	/* another task should run */
+	RESCHED_ARM = 2u,	/* it is no longer alone: its slice must be timed */
+};
+
+void executor_init(const struct runq_ops *ops)
+{
+	struct hal_cpu *cpu = hal_cpu_self();
+	struct executor *ex = &executors[cpu->id];
+
+	policy = ops;
+	*ex = (struct executor){
+		.id = cpu->id,
+		.timer_set_ns = CO_FOREVER,
+		.slice_end_ns = CO_FOREVER,
+	};
+	spin_init(&ex->timer_lock, RANK_TIMER);
+	ex->runq = ops->create(cpu->id);
+	cpu->upper = ex;
+}
+
+struct executor *executor_nth(unsigned cpu)
+{
+	return &executors[cpu];
+}
+
+/* --- queueing --- */
+
+/* Where a woken task should queue: where it ran last, if it still may run there. */
+static struct executor *executor_choose(struct task *t)
+{
+	struct executor *home = atomic_load(&t->home);
+	u64 allowed = atomic_load(&t->affinity) & ((1ul << hal_cpu_count()) - 1);
+
+	if (allowed & (1ul << home->id))
+		return home;
+	return &executors[__builtin_ctzll(allowed ? allowed : 1)];
+}
+
+static void executor_kick_idle(const struct task *t)
+{
+	u64 idle = atomic_load(&idle_cpus) & atomic_load(&t->affinity);
+
+	if (idle)
+		hal_cpu_kick((unsigned)__builtin_ctzll(idle));
+}
+
+void executor_enqueue(struct task *t, bool woken)
+{
+	struct executor *me = executor_this();
+	struct executor *ex = executor_choose(t);
+	bool sleeping;
+	u32 why = 0;
+
+	if (woken)
+		me->stats.wakes++;
+	atomic_store(&t->home, ex);
+	policy->enqueue(ex->runq, t, woken);
+	sleeping = atomic_load(&idle_cpus) & (1ul << ex->id);
+	if (policy->preempts(ex->runq, t))
+		why = RESCHED_NOW;
+	else if (atomic_load(&ex->slice_end_ns) == CO_FOREVER)
+		why = RESCHED_ARM;
+	if (why)
+		atomic_or(&ex->resched, why);
+	if (ex != me && (sleeping || why))
+		hal_cpu_kick(ex->id);
+	if (!sleeping)
+		executor_kick_idle(t);
+}
+
+/* The current task stops being current. */
+static void executor_put(struct executor *ex, struct task *t, bool again)
+{
+	u64 now = hal_clock_ns();
+	u64 ran = now - t->sched.picked_ns;
+
+	if (t->user && ex->user_live == t->user) {
+		hal_user_save(t->user);
+		ex->user_live = NULL;
+	}
+	t->sched.ran_ns += ran;
+	ex->current = NULL;
+	atomic_store(&ex->slice_end_ns, CO_FOREVER);
+	policy->put(ex->runq, t, ran, again);
+}
+
+static void executor_requeue(struct executor *ex, struct task *t)
+{
+	bool elsewhere = !(atomic_load(&t->affinity) & (1ul << ex->id));
+
+	t->sched.switches_involuntary++;
+	atomic_store(&t->state, (u32)TASK_QUEUED);
+	executor_put(ex, t, !elsewhere);
+	if (elsewhere)
+		executor_enqueue(t, false);
+}
+
+/* The current task's poll ended with a wait. */
+static void executor_park(struct executor *ex, struct task *t)
+{
+	u32 state = TASK_RUNNING;
+
+	ranks_none_held();
+	/* Off this CPU before anybody can see it idle: another may run it the moment it is. */
+	if (atomic_load(&t->state) == TASK_RUNNING_WOKEN) {
+		executor_requeue(ex, t);
+		return;
+	}
+	t->sched.switches_voluntary++;
+	executor_put(ex, t, false);
+	if (!atomic_cas(&t->state, &state, (u32)TASK_IDLE)) {
+		/* Woken since: it is runnable after all. */
+		atomic_store(&t->state, (u32)TASK_QUEUED);
+		executor_enqueue(t, true);
+	}
+}
+
+static void executor_make_current(struct executor *ex, struct task *t)
+{
+	ex->current = t;
+	t->sched.picked_ns = hal_clock_ns();
+	atomic_store(&t->home, ex);
+	atomic_store(&t->state, (u32)TASK_RUNNING);
+	ex->stats.switches++;
+}
+
+static struct task *executor_steal(struct executor *ex)
+{
+	unsigned cpus = hal_cpu_count();
+
+	for (unsigned i = 1; i < cpus; i++) {
+		struct executor *victim = &executors[(ex->id + i) % cpus];
+		struct task *t;
+
+		if (!victim->runq || !policy->length(victim->runq))
+			continue;
+		t = policy->steal(victim->runq, ex->id);
+		if (t) {
+			ex->stats.steals++;
+			return t;
+		}
+	}
+	return NULL;
+}
+
+/* --- polls --- */
+
+/* Frame stacks spill into a page the CPU lends: have one before any task is stepped. */
+static bool executor_stock(struct executor *ex)
+{
+	struct page *p;
+
+	if (ex->spare)
+		return true;
+	p = buddy_alloc(0, BUDDY_RESERVE);
+	if (p)
+		ex->spare = phys_page_data(p);
+	return p;
+}
+
+/* The frame stack is empty: back to the inline area, and the lent page goes home. */
+static void executor_unspill(struct executor *ex, struct co *co)
+{
+	if (!co->chunk)
+		return;
+	if (!ex->spare)
+		ex->spare = co->chunk;
+	else
+		phys_page_put(phys_page_of(co->chunk));
+	co->chunk = NULL;
+	co->top = co_task(co)->frames;
+	co->end = co->top + CO_INLINE_SIZE;
+}
+
+/* A space is only ever loaded where a task that owns it is current, so when its last owner
+ * lets go no CPU can walk its tables. */
+static void executor_load_space(struct executor *ex, const struct hal_space *space)
+{
+	if (space == ex->space_live)
+		return;
+	ex->space_live = space;
+	if (space)
+		hal_space_load(space->root, space->asid);
+	else
+		hal_space_load(hal_space_empty(), 0);
+}
+
+static void executor_note_poll(struct executor *ex, const struct task *t, u64 ns)
+{
+	unsigned bucket = ns < 128 ? 0 : bits_log2(ns) - 6;
+
+	ex->stats.polls++;
+	ex->stats.histogram[min(bucket, (unsigned)EXECUTOR_BUCKETS - 1)]++;
+	if (ns > ex->stats.longest_ns) {
+		ex->stats.longest_ns = ns;
+		ex->stats.longest_at = t->co.leaf ? t->co.leaf->at : NULL;
+	}
+}
+
+static co_t executor_step(struct executor *ex, struct task *t)
+{
+	co_t status = CO_DONE;
+	u64 start = hal_clock_ns();
+
+	executor_load_space(ex, t->hal_space);
+	atomic_store(&ex->poll_start_ns, start);
+	if (t->co.leaf)
+		status = co_resume(&t->co);
+	if (status == CO_DONE && !t->co.leaf) {
+		executor_unspill(ex, &t->co);
+		if (!executor_stock(ex)) {
+			co_requeue(&t->co);
+			return CO_PENDING;
+		}
+		status = t->ops->returned(t);
+	}
+	atomic_store(&ex->poll_start_ns, 0ul);
+	executor_note_poll(ex, t, hal_clock_ns() - start);
+	return status;
+}
+
+static void executor_finish(struct executor *ex, struct task *t)
+{
+	executor_unspill(ex, &t->co);
+	executor_put(ex, t, false);
+	atomic_store(&t->state, (u32)TASK_DEAD);
+	waitq_wake(&t->done);
+	task_put(t);
+}
+
+/* Nothing to run: announce it, look again, steal, sleep. A task, or NULL after a sleep. */
+static struct task *executor_idle(struct executor *ex)
+{
+	struct task *t;
+	u64 slept;
+
+	executor_load_space(ex, NULL);
+	atomic_or(&idle_cpus, 1ul << ex->id);
+	t = executor_stock(ex) ? policy->pick(ex->runq) : NULL;
+	if (!t && ex->spare)
+		t = executor_steal(ex);
+	if (!t) {
+		slept = hal_clock_ns();
+		hal_cpu_idle();
+		ex->stats.idle_ns += hal_clock_ns() - slept;
+	}
+	atomic_and(&idle_cpus, ~(1ul << ex->id));
+	return t;
+}
+
+/* --- the loop --- */
+
+/* Pick the next task and make it current; sleeps while there is none. */
+static void executor_next(struct executor *ex)
+{
+	for (;;) {
+		struct task *t;
+
+		atomic_store(&ex->resched, 0u);
+		if (hal_irq_pending())
+			hal_irq_window();
+		t = executor_stock(ex) ? policy->pick(ex->runq) : NULL;
+		if (!t)
+			t = executor_idle(ex);
+		if (t) {
+			executor_make_current(ex, t);
+			return;
+		}
+	}
+}
+
+/* Current is ready for user mode: arm its slice, load its registers. */
+static struct hal_user *executor_enter_user(struct executor *ex, struct task *t)
+{
+	u64 left, end;
+
+	atomic_store(&ex->resched, 0u);
+	left = policy->slice_left(ex->runq, t);
+	end = left == CO_FOREVER ? CO_FOREVER : hal_clock_ns() + left;
+	if (end < ex->slice_end_ns) {
+		atomic_store(&ex->slice_end_ns, end);
+		if (end < ex->timer_set_ns)
+			timer_run_due(ex);
+	}
+	executor_load_space(ex, t->hal_space);
+	if (ex->user_live != t->user) {
+		hal_user_load(t->user);
+		ex->user_live = t->user;
+	}
+	return t->user;
+}
+
+struct hal_user *executor_return(co_t status)
+{
+	struct executor *ex = executor_this();
+	struct task *t = ex->current;
+
+	if (t && status == CO_DONE)
+		status = executor_step(ex, t);
+	for (;;) {
+		if (t && status == CO_PENDING)
+			executor_park(ex, t);
+		else if (t && t->exiting)
+			executor_finish(ex, t);
+		else if (t && (atomic_load(&ex->resched) & RESCHED_NOW))
+			executor_requeue(ex, t);
+		else if (t)
+			return executor_enter_user(ex, t);
+		executor_next(ex);
+		t = ex->current;
+		status = executor_step(ex, t);
+	}
+}
+
+struct hal_user *executor_run(void)
+{
+	return executor_return(CO_PENDING);
+}
+
+/* --- from interrupts --- */
+
+void executor_timer(void)
+{
+	struct executor *ex = executor_this();
+	struct task *t = ex->current;
+	u64 now = hal_clock_ns();
+
+	ex->timer_set_ns = CO_FOREVER;
+	if (t && now >= ex->slice_end_ns) {
+		u64 ran = now - t->sched.picked_ns;
+
+		t->sched.picked_ns = now;
+		t->sched.ran_ns += ran;
+		atomic_store(&ex->slice_end_ns, CO_FOREVER);
+		atomic_or(&ex->resched,
+			  policy->charge(ex->runq, t, ran) ? RESCHED_NOW : RESCHED_ARM);
+	}
+	timer_run_due(ex);
+}
+
+void executor_kicked(void)
+{
+	/* Who kicked left a flag or a queued task; the way out of the interrupt looks. */
+}
+
+void executor_user_sync(struct task *t)
+{
+	struct executor *ex = executor_this();
+
+	if (ex->user_live != t->user)
+		return;
+	hal_user_save(t->user);
+	ex->user_live = NULL;
+}
+
+void executor_use_space(struct task *t, const struct hal_space *space)
+{
+	t->hal_space = space;
+	executor_load_space(executor_this(), space);
+}

@@ -1,0 +1,100 @@
+/* coro/executor.h -- one executor per CPU: it picks a task, steps its leaf frame or enters
+ * its user half, and sleeps when there is nothing.
+ *
+ * Every up-call of the HAL that belongs to a task ends in executor_return, which gives the
+ * user context to go to. Nothing of the C stack survives that.
+ *
+ * Locking  `current`, `user_live`, `spare` belong to the CPU; the rest as marked.
+ */
+#ifndef CORO_EXECUTOR_H
+#define CORO_EXECUTOR_H
+
+#include "coro/task.h"
+
+#define EXECUTOR_BUCKETS 24
+
+struct executor_stats {
+	u64 polls, wakes, steals, switches, idle_ns;
+	/* [i]: polls that took 2^i .. 2^(i+1)-1 times 64 ns. */
+	u64 histogram[EXECUTOR_BUCKETS];
+	u64 longest_ns;
+	const struct co_point *longest_at;	/* where that poll ended */
+};
+
+struct executor {
+	unsigned id;			/* [I] */
+	struct task *current;		/* NULL: idle */
+	u32 resched;			/* [a] not 0: current takes the slow way to user mode */
+	struct hal_user *user_live;	/* whose TLS and FP registers the CPU holds */
+	const struct hal_space *space_live;
+	void *spare;			/* frame-stack page to lend */
+	struct runq *runq;		/* [I] sched's */
+	spinlock timer_lock;
+	struct rb_tree timers;		/* under timer_lock */
+	u64 timer_set_ns;		/* what the hardware is armed for */
+	u64 slice_end_ns;		/* [a] current's, CO_FOREVER if it is alone */
+	u64 poll_start_ns;		/* [a] of the poll under way, 0 if none: for the watchdog */
+	struct executor_stats stats;	/* written by its CPU only */
+};
+
+/* The scheduling policy, connected in core/main.c. All may be called on any CPU unless said
+ * otherwise, take the run queue's own lock, and never wait. */
+struct runq_ops {
+	struct runq *(*create)(unsigned cpu);	/* at boot; panics without memory */
+	/* A task that was not runnable is. */
+	void (*enqueue)(struct runq *rq, struct task *t, bool woken);
+	/* On the owner: the current task is no longer (NULL: there was none); `again`: it is
+	 * still runnable and goes back into the queue. ran_ns since it was picked or charged. */
+	void (*put)(struct runq *rq, struct task *t, u64 ran_ns, bool again);
+	/* On the owner: take the best task out; NULL if none. */
+	struct task *(*pick)(struct runq *rq);
+	/* On the owner: current ran for ran_ns; true if another should run now. */
+	bool (*charge)(struct runq *rq, struct task *current, u64 ran_ns);
+	/* Should `t`, just enqueued, take the CPU from the queue's current? */
+	bool (*preempts)(struct runq *rq, const struct task *t);
+	/* ns until current's slice is used up; CO_FOREVER if nobody else is queued. */
+	u64 (*slice_left)(struct runq *rq, const struct task *current);
+	/* Take a task that may run on CPU `to`; NULL if there is none to spare. */
+	struct task *(*steal)(struct runq *from, unsigned to);
+	unsigned (*length)(struct runq *rq);	/* queued, current not counted */
+};
+
+/* Set up the executor of the calling CPU. Once per CPU, before its first task. */
+void executor_init(const struct runq_ops *ops);
+
+struct executor *executor_nth(unsigned cpu);
+
+static inline struct executor *executor_this(void)
+{
+	return hal_cpu_self()->upper;
+}
+
+/* End of an entry by the current task: `status` of what was begun. The user context to
+ * enter next. */
+struct hal_user *executor_return(co_t status);
+
+/* No task is current: find one. For hal_upcalls.boot and cpu_up. */
+struct hal_user *executor_run(void);
+
+/* True if the current task may go straight back to user mode. */
+static inline bool executor_may_return(const struct task *t, struct executor *ex)
+{
+	return !(__atomic_load_n(&t->flags, __ATOMIC_RELAXED) |
+		 __atomic_load_n(&ex->resched, __ATOMIC_RELAXED));
+}
+
+/* Queue a task whose state just became QUEUED, and see that a CPU notices. task_wake's half. */
+void executor_enqueue(struct task *t, bool woken);
+
+/* hal_upcalls.timer and .kicked. */
+void executor_timer(void);
+void executor_kicked(void);
+
+/* Write the current task's live TLS and FP registers to its hal_user, where code may then
+ * read and change them; they are loaded again before user mode. */
+void executor_user_sync(struct task *t);
+
+/* The current task works in another user space from now on (exec; NULL: exit). */
+void executor_use_space(struct task *t, const struct hal_space *space);
+
+#endif

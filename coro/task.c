@@ -1,0 +1,117 @@
+/* coro/task.c -- task records, their state, and waking. */
+#include "coro/task.h"
+
+#include "core/base/log.h"
+#include "coro/executor.h"
+#include "mem/phys/slab.h"
+
+void task_init(struct task *t, const char *name, struct hal_user *user,
+	       const struct task_ops *ops)
+{
+	co_init(&t->co, t->frames);
+	t->state = TASK_IDLE;
+	t->flags = 0;
+	ref_init(&t->refs);
+	t->home = executor_this();
+	t->affinity = UINT64_MAX;
+	t->sched = (struct sched_task){0};
+	t->user = user;
+	t->ops = ops;
+	t->hal_space = NULL;
+	t->exiting = false;
+	t->exit_result = 0;
+	waitq_init(&t->done);
+	string_copy(t->name, name, sizeof(t->name));
+}
+
+void task_start(struct task *t)
+{
+	task_get(t);
+	task_wake(t);
+}
+
+void task_get(struct task *t)
+{
+	ref_get(&t->refs);
+}
+
+void task_put(struct task *t)
+{
+	if (ref_put(&t->refs))
+		t->ops->release(t);
+}
+
+void task_wake(struct task *t)
+{
+	u32 state = atomic_load(&t->state);
+
+	for (;;) {
+		switch (state) {
+		case TASK_IDLE:
+			if (!atomic_cas(&t->state, &state, (u32)TASK_QUEUED))
+				break;
+			executor_enqueue(t, true);
+			return;
+		case TASK_RUNNING:
+			if (atomic_cas(&t->state, &state, (u32)TASK_RUNNING_WOKEN))
+				return;
+			break;
+		default:
+			return;
+		}
+	}
+}
+
+void task_interrupt(struct task *t, u32 flags)
+{
+	struct executor *home;
+
+	atomic_or(&t->flags, flags);
+	task_wake(t);
+	home = atomic_load(&t->home);
+	if (home != executor_this() && atomic_load(&t->state) == TASK_RUNNING_WOKEN)
+		hal_cpu_kick(home->id);
+}
+
+void task_clear_flags(struct task *t, u32 flags)
+{
+	atomic_and(&t->flags, ~flags);
+}
+
+struct task *task_current(void)
+{
+	return executor_this()->current;
+}
+
+bool task_is_done(struct task *t)
+{
+	return atomic_load(&t->state) == TASK_DEAD;
+}
+
+/* --- workers --- */
+
+static co_t worker_returned(struct task *t)
+{
+	t->exit_result = t->co.result;
+	t->exiting = true;
+	return CO_DONE;
+}
+
+static void worker_release(struct task *t)
+{
+	kfree(t);
+}
+
+static const struct task_ops worker_ops = {
+	.returned = worker_returned,
+	.release = worker_release,
+};
+
+struct task *task_worker_new(const char *name)
+{
+	struct task *t = kzalloc(sizeof(*t));
+
+	if (t)
+		task_init(t, name, NULL, &worker_ops);
+	return t;
+}

@@ -1,0 +1,146 @@
+/* coro/task.h -- a task: a frame stack, a state, and, unless it is a kernel worker, a user
+ * half to return to.
+ *
+ * State, one atomic:
+ *
+ *                   task_wake                executor picks
+ *          IDLE ----------------> QUEUED ---------------------> RUNNING
+ *           ^                       ^                            |    |
+ *           |  poll ended PENDING   |  requeued: yield, preempt, |    | task_wake
+ *           +-----------------------|--- or woken during poll ---+    v
+ *           (CAS RUNNING -> IDLE)   +------------------------- RUNNING_WOKEN
+ *
+ * A wake during a poll turns RUNNING into RUNNING_WOKEN; the executor's CAS to IDLE then
+ * fails and it queues the task again: no wake is lost, and a second wake is free.
+ *
+ * Ownership  reference-counted; the executor holds one from task_start to the final step.
+ * Locking    fields are the task's own (its polls are atomic) unless marked.
+ */
+#ifndef CORO_TASK_H
+#define CORO_TASK_H
+
+#include "coro/co.h"
+#include "hal/trap.h"
+
+enum task_state {
+	TASK_IDLE,
+	TASK_QUEUED,
+	TASK_RUNNING,
+	TASK_RUNNING_WOKEN,
+	TASK_DEAD,
+};
+
+/* task.flags: why a task may not simply go (back) to user mode. */
+enum {
+	TASK_SIGNAL = 1u << 0,	/* an unblocked signal is pending: ends interruptible waits */
+	TASK_KILLED = 1u << 1,	/* a fatal one is: ends killable waits too */
+	TASK_WORK = 1u << 2,	/* user_return has something to do (stop, timers, ...) */
+	TASK_TRACED = 1u << 3,	/* system calls take the slow path */
+};
+
+/* Scheduling data; sched/ gives it meaning. */
+struct sched_task {
+	struct rb_node node;	/* in the run queue, under its lock */
+	i64 vruntime, vdeadline, min_vdeadline, vlag;
+	u64 slice_ns;
+	u32 weight;
+	i8 nice;		/* -20 .. 19 */
+	bool on_tree;
+	u64 ran_ns;		/* total, for accounting */
+	u64 picked_ns;		/* when it was last picked */
+	u64 switches_voluntary, switches_involuntary;
+};
+
+/* A translation table to load: mem/space owns it. */
+struct hal_space {
+	paddr root;
+	u16 asid;
+};
+
+struct task {
+	struct co co;
+	u32 state;			/* [a] enum task_state */
+	u32 flags;			/* [a] TASK_* */
+	refcount refs;			/* [a] */
+	struct executor *home;		/* [a] where it runs or last ran */
+	u64 affinity;			/* [a] bit n: may run on CPU n */
+	struct sched_task sched;
+	struct hal_user *user;		/* [I] NULL for a worker */
+	const struct hal_space *hal_space;
+	const struct task_ops *ops;	/* [I] */
+	/* Slots of higher layers, opaque here. */
+	struct space *space;
+	struct cred *cred;
+	struct fs_context *fs;
+	struct fd_table *fds;
+	char name[16];
+	bool exiting;			/* the next empty frame stack is the end */
+	struct waitq done;		/* woken at the end; CO_JOIN */
+	i64 exit_result;
+	alignas(16) char frames[CO_INLINE_SIZE];
+};
+
+struct task_ops {
+	/* The frame stack is empty: an entry (system call, fault, user_return) is complete,
+	 * its value in co.result. Also called before a task that waited in the run queue goes
+	 * to user mode. May begin more coroutines (co_begin) and return their status; CO_DONE
+	 * with an empty stack means: ready for user mode (or, if exiting is set, the end). */
+	co_t (*returned)(struct task *t);
+	/* The last reference is gone. */
+	void (*release)(struct task *t);
+};
+
+static inline struct task *co_task(struct co *co)
+{
+	return container_of(co, struct task, co);
+}
+
+/* Set up everything but the slots; refs 1. `user` NULL makes a worker. */
+void task_init(struct task *t, const char *name, struct hal_user *user,
+	       const struct task_ops *ops);
+
+/* Let it run for the first time; the executor takes its own reference. */
+void task_start(struct task *t);
+
+/* Make it run (again); from anywhere, interrupt handlers included. */
+void task_wake(struct task *t);
+
+/* Set flags, end a wait they concern, and if it is in user mode on another CPU bring it into
+ * the kernel. */
+void task_interrupt(struct task *t, u32 flags);
+void task_clear_flags(struct task *t, u32 flags);
+
+void task_get(struct task *t);
+void task_put(struct task *t);
+
+/* The task whose poll this is, or that is in user mode on this CPU. NULL in idle. */
+struct task *task_current(void);
+
+/* --- Kernel workers and spawned coroutines --- */
+
+/* Start coroutine fn as a worker of its own. `out` becomes a struct task * with a reference
+ * (task_put it, or CO_JOIN which does), or NULL without memory. */
+#define CO_SPAWN(out, name, fn, ...)                                          \
+	do {                                                                  \
+		(out) = task_worker_new(name);                                \
+		if (out) {                                                    \
+			struct co *co_spawned_ = &(out)->co;                  \
+			struct fn *co_callee_ = co_push(co_spawned_, sizeof(struct fn)); \
+			*co_callee_ = (struct fn){__VA_ARGS__};               \
+			co_enter(co_spawned_, &co_callee_->co, (co_step *)fn); \
+			task_start(out);                                      \
+		}                                                             \
+	} while (0)
+
+/* Wait for a spawned coroutine's end; drops the reference. Not interruptible. */
+#define CO_JOIN(result, task)                                                 \
+	do {                                                                  \
+		CO_WAIT_IO(&(task)->done, task_is_done(task));                \
+		(result) = (task)->exit_result;                               \
+		task_put(task);                                               \
+	} while (0)
+
+struct task *task_worker_new(const char *name);
+bool task_is_done(struct task *t);
+
+#endif

@@ -1,0 +1,78 @@
+/* coro/waitq.c */
+#include "coro/waitq.h"
+
+#include "coro/task.h"
+
+void waitq_init(struct waitq *q)
+{
+	spin_init(&q->lock, RANK_WAITQ);
+	list_init(&q->waiters);
+}
+
+/* Tell one waiter; its queue's lock is held. */
+static void waitq_tell(struct waiter *w, u32 events)
+{
+	if (w->notify)
+		w->notify(w, events);
+	else
+		task_wake(co_task(w->co));
+}
+
+void waitq_wake_events(struct waitq *q, u32 events)
+{
+	struct waiter *w, *next;
+
+	spin_lock(&q->lock);
+	list_each_safe(w, next, &q->waiters, link) {
+		w->woken = true;
+		waitq_tell(w, events);
+	}
+	spin_unlock(&q->lock);
+}
+
+void waitq_wake_one(struct waitq *q, u32 events)
+{
+	bool chosen = false;
+	struct waiter *w, *next;
+
+	spin_lock(&q->lock);
+	list_each_safe(w, next, &q->waiters, link) {
+		if (w->one && (chosen || w->woken))
+			continue;
+		chosen |= w->one;
+		w->woken = true;
+		waitq_tell(w, events);
+	}
+	spin_unlock(&q->lock);
+}
+
+bool waitq_has_waiters(struct waitq *q)
+{
+	bool any;
+
+	spin_lock(&q->lock);
+	any = !list_empty(&q->waiters);
+	spin_unlock(&q->lock);
+	return any;
+}
+
+void waitq_enlist(struct waitq *q, struct waiter *w)
+{
+	spin_lock(&q->lock);
+	w->wq = q;
+	w->woken = false;
+	list_add_back(&q->waiters, &w->link);
+	spin_unlock(&q->lock);
+}
+
+void waitq_leave(struct waiter *w)
+{
+	struct waitq *q = w->wq;
+
+	if (!q)
+		return;
+	spin_lock(&q->lock);
+	list_remove(&w->link);
+	w->wq = NULL;
+	spin_unlock(&q->lock);
+}
