@@ -37,28 +37,41 @@ enum {
 	RANK_WAITQ = 48,
 	RANK_TIMER = 50,
 	RANK_RUNQ = 52,
+	RANK_SLAB_CPU = 53,	/* mem/phys: a CPU's magazine */
 	RANK_SLAB = 54,
+	RANK_BUDDY_CPU = 55,	/* mem/phys: a CPU's stack of pages */
 	RANK_BUDDY = 56,
 	RANK_LOG = 0,
 };
 
+/* The checker itself; called through the three functions below in debug builds only. */
+void ranks_check_locked(unsigned rank);
+void ranks_check_unlocked(unsigned rank);
+void ranks_check_none(void);
+
 #ifdef LICHEN_DEBUG
-void ranks_locked(unsigned rank);
-void ranks_unlocked(unsigned rank);
-/* Panics if this CPU holds any ranked lock: called where a poll ends. */
-void ranks_none_held(void);
+#define RANKS_CHECKED 1
 #else
+#define RANKS_CHECKED 0
+#endif
+
 static inline void ranks_locked(unsigned rank)
 {
-	(void)rank;
+	if (RANKS_CHECKED && rank)
+		ranks_check_locked(rank);
 }
+
 static inline void ranks_unlocked(unsigned rank)
 {
-	(void)rank;
+	if (RANKS_CHECKED && rank)
+		ranks_check_unlocked(rank);
 }
+
+/* Panics if this CPU holds any ranked lock: called where a poll ends. */
 static inline void ranks_none_held(void)
 {
+	if (RANKS_CHECKED)
+		ranks_check_none();
 }
-#endif
 
 #endif

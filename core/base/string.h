@@ -7,7 +7,24 @@
 
 #include <stdarg.h>
 
-#include "hal/types.h"
+#include "hal/cpu.h"
+
+#if HAL_SIMULATED
+/* The process around a simulation has a C library that owns these names (and a sanitizer that
+ * watches them), so ours carry a prefix there. */
+#define memcpy	lichen_memcpy
+#define memmove lichen_memmove
+#define memset	lichen_memset
+#define memcmp	lichen_memcmp
+#define memchr	lichen_memchr
+#define strlen	lichen_strlen
+#define strnlen lichen_strnlen
+#define strcmp	lichen_strcmp
+#define strncmp lichen_strncmp
+#define strchr	lichen_strchr
+#define strrchr lichen_strrchr
+#define strstr	lichen_strstr
+#endif
 
 void *memcpy(void *restrict to, const void *restrict from, size_t n);
 void *memmove(void *to, const void *from, size_t n);
@@ -22,6 +39,16 @@ char *strchr(const char *s, int c);
 char *strrchr(const char *s, int c);
 char *strstr(const char *s, const char *what);
 
+#if !HAL_SIMULATED
+/* Let the compiler expand copies of a small constant size. */
+#define memcpy(to, from, n) __builtin_memcpy((to), (from), (n))
+#define memset(to, byte, n) __builtin_memset((to), (byte), (n))
+#endif
+
+/* A whole page, both page-aligned. */
+void string_copy_page(void *restrict to, const void *restrict from);
+void string_zero_page(void *to);
+
 /* Copy what fits of `from` and terminate; returns strlen(from) (so >= size: truncated). */
 size_t string_copy(char *to, const char *from, size_t size);
 
@@ -31,6 +58,7 @@ bool string_to_u64(const char *s, const char **end, unsigned base, u64 *value);
 
 /* printf's %d %i %u %x %X %o %c %s %p %%, with flags, width, precision and l, ll, h, hh, z. */
 size_t format(char *to, size_t size, const char *fmt, ...) __attribute__((format(printf, 3, 4)));
-size_t format_va(char *to, size_t size, const char *fmt, va_list ap);
+size_t format_va(char *to, size_t size, const char *fmt, va_list ap)
+	__attribute__((format(printf, 3, 0)));
 
 #endif

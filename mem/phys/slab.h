@@ -10,6 +10,9 @@
 
 struct slab_cache;
 
+/* Make the caches of kmalloc; once, after buddy_init and before any cache is made. */
+void slab_init(void);
+
 /* A cache of objects of `size` bytes, aligned to `align` (0: 16). Made at boot, never freed;
  * panics if there is no memory then. `name` shows in /proc/slabinfo. */
 struct slab_cache *slab_cache_new(const char *name, size_t size, size_t align);
