@@ -5,7 +5,41 @@ import os
 import signal
 import sys
 
-from . import base, execute, oracle, rootfs, sysroot
+from . import base, build, debugger, execute, host, interactive, oracle, rootfs, suite, sysroot, vm
+
+HELP = """\
+usage: ./lichen COMMAND [OPTION...]
+
+  qemu                     build everything and boot to a shell on this terminal
+  exec [...] -- CMD ARG... boot, run one command as root, pass on its output and status
+  test [TIER...] [-k NAME] build everything and run the tests (a tier is a ctest label)
+  bench                    instructions per operation, ours beside Linux's
+  image [NAME]             build the kernel and a root file system; print where they are
+  gdb                      our kernel stopped at its first instruction, under gdb
+  setup                    install what building and testing takes (tools/packages)
+  help                     this page
+
+qemu, exec and gdb take
+  --rootfs NAME|IMAGE|TAR|none   a recipe under rootfs/ (debian), an ext4 image, a tar
+                                 file, or the initial file system alone
+  --kernel lichen|linux|FILE     our kernel, Debian's Linux, or an arm64 Image
+  --smp N  --mem SIZE            CPUs (1 to 8; 2), memory (1G)
+  --cpu MODEL  --gic 2|3  --el2  cortex-a72, cortex-a76 or max; interrupt controller;
+                                 enter the kernel at EL2
+  --icount                       count instructions as time, on one CPU
+  --persist                      keep changes in the root image
+  --root-on-initrd               hand over the root image in memory (our kernel only)
+  --append STR                   add to the kernel's command line
+  -v                             show the boot log
+exec also takes
+  --timeout S                    stop after S seconds
+  --put HOST:GUEST               copy a file or folder into the guest first
+  --get GUEST:HOST               copy a file back afterwards
+
+exec's status is the command's (128+n for a death by signal), or
+  2 wrong use, 123 the guest could not run it, 124 time-out, 125 kernel panic.
+Downloads are kept in ~/.cache/lichen (LICHEN_CACHE), builds in build/ (LICHEN_BUILD).
+"""
 
 
 class Parser(argparse.ArgumentParser):
@@ -15,51 +49,71 @@ class Parser(argparse.ArgumentParser):
         raise base.Usage(f"{self.prog}: {message}")
 
 
-def parse(name, add_options, argv):
+def parse(name, argv, add_options=None):
     parser = Parser(prog=name, add_help=False, allow_abbrev=False)
-    add_options(parser)
+    if add_options:
+        add_options(parser)
     return parser.parse_args(argv)
-
-
-def no_options(parser):
-    del parser
 
 
 def command_exec(argv):
     split = argv.index("--") if "--" in argv else len(argv)
-    args = parse("exec", execute.add_options, argv[:split])
+    args = parse("exec", argv[:split], execute.add_options)
     return execute.main(args, argv[split + 1:])
 
 
+def command_qemu(argv):
+    return interactive.main(parse("qemu", argv, vm.add_options))
+
+
+def command_gdb(argv):
+    return debugger.main(parse("gdb", argv, debugger.add_options))
+
+
+def command_test(argv):
+    return suite.main(parse("test", argv, suite.add_options))
+
+
+def command_image(argv):
+    args = parse("image", argv, lambda p: p.add_argument("name", nargs="?", default="debian"))
+    build.for_kernel("lichen", shown=True)
+    print(vm.kernel_image("lichen")[0])
+    print(rootfs.find(args.name))
+
+
+def command_setup(argv):
+    parse("setup", argv)
+    host.ensure()
+
+
+def command_help(argv):
+    parse("help", argv)
+    print(HELP, end="")
+
+
 def command_sysroot(argv):
-    parse("sysroot", no_options, argv)
+    """For cmake/sysroot.cmake."""
+    parse("sysroot", argv)
     print(sysroot.ensure())
 
 
 def command_oracle(argv):
-    parse("oracle", no_options, argv)
+    parse("oracle", argv)
     print(oracle.ensure())
 
 
-def command_rootfs(argv):
-    args = parse("rootfs", lambda p: p.add_argument("name", nargs="?", default="debian"), argv)
-    print(rootfs.find(args.name))
-
-
-COMMANDS = {
-    "exec": command_exec,
-    "sysroot": command_sysroot,
-    "oracle": command_oracle,
-    "rootfs": command_rootfs,
-}
+COMMANDS = {name[len("command_"):]: function for name, function in list(globals().items())
+            if name.startswith("command_")}
 
 
 def main(argv):
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     try:
-        if not argv or argv[0] not in COMMANDS:
-            raise base.Usage("which command? `./lichen help` lists them")
-        return COMMANDS[argv[0]](argv[1:]) or 0
+        name = {"--help": "help", "-h": "help"}.get(argv[0], argv[0]) if argv else None
+        if name not in COMMANDS:
+            raise base.Usage("which command? `./lichen help` lists them" if not argv else
+                             f"there is no command {argv[0]}; `./lichen help` lists them")
+        return COMMANDS[name](argv[1:]) or 0
     except base.Failure as failure:
         base.say(failure)
         return failure.status

@@ -47,7 +47,7 @@ def mirror():
 def mmdebstrap(packages, hooks, debs, tar):
     """The command that unpacks `packages` into the file `tar`."""
     argv = ["mmdebstrap", "--variant=extract", "--arch=arm64", "--format=tar",
-            *(["--include=" + ",".join(packages)] if packages else []),
+            *(f"--include={package}" for package in packages),
             "--skip=download/empty,essential/unlink",
             "--aptopt=Acquire::Retries \"3\"",
             "--setup-hook=mkdir -p \"$1/var/cache/apt/archives/partial\"",

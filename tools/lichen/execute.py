@@ -2,8 +2,7 @@
 
 import os
 
-from . import base, guest, rootfs, vm
-
+from . import base, build, guest, rootfs, vm
 
 
 def pair(text, option, split):
@@ -19,7 +18,7 @@ def put_pair(text):
         raise base.Usage(f"--put {text}: the guest's path starts with /")
     if not os.path.exists(host):
         raise base.Usage(f"--put {text}: there is no {host}")
-    return host, path
+    return host, path + os.path.basename(host) if path.endswith("/") else path
 
 
 def get_pair(text):
@@ -45,5 +44,6 @@ def main(args, words):
     vm.check(args)
     job = guest.Job(argv=words, put=[put_pair(p) for p in args.put],
                     get=[get_pair(g) for g in args.get], timeout=args.timeout)
+    build.for_kernel(args.kernel)
     machine = vm.from_args(args, rootfs.find(args.rootfs))
     return guest.run(machine, job)

@@ -20,7 +20,8 @@ apt-get -q download "$name"
 dpkg-deb -x linux-image-*.deb .
 rm linux-image-*.deb
 """
-MODULES = ("virtio_mmio", "virtio_blk", "virtio-rng", "ext4", "overlay")
+# ext4 asks for crc32c by name, which no dependency shows.
+MODULES = ("virtio_mmio", "virtio_blk", "virtio-rng", "crc32c_generic", "ext4", "overlay")
 
 
 def plain(name):

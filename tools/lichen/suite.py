@@ -1,0 +1,66 @@
+"""`./lichen test`: builds everything, then lets ctest run the tiers asked for.
+
+A tier is a ctest label, so `ctest -L TIER` in the build tree is the same.
+"""
+
+import json
+import os
+import re
+import shlex
+import subprocess
+
+from . import base, build
+
+LONG = ("mutation", "bench")        # run when named, not by default
+
+
+def ctest(*words):
+    return ["ctest", "--test-dir", str(base.build_dir()), *words]
+
+
+def listing():
+    """Every test there is: name, command and labels."""
+    done = subprocess.run(ctest("--show-only=json-v1"), stdout=subprocess.PIPE)
+    tests = json.loads(done.stdout)["tests"] if done.returncode == 0 else []
+    return [{"name": test["name"], "command": test.get("command", []),
+             "labels": next((p["value"] for p in test.get("properties", [])
+                             if p["name"] == "LABELS"), [])} for test in tests]
+
+
+def show_failed(tests):
+    """How to run what failed once more."""
+    log = base.build_dir() / "Testing/Temporary/LastTestsFailed.log"
+    failed = {l.split(":", 1)[1] for l in log.read_text().splitlines()} if log.exists() else ()
+    for test in tests:
+        if test["name"] in failed:
+            base.say(f"{test['name']} failed: {shlex.join(test['command'])}")
+            base.say(f"  again: ./lichen test -k {shlex.quote(test['name'])}")
+
+
+def add_options(parser):
+    parser.add_argument("tiers", nargs="*", metavar="TIER")
+    parser.add_argument("-k", dest="name", metavar="NAME")
+
+
+def choose(tests, args):
+    """ctest's own options for what was asked for."""
+    tiers = sorted({label for test in tests for label in test["labels"]})
+    for tier in args.tiers:
+        if tier not in tiers:
+            raise base.Usage(f"there is no tier {tier}; there are: {' '.join(tiers)}")
+    if args.tiers:
+        return ["-L", "^(" + "|".join(map(re.escape, args.tiers)) + ")$"]
+    return [] if args.name else ["-LE", "^(" + "|".join(LONG) + ")$"]
+
+
+def main(args):
+    build.ensure(shown=True)
+    tests = listing()
+    words = choose(tests, args)
+    if args.name:
+        words += ["-R", args.name]
+    status = subprocess.run(ctest("--output-on-failure", "--no-tests=error", *words),
+                            env=dict(os.environ, **{build.BUILT: "1"})).returncode
+    if status:
+        show_failed(tests)
+    return 1 if status else 0
