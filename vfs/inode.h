@@ -1,0 +1,207 @@
+/* vfs/inode.h -- an object of a file system: its attributes and what can be done with it.
+ *
+ * A file system embeds struct inode in its own, fills ops and file_ops, and hands inodes out
+ * from its lookup/create operations with one reference.
+ *
+ * Ownership  inode_get/inode_put; the last put of an inode that is not hashed, or has no
+ *            links left, evicts it (ops->evict, then super->ops->free_inode). A dentry holds
+ *            one reference, an open file holds its dentry.
+ * Units      size in bytes, blocks in 512-byte units, times in ns since 1970 (struct
+ *            inode_time keeps seconds for ranges that ns cannot hold).
+ * Locking    `lock` (awaitable, CO_RANK_INODE): held for writing by the vfs around create,
+ *            link, unlink, rename, setattr and writes; for reading around lookup and readdir.
+ *            A page fault never takes it. `attr_lock` (spinlock) covers the attributes for
+ *            readers that hold nothing.
+ */
+#ifndef VFS_INODE_H
+#define VFS_INODE_H
+
+#include "core/base/list.h"
+#include "coro/lock.h"
+#include "vfs/page.h"
+#include "vfs/path.h"
+
+struct dentry;
+struct file;
+struct inode;
+struct super;
+struct cred;
+
+struct inode_time {
+	i64 sec;
+	u32 nsec;
+};
+
+/* What setattr is asked to change. */
+enum {
+	ATTR_MODE = 1u << 0,
+	ATTR_UID = 1u << 1,
+	ATTR_GID = 1u << 2,
+	ATTR_SIZE = 1u << 3,
+	ATTR_ATIME = 1u << 4,
+	ATTR_MTIME = 1u << 5,
+	ATTR_CTIME = 1u << 6,
+};
+struct inode_attr {
+	u32 valid;	/* ATTR_* */
+	u32 mode, uid, gid;
+	u64 size;
+	struct inode_time atime, mtime, ctime;
+};
+
+/* --- Operations. Those that may wait are CO_OPERATIONs; `name` is a component of len bytes,
+ * not terminated, 1..255, without '/' and NUL. A result is 0 or a negative errno. --- */
+
+/* Find a child: *found gets a referenced inode, or NULL when there is none (not an error). */
+struct inode_lookup {
+	struct co_frame co;
+	struct inode *dir;
+	const char *name;
+	size_t len;
+	struct inode **found;
+};
+/* Make a child: any type but directory and symlink by mode (S_IFREG, S_IFIFO, S_IFSOCK,
+ * S_IFCHR, S_IFBLK with rdev), S_IFDIR, or S_IFLNK with target. Permission was checked,
+ * umask applied, absence verified; uid/gid are the new owner's. */
+struct inode_create {
+	struct co_frame co;
+	struct inode *dir;
+	const char *name;
+	size_t len;
+	u32 mode, uid, gid;
+	u32 rdev;
+	const char *target;	/* S_IFLNK only; NUL-terminated, under PATH_MAX */
+	struct inode **made;
+};
+struct inode_link {
+	struct co_frame co;
+	struct inode *dir;
+	const char *name;
+	size_t len;
+	struct inode *inode;
+};
+/* Remove the entry and drop the link count (rmdir too: the child is an empty directory or the
+ * operation says -ENOTEMPTY). */
+struct inode_unlink {
+	struct co_frame co;
+	struct inode *dir;
+	const char *name;
+	size_t len;
+	struct inode *inode;
+};
+/* target: the inode under the new name, or NULL. flags: RENAME_EXCHANGE, RENAME_NOREPLACE
+ * (already checked), RENAME_WHITEOUT; unknown ones: -EINVAL. Both directories are locked. */
+struct inode_rename {
+	struct co_frame co;
+	struct inode *old_dir, *new_dir;
+	const char *old_name, *new_name;
+	size_t old_len, new_len;
+	struct inode *inode, *target;
+	unsigned flags;
+};
+/* The target of a symlink, NUL-terminated in to[size]; returns its length. */
+struct inode_readlink {
+	struct co_frame co;
+	struct inode *inode;
+	char *to;
+	size_t size;
+};
+struct inode_setattr {
+	struct co_frame co;
+	struct inode *inode;
+	const struct inode_attr *attr;
+};
+/* Entries from *pos on (an opaque cookie; 0 is the start; "." and ".." are the file
+ * system's to emit, first). emit returns false when it wants no more: the entry was not
+ * taken and *pos must lead to it again. */
+struct dir_emit {
+	bool (*emit)(struct dir_emit *to, const char *name, size_t len, u64 ino, u8 type,
+		     u64 next_pos);	/* type: DT_* */
+};
+struct inode_readdir {
+	struct co_frame co;
+	struct inode *dir;
+	u64 *pos;
+	struct dir_emit *to;
+};
+/* Nobody refers to it any more; if nlink is 0 its storage goes. */
+struct inode_evict {
+	struct co_frame co;
+	struct inode *inode;
+};
+
+CO_OPERATION(inode_lookup);
+CO_OPERATION(inode_create);
+CO_OPERATION(inode_link);
+CO_OPERATION(inode_unlink);
+CO_OPERATION(inode_rename);
+CO_OPERATION(inode_readlink);
+CO_OPERATION(inode_setattr);
+CO_OPERATION(inode_readdir);
+CO_OPERATION(inode_evict);
+
+struct inode_ops {
+	/* An absent one (.step NULL) gives: lookup -ENOTDIR, create/link/unlink/rename -EPERM
+	 * (-EROFS on a read-only super), readlink -EINVAL, setattr -EPERM. */
+	struct inode_lookup_op lookup;
+	struct inode_create_op create;
+	struct inode_link_op link;
+	struct inode_unlink_op unlink;
+	struct inode_rename_op rename;
+	struct inode_readlink_op readlink;
+	struct inode_setattr_op setattr;
+	struct inode_readdir_op readdir;
+	struct inode_evict_op evict;
+	/* Without waiting: the target if it lies in memory (fast symlinks), else NULL. */
+	const char *(*link_target)(struct inode *inode);
+	/* Without waiting, for procfs: is a cached (positive or negative) entry still true? */
+	bool (*revalidate)(struct dentry *d);
+	/* For magic links (/proc/self/fd/N): the path it stands for, with references, instead
+	 * of a target string. -ENOENT etc. */
+	int (*jump)(struct inode *inode, struct path *to);
+	/* Without waiting: current attributes where they are computed (procfs); may be NULL. */
+	void (*refresh)(struct inode *inode);
+};
+
+struct inode {
+	struct super *super;		/* [I] */
+	const struct inode_ops *ops;	/* [I] after the file system filled it */
+	const struct file_ops *file_ops; /* [I] */
+	u64 ino;			/* [I] */
+	refcount refs;			/* [a] */
+	struct co_rwlock lock;
+	spinlock attr_lock;
+	u32 mode, uid, gid;		/* under attr_lock, changed with lock held too */
+	u32 nlink;
+	u32 rdev;			/* [I] Linux's encoding: makedev() of 12:20 bits */
+	u64 size;			/* [a] bytes */
+	u64 blocks;
+	struct inode_time atime, mtime, ctime, btime;
+	struct list hash;		/* in the inode table, under its lock */
+	struct mapping mapping;		/* its pages, if any */
+	struct pipe *pipe;		/* a FIFO's, under attr_lock */
+	void *private;			/* the file system's or the device's */
+};
+
+/* Set up the generic part; refs 1, not hashed. */
+void inode_init(struct inode *inode, struct super *s, u64 ino, u32 mode);
+void inode_get(struct inode *inode);
+
+/* Drop a reference; the last one may have to write or truncate, so this may wait. */
+struct inode_put {
+	struct co_frame co;
+	struct inode *inode;
+};
+co_t inode_put(struct co *co, struct inode_put *f);
+/* Without waiting: true unless it was the last reference and eviction has to wait, in which
+ * case nothing was dropped. */
+bool inode_try_put(struct inode *inode);
+
+/* The inode table: find a live inode of a super by number (a reference), or NULL. */
+struct inode *inode_find(struct super *s, u64 ino);
+/* Enter it unless the number is there already; returns the one that is (with a reference). */
+struct inode *inode_hash(struct inode *inode);
+
+u64 inode_size(const struct inode *inode);
+
+#endif

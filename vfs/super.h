@@ -1,0 +1,69 @@
+/* vfs/super.h -- a mounted file system, and the kinds there are.
+ *
+ * Ownership  super_get/super_put; every mount holds one. The last unmount calls shutdown.
+ */
+#ifndef VFS_SUPER_H
+#define VFS_SUPER_H
+
+#include "vfs/inode.h"
+
+struct statfs_info {
+	u64 type;		/* Linux's magic, e.g. EXT4_SUPER_MAGIC */
+	u64 block_size;
+	u64 blocks, blocks_free, blocks_available;
+	u64 files, files_free;
+	u64 fsid;
+	u32 name_max;
+};
+
+struct super_ops {
+	struct inode_evict_op sync;	/* optional; .inode is the root: bring all to storage */
+	void (*free_inode)(struct inode *inode);	/* memory only */
+	void (*statfs)(struct super *s, struct statfs_info *to);
+	/* Everything is evicted: release the device and memory. May be NULL. */
+	void (*shutdown)(struct super *s);
+	/* Options as /proc/mounts shows them after rw/ro, e.g. ",size=1024k"; may be NULL. */
+	void (*show_options)(struct super *s, char *to, size_t size);
+};
+
+struct super {
+	const struct super_ops *ops;	/* [I] */
+	const struct fs_type *type;	/* [I] */
+	refcount refs;			/* [a] */
+	struct inode *root;		/* [I] owned reference */
+	u32 dev;			/* [I] st_dev, unique: a device's number or an anonymous one */
+	bool read_only;			/* [a] */
+	u64 max_size;			/* [I] largest file, bytes */
+	u32 block_size;			/* [I] */
+	struct co_mutex rename_mutex;	/* CO_RANK_RENAME: one cross-directory rename at a time */
+	struct list inodes;		/* the hashed ones, under the inode table's lock */
+	void *private;			/* the file system's */
+};
+
+/* Mount: make a super with its root. `source` is what mount(2) was given (a device path is
+ * already resolved to `dev`, 0 if none); `options` the data string, never NULL. */
+struct fs_mount {
+	struct co_frame co;
+	const struct fs_type *type;
+	const char *source;
+	u32 dev;
+	const char *options;
+	bool read_only;
+	struct super **made;
+};
+CO_OPERATION(fs_mount);
+
+struct fs_type {
+	const char *name;
+	bool needs_device;
+	struct fs_mount_op mount;
+	struct list link;	/* fs_register's */
+};
+
+void fs_register(struct fs_type *type);
+struct fs_type *fs_find(const char *name);
+
+/* A super with refs 1, an anonymous dev number, everything else zero; NULL without memory. */
+struct super *super_new(const struct fs_type *type, const struct super_ops *ops);
+
+#endif
