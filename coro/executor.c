@@ -184,8 +184,7 @@ static bool executor_stock(struct executor *ex)
 	return p;
 }
 
-/* The frame stack is empty: back to the inline area, and the lent page goes home. */
-static void executor_unspill(struct executor *ex, struct co *co)
+void executor_unspill(struct executor *ex, struct co *co)
 {
 	if (!co->chunk)
 		return;

@@ -73,6 +73,9 @@ static inline struct executor *executor_this(void)
  * enter next. */
 struct hal_user *executor_return(co_t status);
 
+/* The current task's frame stack is empty: back to its inline area; a lent page goes home. */
+void executor_unspill(struct executor *ex, struct co *co);
+
 /* No task is current: find one. For hal_upcalls.boot and cpu_up. */
 struct hal_user *executor_run(void);
 
