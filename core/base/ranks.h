@@ -26,6 +26,7 @@ enum {
 	RANK_FDS = 21,
 	RANK_FS_PRIVATE = 24,	/* file systems' own */
 	RANK_SPACE = 28,	/* mem/space: VMAs */
+	RANK_PAGER = 29,	/* mem/space: the VMAs of one pager */
 	RANK_PGTABLE = 30,	/* mem/space: page tables */
 	RANK_PAGE_CACHE = 32,	/* vfs: the page index of an inode */
 	RANK_POLL = 34,		/* vfs: epoll, pollers */

@@ -1,0 +1,53 @@
+/* mem/space/fault.h -- making a user address accessible.
+ *
+ * Use: result = fault_try(...); only if that says FAULT_WAIT, await fault_handle. A fault
+ * that finds the access already possible is done (another CPU was just changing the entry:
+ * the transient fault of break-before-make).
+ *
+ * Locking  fault_try takes the space's lock without waiting. Neither is called with a lock
+ *          of the space, or a spinlock, held.
+ */
+#ifndef SPACE_FAULT_H
+#define SPACE_FAULT_H
+
+#include "hal/trap.h"
+#include "mem/space/space.h"
+
+enum fault_result {
+	FAULT_DONE,	/* try the access again */
+	FAULT_WAIT,	/* fault_try only: it takes fault_handle */
+	FAULT_MAPERR,	/* SIGSEGV, SEGV_MAPERR */
+	FAULT_ACCERR,	/* SIGSEGV, SEGV_ACCERR */
+	FAULT_BUS,	/* SIGBUS, BUS_ADRERR: past the end of the file, or unreadable */
+	FAULT_OOM,	/* no memory: kill */
+	FAULT_KILLED,	/* a fatal signal ended the wait: the access was not made possible */
+};
+
+/* A flag beside enum hal_access: a debugger's access. It may read what has no read right,
+ * and write to a private mapping without write right, which gets its own copy. */
+#define FAULT_FORCE 8
+
+enum fault_result fault_try(struct space *s, uptr addr, unsigned access);
+
+struct fault_handle {
+	struct co_frame co;
+	struct space *space;
+	uptr addr;
+	unsigned access;	/* enum hal_access | FAULT_FORCE */
+	struct pager *pager;
+	void *file;
+	u64 index;
+	bool write;
+	struct page *page;
+	unsigned tries;
+	long err;
+};
+co_t fault_handle(struct co *co, struct fault_handle *f);
+
+/* Faults so far, for /proc/vmstat. */
+struct fault_stats {
+	u64 minor, major;	/* [a] */
+};
+extern struct fault_stats fault_stats;
+
+#endif

@@ -1,0 +1,45 @@
+/* mem/space/reclaim.h -- allocating a page when that may take waiting for one.
+ *
+ * Try, run the shrinkers (mem/phys/shrink.h), try again, let the cleaner write dirty pages
+ * and wait for it, a few rounds long; then there is no memory.
+ *
+ * Locking  await it with no space lock held that the cleaner could want: it wants none of
+ *          mem/space's.
+ */
+#ifndef SPACE_RECLAIM_H
+#define SPACE_RECLAIM_H
+
+#include "coro/co.h"
+#include "mem/phys/buddy.h"
+
+/* 0 and *page, -ENOMEM, or -EINTR after a fatal signal. */
+struct page_alloc_await {
+	struct co_frame co;
+	unsigned order, flags;		/* as buddy_alloc */
+	struct page **page;
+	unsigned round;
+	long freed;
+};
+co_t page_alloc_await(struct co *co, struct page_alloc_await *f);
+
+/* Wait until some memory may have come free: 0, or -ENOMEM if there is no hope. For who
+ * allocates something other than pages: try, await this, try again. */
+struct reclaim_await {
+	struct co_frame co;
+	u64 pages;
+	long freed;
+};
+co_t reclaim_await(struct co *co, struct reclaim_await *f);
+
+/* Write about `pages` dirty pages out and wait; returns how many. One cleaner, set at boot
+ * by the page cache. */
+struct reclaim_clean {
+	struct co_frame co;
+	u64 pages;
+};
+struct reclaim_ops {
+	CO_OPERATION(reclaim_clean) clean;
+};
+void reclaim_set(const struct reclaim_ops *ops);
+
+#endif

@@ -1,0 +1,23 @@
+/* mem/space/shm.h -- the pagers without a file: shared anonymous memory, fixed pages.
+ *
+ * Ownership  shm_new returns one reference (pager->ops->put drops it).
+ */
+#ifndef SPACE_SHM_H
+#define SPACE_SHM_H
+
+#include "mem/space/pager.h"
+
+/* A shared anonymous object of so many pages, all zero at first; NULL without memory. */
+struct pager *shm_new(u64 pages);
+
+/* A fixed array of kernel pages, such as the vDSO; never goes away. `name` shows in maps.
+ * The pages must be the pager's for good. */
+struct shm_fixed {
+	struct pager pager;
+	const char *name;
+	struct page **pages;
+	u64 count;
+};
+void shm_fixed_init(struct shm_fixed *f, const char *name, struct page **pages, u64 count);
+
+#endif

@@ -1,0 +1,267 @@
+/* mem/space/space.h -- user address spaces: mappings and what system calls do to them.
+ *
+ * A space is a tree of VMAs (page-aligned ranges with one set of rights and one source of
+ * pages) and arm64 page tables, which are only a cache of what the VMAs say: pages enter
+ * them by faults (mem/space/fault.h).
+ *
+ * Ownership  Two counts. Users are the tasks that run in it: space_new gives one, space_join
+ *            adds one, each is given up by awaiting space_leave, and the last takes all
+ *            mappings down. References (space_get, space_put) keep the record alive, for
+ *            /proc and the like, and see an empty space after that.
+ *            A task that leaves must have called executor_use_space(task, NULL or another)
+ *            before it awaits space_leave.
+ * Units      addresses and lengths in bytes, user virtual; pgoff in pages.
+ * Locking    `lock`, awaitable: read to look at the tree, write to change it. pt_lock, a
+ *            spinlock inside it: the page tables and pages_*. Nothing here is called with
+ *            either held; everything that is a coroutine may wait.
+ */
+#ifndef SPACE_SPACE_H
+#define SPACE_SPACE_H
+
+#include "core/base/rbtree.h"
+#include "coro/lock.h"
+#include "hal/memory.h"
+#include "mem/space/pager.h"
+
+/* A VMA's flags. The low three equal PROT_READ, PROT_WRITE, PROT_EXEC. */
+enum {
+	VMA_READ = 1u << 0,
+	VMA_WRITE = 1u << 1,
+	VMA_EXEC = 1u << 2,
+	VMA_SHARED = 1u << 3,	 /* stores reach the pager's object */
+	VMA_MAYWRITE = 1u << 4,	 /* mprotect may add PROT_WRITE (else -EACCES) */
+	VMA_MAYEXEC = 1u << 5,
+	VMA_GROWSDOWN = 1u << 6, /* a stack */
+	VMA_LOCKED = 1u << 7,	 /* mlock */
+	VMA_DONTFORK = 1u << 8,
+	VMA_WIPEONFORK = 1u << 9,
+	VMA_DONTDUMP = 1u << 10,
+	VMA_NORESERVE = 1u << 11,
+	VMA_FIXED = 1u << 12,	 /* the kernel's own ([vdso]): may not grow or move */
+	VMA_PROT = VMA_READ | VMA_WRITE | VMA_EXEC,
+};
+
+#define SPACE_MIN_ADDR	 0x10000ul	/* mmap_min_addr */
+#define SPACE_STACK_GAP	 (256ul << PAGE_SHIFT) /* kept free below a stack */
+#define SPACE_MAX_VMAS	 65530
+
+struct space;
+
+struct vma {
+	struct rb_node node;
+	u64 start, end;
+	u64 sub_lo, sub_hi, sub_gap;	/* of the subtree: extent, widest hole inside */
+	u32 flags;
+	struct pager *pager;		/* NULL: anonymous and private */
+	void *file;			/* the pager's, or NULL */
+	u64 pgoff;			/* of start in the pager */
+	struct space *space;		/* [I] */
+	struct list on_pager;		/* under pager->lock */
+};
+
+struct space {
+	struct hal_space hal;		/* [I] for executor_use_space */
+	refcount refs;			/* [a] */
+	refcount users;			/* [a] */
+
+	struct co_rwlock lock;
+	/* under lock */
+	struct rb_tree vmas;
+	u32 vma_count;
+	u64 mmap_base;			/* mmap searches downwards from here */
+	u64 brk_start, brk;
+	u64 pages_total, pages_data, pages_stack, pages_exec, pages_locked; /* mapped */
+
+	spinlock pt_lock;		/* RANK_PGTABLE */
+	u64 tables;			/* under pt_lock: pages of page tables */
+
+	/* [a] resident pages, written under pt_lock */
+	u64 rss_anon, rss_file, rss_shm, rss_peak;
+
+	/* Set by exec before the space is run, read by /proc. */
+	u64 stack_start, arg_start, arg_end, env_start, env_end;
+	u64 code_start, code_end, data_start, data_end, vdso;
+	u64 auxv[64];
+	u32 auxv_words;
+	void *exe;			/* under proc's rules: the executable's file */
+	bool dumpable;			/* [a] */
+	u64 limit_as, limit_data, limit_stack, limit_memlock; /* [a] bytes; ~0: none */
+	u32 membarrier;			/* [a] registrations, proc's */
+};
+
+/* At boot, after slab_init. Panics without memory. */
+void space_init(void);
+
+/* An empty space with one user and no limits, mmap_base near the top; NULL without memory or
+ * a free ASID. */
+struct space *space_new(void);
+void space_get(struct space *s);
+void space_put(struct space *s);
+void space_join(struct space *s);
+bool space_join_live(struct space *s);	/* unless its last user has left */
+
+/* The space of the task that runs co; NULL for a worker. */
+struct space *space_current(struct co *co);
+
+/* --- coroutines; each returns 0 or a negative errno unless said otherwise --- */
+
+/* Give up one use; the last empties the space. Returns 0. */
+struct space_leave {
+	struct co_frame co;
+	struct space *space;
+	u64 at;
+	bool done;
+};
+co_t space_leave(struct co *co, struct space_leave *f);
+
+/* A copy for fork in *to: private pages shared copy-on-write. */
+struct space_fork {
+	struct co_frame co;
+	struct space *space;
+	struct space **to;
+	struct space *child;
+	struct vma *vma;
+	u64 at;
+	long err, ignored;
+};
+co_t space_fork(struct co *co, struct space_fork *f);
+
+/* mmap. prot: PROT_*; flags: MAP_* of the ABI; pager NULL: anonymous (with MAP_SHARED a
+ * shared anonymous object is made). vma_flags: VMA_MAYWRITE and VMA_MAYEXEC as the file
+ * allows (both implied without a pager), and whatever else to set. A pager is taken by
+ * reference, the caller keeps his own. Returns the address. */
+struct space_map {
+	struct co_frame co;
+	struct space *space;
+	u64 addr, len;
+	u32 prot, flags, vma_flags;
+	struct pager *pager;
+	void *file;
+	u64 pgoff;
+	struct vma *new;
+	struct pager *made;
+	long err;
+};
+co_t space_map(struct co *co, struct space_map *f);
+
+struct space_unmap {
+	struct co_frame co;
+	struct space *space;
+	u64 addr, len;
+	long err;
+};
+co_t space_unmap(struct co *co, struct space_unmap *f);
+
+struct space_protect {
+	struct co_frame co;
+	struct space *space;
+	u64 addr, len;
+	u32 prot;		/* PROT_* incl. PROT_GROWSDOWN */
+	u64 end, at, to;
+	u32 flags;
+	long err, ignored;
+};
+co_t space_protect(struct co *co, struct space_protect *f);
+
+/* mremap; returns the new address. */
+struct space_remap {
+	struct co_frame co;
+	struct space *space;
+	u64 addr, old_len, new_len;
+	u32 flags;		/* MREMAP_* */
+	u64 new_addr;		/* with MREMAP_FIXED */
+	struct vma *new;
+	u64 at;
+	long err, ignored;
+};
+co_t space_remap(struct co *co, struct space_remap *f);
+
+struct space_advise {
+	struct co_frame co;
+	struct space *space;
+	u64 addr, len;
+	u32 advice;		/* MADV_* */
+	u64 at, end;
+	long err, ignored;
+	bool hole;
+};
+co_t space_advise(struct co *co, struct space_advise *f);
+
+/* brk: the new break, or the old one if it cannot be. Never fails. */
+struct space_brk {
+	struct co_frame co;
+	struct space *space;
+	u64 brk;
+	u64 old, now;
+	struct vma *new;
+	long err;
+};
+co_t space_brk(struct co *co, struct space_brk *f);
+
+/* mlock, munlock: len 0 is fine. Does not populate: await space_populate after it. */
+struct space_lock_range {
+	struct co_frame co;
+	struct space *space;
+	u64 addr, len;
+	bool locked;
+};
+co_t space_lock_range(struct co *co, struct space_lock_range *f);
+
+/* MAP_POPULATE, MAP_LOCKED, mlock: fault in what may be touched; stops at the first error.
+ * -ENOMEM for a hole or without memory, -EFAULT otherwise. */
+struct space_populate {
+	struct co_frame co;
+	struct space *space;
+	u64 addr, len;
+	u64 at;
+	u32 flags;
+	long err;
+};
+co_t space_populate(struct co *co, struct space_populate *f);
+
+/* msync(MS_SYNC): -ENOMEM if there are holes. */
+struct space_sync {
+	struct co_frame co;
+	struct space *space;
+	u64 addr, len;
+	u64 at, end;
+	struct pager *pager;
+	void *file;
+	u64 index, count;
+	long err, ignored;
+	bool hole;
+};
+co_t space_sync(struct co *co, struct space_sync *f);
+
+/* mincore: one byte per page into `to` (kernel memory), at most 4096 pages a call. */
+struct space_mincore {
+	struct co_frame co;
+	struct space *space;
+	u64 addr;
+	u64 pages;
+	u8 *to;
+};
+co_t space_mincore(struct co *co, struct space_mincore *f);
+
+/* What /proc/pid/maps shows of one VMA. */
+struct vma_info {
+	u64 start, end;
+	u32 flags;
+	u64 offset;		/* bytes */
+	u64 dev, ino;
+	u64 rss;		/* resident pages; only if asked for */
+	u16 path_len;
+	char path[256];		/* no NUL; longer paths keep their end */
+};
+
+/* The first VMA with end > addr. 1 and *info, or 0 past the last. */
+struct space_info {
+	struct co_frame co;
+	struct space *space;
+	u64 addr;
+	bool count_rss;
+	struct vma_info *info;
+};
+co_t space_info(struct co *co, struct space_info *f);
+
+#endif
