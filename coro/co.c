@@ -82,6 +82,13 @@ void co_requeue(struct co *co)
 	atomic_store(&co_task(co)->state, (u32)TASK_RUNNING_WOKEN);
 }
 
+/* As co_requeue, and the others go first. */
+void co_yield(struct co *co)
+{
+	co_task(co)->sched.yielded = true;
+	co_requeue(co);
+}
+
 bool co_should_yield(struct co *co)
 {
 	return hal_irq_pending() || atomic_load_relaxed(&executor_this()->resched);

@@ -139,7 +139,7 @@ struct co_frame {
 #define CO_YIELD                                                              \
 	do {                                                                  \
 		CO_MARK_;                                                     \
-		co_requeue(co);                                               \
+		co_yield(co);                                                 \
 		return CO_PENDING;                                            \
 		CO_CASE_;                                                     \
 	} while (0)
@@ -293,6 +293,7 @@ void co_init(struct co *co, char *inline_area);
 u32 co_high_water(struct co *co);
 
 void co_requeue(struct co *co);
+void co_yield(struct co *co);
 bool co_should_yield(struct co *co);
 void co_wait_start(struct co *co, struct waitq *q1, struct waitq *q2, enum co_wait_kind kind,
 		   bool one, u64 deadline_ns);

@@ -144,7 +144,7 @@ static void executor_park(struct executor *ex, struct task *t)
 static void executor_make_current(struct executor *ex, struct task *t)
 {
 	ex->current = t;
-	t->sched.picked_ns = hal_clock_ns();
+	atomic_store_relaxed(&t->sched.picked_ns, hal_clock_ns());
 	atomic_store(&t->home, ex);
 	atomic_store(&t->state, (u32)TASK_RUNNING);
 	ex->stats.switches++;
@@ -163,7 +163,9 @@ static struct task *executor_steal(struct executor *ex)
 		t = policy->steal(victim->runq, ex->id);
 		if (t) {
 			ex->stats.steals++;
-			return t;
+			atomic_store(&t->home, ex);
+			policy->enqueue(ex->runq, t, false);
+			return policy->pick(ex->runq);
 		}
 	}
 	return NULL;
@@ -354,7 +356,7 @@ void executor_timer(void)
 	if (t && now >= ex->slice_end_ns) {
 		u64 ran = now - t->sched.picked_ns;
 
-		t->sched.picked_ns = now;
+		atomic_store_relaxed(&t->sched.picked_ns, now);
 		t->sched.ran_ns += ran;
 		atomic_store(&ex->slice_end_ns, CO_FOREVER);
 		atomic_or(&ex->resched,

@@ -41,11 +41,13 @@ enum {
 /* Scheduling data; sched/ gives it meaning. */
 struct sched_task {
 	struct rb_node node;	/* in the run queue, under its lock */
-	i64 vruntime, vdeadline, min_vdeadline, vlag;
+	i64 vruntime, vdeadline;	/* ns of a nice-0 task */
+	i64 min_vruntime;		/* of the subtree */
+	i64 vlag;			/* kept while not queued */
 	u64 slice_ns;
 	u32 weight;
 	i8 nice;		/* -20 .. 19 */
-	bool on_tree;
+	bool yielded;		/* [own] asked to let the others go first */
 	u64 ran_ns;		/* total, for accounting */
 	u64 picked_ns;		/* when it was last picked */
 	u64 switches_voluntary, switches_involuntary;
