@@ -1,0 +1,236 @@
+/* tests/bench/bench.c -- what single operations cost.
+ *
+ * Run under `-icount shift=0`, where a nanosecond of virtual time is one instruction. The
+ * counter ticks once in 16 of them, so every figure is a mean over a loop.
+ *
+ * Usage: bench [SECONDS-TO-IDLE]   (Linux wants some first: its boot work goes on behind)
+ * Output: a line "name value" per operation; bytes for memory, instructions otherwise.
+ */
+#include <errno.h>
+#include <linux/futex.h>
+#include <pthread.h>
+#include <sched.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+#define SYSCALL_ROUNDS 20000
+#define SWITCH_ROUNDS  4000
+#define FORK_ROUNDS    200
+#define THREADS_FEW    1000
+#define THREADS_MANY   9000
+#define THREAD_STACK   (32 * 1024)
+
+static void die(const char *what)
+{
+	fprintf(stderr, "bench: %s: %s\n", what, strerror(errno));
+	exit(1);
+}
+
+/* Nanoseconds of the virtual counter. */
+static double now(void)
+{
+	uint64_t ticks, hz;
+
+	__asm__ volatile("isb; mrs %0, cntvct_el0" : "=r"(ticks));
+	__asm__("mrs %0, cntfrq_el0" : "=r"(hz));
+	return (double)ticks * 1e9 / (double)hz;
+}
+
+static void report(const char *name, double value)
+{
+	printf("%s %.0f\n", name, value);
+	fflush(stdout);
+}
+
+static void bench_syscall(void)
+{
+	double start;
+
+	for (int warm = 0; warm < 2; warm++) {
+		start = now();
+		for (int i = 0; i < SYSCALL_ROUNDS; i++)
+			syscall(SYS_getppid);
+	}
+	report("syscall", (now() - start) / SYSCALL_ROUNDS);
+}
+
+/* Run body in a child; end it by closing nothing and exiting. */
+static pid_t spawn(void (*body)(void *), void *arg)
+{
+	pid_t pid = fork();
+
+	if (pid < 0)
+		die("fork");
+	if (!pid) {
+		body(arg);
+		_exit(0);
+	}
+	return pid;
+}
+
+static void reap(pid_t pid)
+{
+	int status;
+
+	if (waitpid(pid, &status, 0) != pid || status)
+		die("a child failed");
+}
+
+static void yield_many(void *arg)
+{
+	(void)arg;
+	for (int i = 0; i < SWITCH_ROUNDS; i++)
+		sched_yield();
+}
+
+/* Two processes that only yield to each other; a yield is half a round. */
+static void bench_yield(void)
+{
+	pid_t child = spawn(yield_many, NULL);
+	double start = now();
+
+	yield_many(NULL);
+	report("yield", (now() - start) / (2.0 * SWITCH_ROUNDS));
+	reap(child);
+}
+
+struct ends {
+	int in, out;
+};
+
+static void echo(void *arg)
+{
+	const struct ends *e = arg;
+	char byte;
+
+	for (int i = 0; i < 2 * SWITCH_ROUNDS; i++)
+		if (read(e->in, &byte, 1) != 1 || write(e->out, &byte, 1) != 1)
+			_exit(1);
+}
+
+static void bench_pipe(void)
+{
+	int there[2], back[2];
+	struct ends theirs;
+	double start = 0;
+	char byte = 'x';
+	pid_t child;
+
+	if (pipe(there) || pipe(back))
+		die("pipe");
+	theirs = (struct ends){there[0], back[1]};
+	child = spawn(echo, &theirs);
+	for (int i = 0; i < 2 * SWITCH_ROUNDS; i++) {
+		if (i == SWITCH_ROUNDS)
+			start = now();
+		if (write(there[1], &byte, 1) != 1 || read(back[0], &byte, 1) != 1)
+			die("pipe round trip");
+	}
+	report("pipe", (now() - start) / SWITCH_ROUNDS);
+	reap(child);
+	close(there[0]);
+	close(there[1]);
+	close(back[0]);
+	close(back[1]);
+}
+
+static void nothing(void *arg)
+{
+	(void)arg;
+}
+
+static void bench_fork(void)
+{
+	double start;
+
+	for (int warm = 0; warm < 2; warm++) {
+		start = now();
+		for (int i = 0; i < FORK_ROUNDS; i++)
+			reap(spawn(nothing, NULL));
+	}
+	report("fork", (now() - start) / FORK_ROUNDS);
+}
+
+/* --- memory per thread blocked in a futex --- */
+
+static uint32_t gate;
+
+static void *blocked(void *arg)
+{
+	while (!__atomic_load_n(&gate, __ATOMIC_ACQUIRE))
+		syscall(SYS_futex, &gate, FUTEX_WAIT_PRIVATE, 0, NULL, NULL, 0);
+	return arg;
+}
+
+/* Bytes of memory nobody has. */
+static double free_memory(void)
+{
+	char line[128];
+	unsigned long kib = 0;
+	FILE *f = fopen("/proc/meminfo", "r");
+
+	if (!f)
+		die("/proc/meminfo");
+	while (fgets(line, sizeof(line), f))
+		if (sscanf(line, "MemFree: %lu kB", &kib) == 1)
+			break;
+	fclose(f);
+	return (double)kib * 1024;
+}
+
+static void settle(void)
+{
+	struct timespec moment = {.tv_nsec = 200000000};
+
+	nanosleep(&moment, NULL);
+}
+
+static void bench_threads(void)
+{
+	static pthread_t threads[THREADS_MANY];
+	double few = 0, many;
+	pthread_attr_t attr;
+	char *stacks = aligned_alloc(4096, (size_t)THREADS_MANY * THREAD_STACK);
+
+	/* The stacks are the program's memory, not the kernel's: have them all first. */
+	if (!stacks)
+		die("stacks");
+	memset(stacks, 1, (size_t)THREADS_MANY * THREAD_STACK);
+	pthread_attr_init(&attr);
+	for (int i = 0; i < THREADS_MANY; i++) {
+		if (i == THREADS_FEW) {
+			settle();
+			few = free_memory();
+		}
+		pthread_attr_setstack(&attr, stacks + (size_t)i * THREAD_STACK, THREAD_STACK);
+		errno = pthread_create(&threads[i], &attr, blocked, NULL);
+		if (errno)
+			die("pthread_create");
+	}
+	settle();
+	many = free_memory();
+	report("thread", (few - many) / (THREADS_MANY - THREADS_FEW));
+	__atomic_store_n(&gate, 1, __ATOMIC_RELEASE);
+	syscall(SYS_futex, &gate, FUTEX_WAKE_PRIVATE, THREADS_MANY, NULL, NULL, 0);
+	for (int i = 0; i < THREADS_MANY; i++)
+		pthread_join(threads[i], NULL);
+	free(stacks);
+}
+
+int main(int argc, char **argv)
+{
+	if (argc > 1)
+		sleep((unsigned)atoi(argv[1]));
+	bench_syscall();
+	bench_yield();
+	bench_pipe();
+	bench_fork();
+	bench_threads();
+	return 0;
+}
