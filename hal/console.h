@@ -20,7 +20,7 @@ void hal_console_start(const struct hal_console_ops *ops);
  * called when there is room again. */
 size_t hal_console_send(const u8 *bytes, size_t n);
 
-/* Write by polling; a panic's and early boot's way. Waits for no lock. */
+/* Write by polling, a newline as CR LF; a panic's and early boot's way. Takes no lock. */
 void hal_console_poll(const char *bytes, size_t n);
 
 #endif

@@ -9,9 +9,10 @@
 #ifndef HAL_MEMORY_H
 #define HAL_MEMORY_H
 
-#include "hal/types.h"
+#include "hal/cpu.h" /* a provider may define some of these inline in hal_inline.h */
 
-/* Direct map. The address must lie in hal_machine.memory. */
+/* Direct map. The address must lie in hal_machine.memory. The way back also takes addresses
+ * in the kernel's image and on its stacks. */
 void *hal_phys_to_virt(paddr p);
 paddr hal_virt_to_phys(const void *v);
 
@@ -55,15 +56,14 @@ void hal_tlb_flush_asid(u16 asid);
 /* The instruction cache sees what was stored at [p, p+size). */
 void hal_icache_sync(const void *p, size_t size);
 
-/* Device registers: mapped for ever, device-nGnRE. NULL if there is no room. */
+/* Device registers: mapped for ever, device-nGnRE. NULL if there is no room, or if RAM is
+ * there. Mapping a place again gives the same address. */
 void *hal_mmio_map(paddr base, size_t size);
 u32 hal_mmio_read32(const volatile void *reg);
 void hal_mmio_write32(volatile void *reg, u32 value);
 /* Order memory that a device reads or writes against register accesses. */
 void hal_dma_write_barrier(void);	/* stores before, then the doorbell */
 void hal_dma_read_barrier(void);	/* device's index read, then its data */
-
-/* Extra kernel mappings with guard pages on both sides (stacks, the vDSO is not one). */
 
 /* Protect kernel sections once boot-only work is done: W^X already holds from the start;
  * this makes .rodata-after-init read-only and frees nothing. */

@@ -27,7 +27,8 @@ struct hal_user {
 	u64 sp, pc, pstate;	/* pstate: SPSR_EL1 as Linux's PSR_* bits */
 	u64 tls;		/* TPIDR_EL0; valid while not loaded in a CPU */
 	struct hal_fp fp;	/* valid while not loaded in a CPU */
-	i32 fp_cpu;		/* CPU whose FP registers hold `fp` unchanged, or -1 */
+	i32 fp_cpu;		/* CPU whose FP registers hold `fp` unchanged; -1: who changes fp */
+	bool step;		/* single-step: set with PSR_SS in pstate; hal_user_load looks */
 };
 
 enum hal_access { HAL_READ = 1, HAL_WRITE = 2, HAL_EXEC = 4 };
@@ -79,6 +80,10 @@ void hal_user_load(struct hal_user *u);
 
 /* u stops being the CPU's user context: TLS and FP registers are saved into it. */
 void hal_user_save(struct hal_user *u);
+
+/* Return addresses of the kernel stack, innermost first: of the caller, or of `regs` as
+ * hal_upcalls.died got them. At most `max`; returns how many. */
+unsigned hal_backtrace(const struct hal_user *regs, u64 *pcs, unsigned max);
 
 /* A fresh user context: registers zero, user mode, given entry and stack pointer. */
 void hal_user_init(struct hal_user *u, u64 pc, u64 sp);

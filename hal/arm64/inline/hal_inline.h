@@ -30,4 +30,34 @@ static inline void hal_sim_point(const volatile void *what)
 	(void)what;
 }
 
+/* Of hal/memory.h: too hot to be calls. The direct map starts at the bottom of the kernel's
+ * half (DIRECT_BASE), below everything else there. */
+static inline void *hal_phys_to_virt(paddr p)
+{
+	return (void *)(p.raw + 0xffff000000000000);
+}
+
+static inline u32 hal_mmio_read32(const volatile void *reg)
+{
+	u32 value;
+
+	__asm__ volatile("ldr %w0, [%1]" : "=r"(value) : "r"(reg) : "memory");
+	return value;
+}
+
+static inline void hal_mmio_write32(volatile void *reg, u32 value)
+{
+	__asm__ volatile("str %w0, [%1]" : : "r"(value), "r"(reg) : "memory");
+}
+
+static inline void hal_dma_write_barrier(void)
+{
+	__asm__ volatile("dmb oshst" ::: "memory");
+}
+
+static inline void hal_dma_read_barrier(void)
+{
+	__asm__ volatile("dmb oshld" ::: "memory");
+}
+
 #endif
