@@ -1,0 +1,31 @@
+/* core/proc/clock.h -- what time it is, by every clock.
+ *
+ * Units    ns. CLOCK_REALTIME counts since 1970, the others since boot.
+ * Locking  the wall offset is one atomic word.
+ */
+#ifndef PROC_CLOCK_H
+#define PROC_CLOCK_H
+
+#include <linux/time.h>
+#include <linux/time_types.h>
+
+#include "core/proc/thread.h"
+
+void clock_init(void);		/* wall clock from the RTC; at boot */
+
+u64 clock_wall_ns(void);	/* CLOCK_REALTIME */
+u64 clock_boot_wall_seconds(void);	/* /proc/stat's btime */
+int clock_set_wall(u64 wall_ns);
+u64 clock_wall_to_boot(u64 wall_ns);	/* a wall time as a hal_clock_ns deadline */
+
+/* The value of clock `id` for the current thread: 0 or -EINVAL. */
+int clock_read(int id, u64 *ns);
+int clock_resolution(int id, u64 *ns);
+/* Can it be slept on, and what is `ns` of it as a hal_clock_ns deadline? -EINVAL, -EOPNOTSUPP. */
+int clock_deadline(int id, u64 ns, bool absolute, u64 *deadline_ns);
+
+/* -EINVAL unless it is a valid time span; saturates. */
+int clock_from_timespec(const struct __kernel_timespec *ts, u64 *ns);
+struct __kernel_timespec clock_to_timespec(u64 ns);
+
+#endif

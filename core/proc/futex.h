@@ -1,0 +1,74 @@
+/* core/proc/futex.h -- fast user-space locking: waiting on a word.
+ *
+ * Ownership  a waiter lies in its frame.
+ * Locking    each hash bucket has a lock (RANK_FUTEX); two are taken in address order.
+ */
+#ifndef PROC_FUTEX_H
+#define PROC_FUTEX_H
+
+#include "core/proc/thread.h"
+#include "mem/space/pin.h"
+
+struct futex_bucket;
+
+struct futex_waiter {
+	struct list link;		/* under the bucket's lock */
+	struct futex_bucket *bucket;	/* [a] NULL: woken */
+	struct futex_key key;
+	struct task *task;
+	u32 bitset;
+};
+
+void futex_init(void);
+
+struct futex_wait {
+	struct co_frame co;
+	uptr addr;
+	u32 value, bitset;
+	bool shared;
+	u64 deadline_ns;	/* CO_FOREVER: none */
+	bool relative;		/* an interruption goes on through the restart block */
+	struct futex_waiter me;
+	struct page *page;
+	long err;
+};
+co_t futex_wait(struct co *co, struct futex_wait *f);
+
+/* Wake up to `count` waiters; how many were. */
+struct futex_wake {
+	struct co_frame co;
+	uptr addr;
+	u32 count, bitset;
+	bool shared;
+	struct futex_key key;
+	long err;
+};
+co_t futex_wake(struct co *co, struct futex_wake *f);
+
+struct futex_requeue {
+	struct co_frame co;
+	uptr addr, addr2;
+	u32 wake, requeue;
+	bool shared, compare;
+	u32 value;
+	struct futex_key key, key2;
+	struct page *page;
+	long err;
+};
+co_t futex_requeue(struct co *co, struct futex_requeue *f);
+
+struct futex_wake_op {
+	struct co_frame co;
+	uptr addr, addr2;
+	u32 wake, wake2, op;
+	bool shared;
+	struct futex_key key, key2;
+	struct page *page;
+	long err;
+};
+co_t futex_wake_op(struct co *co, struct futex_wake_op *f);
+
+/* Without waiting, by a key already known; how many were woken. */
+long futex_wake_key(const struct futex_key *key, u32 count, u32 bitset);
+
+#endif

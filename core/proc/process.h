@@ -1,0 +1,175 @@
+/* core/proc/process.h -- a process: what its threads share.
+ *
+ * Ownership  process_get/process_put. Each thread holds a reference, and so does being in
+ *            the tree (from fork until a parent has waited for it).
+ * Units      times in ns; wall-clock only where it says so.
+ * Locking    proc_tree_lock [t]: place in the tree, threads, exit state. sig_lock [s]:
+ *            signals, group stop and exit, limits, slots that others look at (fds, fs,
+ *            space, cred of threads). Lists of threads change under both, so either is
+ *            enough to walk them. [a] atomic, [I] set at creation.
+ */
+#ifndef PROC_PROCESS_H
+#define PROC_PROCESS_H
+
+#include "core/base/string.h"
+#include "core/proc/pid.h"
+#include "core/proc/rlimit.h"
+#include "core/proc/signal.h"
+#include "coro/task.h"
+
+struct session;
+struct posix_timer;
+struct space;
+struct fd_table;
+struct fs_context;
+struct cred;
+
+enum process_state {
+	PROCESS_ALIVE,
+	PROCESS_ZOMBIE,		/* every thread is gone, nobody has waited yet */
+	PROCESS_DEAD,		/* waited for: out of the tree */
+};
+
+struct process_usage {
+	u64 user_ns, system_ns;
+	u64 minor_faults, major_faults;
+	u64 voluntary, involuntary;
+	u64 max_rss;		/* pages */
+};
+
+struct process_itimer {
+	u64 next, interval;	/* ns; next 0: off. ITIMER_REAL: a clock value; others: CPU time */
+};
+
+struct process {
+	refcount refs;			/* [a] */
+	struct pid *pid;		/* [I] owned */
+
+	/* [t] */
+	enum process_state state;
+	struct process *parent;		/* borrowed: a parent outlives its list of children */
+	struct list children;		/* .sibling */
+	struct list sibling;
+	struct list threads;		/* struct thread.in_process */
+	u32 thread_count;
+	struct pid *group;		/* owned */
+	struct list in_group;
+	struct session *session;	/* owned */
+	struct list in_table;		/* every process; tree order of creation */
+	int exit_signal;		/* to the parent at exit; 0: none. -1: never waited for */
+	bool has_execed;		/* setpgid by the parent is over */
+	bool subreaper;
+	bool wait_stopped, wait_continued; /* an event that wait may report */
+	int wait_stop_signal;
+	int exit_status;		/* as wait4 gives it */
+	struct process_usage children_usage;	/* waited-for children */
+	struct process_usage dead_usage;	/* threads gone */
+	struct waitq child_wait;	/* woken when a child changes state */
+	struct waitq threads_wait;	/* woken when a thread goes: exec */
+
+	/* [s] */
+	spinlock sig_lock;		/* RANK_PROC_SIGHAND */
+	struct sighand *sighand;	/* owned */
+	struct signal_queue pending;
+	bool group_exiting;
+	int group_status;
+	struct thread *exec_by;		/* the thread whose exec ends the others */
+	int stop_signal;		/* not 0: a group stop is on */
+	u32 stop_left;			/* threads that have yet to stop */
+	bool stopped;			/* all have */
+	struct waitq stop_wait;		/* woken by SIGCONT and SIGKILL */
+	struct rlimits limits;
+	struct list timers;		/* struct posix_timer.link */
+	u32 timer_next;
+	struct process_itimer itimers[3];
+	struct posix_timer *real_timer;	/* what ITIMER_REAL and the others run on */
+
+	/* The rest. */
+	struct space *space;		/* [s] the threads' one; NULL after exit */
+	u64 start_ns;			/* [I] */
+	u32 personality;		/* [a] */
+	int pdeath_signal;		/* [a] */
+	int oom_score_adj;		/* [a] */
+	bool no_new_privs;		/* [a] */
+	bool keep_caps;			/* [a] */
+	bool vfork_done;		/* [a] child of vfork let go of the space */
+	struct waitq vfork_wait;
+};
+
+/* --- the calling task's --- */
+struct process *process_current(void);
+struct process *process_of(struct co *co);
+
+void process_get(struct process *p);
+void process_put(struct process *p);
+
+static inline int process_pid(const struct process *p)
+{
+	return p->pid->nr;
+}
+/* 0 if it has none (init, or the tree is changing). */
+int process_parent_pid(struct process *p);
+
+/* By number, with a reference: zombies are found too. NULL: none. */
+struct process *process_find(int nr);
+
+/* Iteration for /proc: the process with the smallest number >= nr, referenced. */
+struct process *process_next(int nr);
+/* The n-th thread id of p in creation order; 0 past the last. */
+int process_nth_tid(struct process *p, unsigned n);
+
+/* --- snapshots for /proc; take the locks themselves --- */
+struct process_info {
+	int pid, ppid, pgrp, session;
+	char state;		/* R S D T Z, as Linux prints it; t and X do not occur */
+	u32 threads;
+	struct process_usage own, children;
+	i8 nice;
+	u64 start_ns;
+	int exit_signal;
+	int exit_status;
+	sigmask pending_thread, pending_shared, blocked, ignored, caught;
+	u32 queued_signals;
+	void *tty;		/* borrowed: only compare it; see session_tty */
+	unsigned cpu;		/* of the leader, last */
+	char name[16];
+	bool no_new_privs;
+	int oom_score_adj;
+};
+void process_info(struct process *p, struct process_info *to);
+/* One thread by id; false: p has no such thread. */
+bool process_thread_info(struct process *p, int tid, struct process_info *to);
+
+/* References to what the process works with; NULL once it has exited. The caller puts them
+ * with their own layers' put. */
+struct space *process_space(struct process *p);		/* space_put */
+struct cred *process_cred(struct process *p);		/* cred_put */
+struct fd_table *process_fds(struct process *p);	/* fd_table's put */
+struct fs_context *process_fs(struct process *p);	/* fs_context's put */
+/* The thread's task record, for its coroutine backtrace; task_put it. NULL: none. */
+struct task *process_task(struct process *p, int tid);
+
+/* May the current task look at p's memory and descriptors (ptrace's read rule)? 0, -EPERM,
+ * -ESRCH. */
+int process_may_inspect(struct process *p);
+
+/* Counts for /proc/stat and loadavg. */
+u64 process_forks(void);
+u32 process_thread_total(void);
+u32 process_running(void);
+
+/* CPU time so far: all threads, those gone included. */
+void process_cpu_time(struct process *p, struct process_usage *to);
+
+/* --- for core/proc and the system calls --- */
+
+void process_init(void);	/* at boot, after slab_init */
+
+/* A process with nothing but its number, alive but in no tree; NULL without memory. */
+struct process *process_new(struct pid *pid);
+
+/* The first process (pid 1), ready to have its image loaded: one thread that will run
+ * `start` as its first coroutine. fs and fds: owned by the new thread. */
+struct thread *process_new_init(struct cred *cred, struct fs_context *fs, struct fd_table *fds);
+
+#endif

@@ -1,0 +1,129 @@
+/* core/proc/thread.h -- a thread: a task with a user half.
+ *
+ * Ownership  the task's reference count is the thread's. The executor holds one until the
+ *            thread is gone; the process's list of threads holds none of its own.
+ * Locking    fields are the thread's own unless marked: [s] process->sig_lock,
+ *            [t] proc_tree_lock, [I], [a].
+ */
+#ifndef PROC_THREAD_H
+#define PROC_THREAD_H
+
+#include "core/proc/process.h"
+
+/* How to go on with a call that a signal without a handler interrupted. */
+enum restart_kind { RESTART_NONE, RESTART_SLEEP, RESTART_FUTEX };
+struct restart {
+	enum restart_kind kind;
+	u32 arg;		/* sleep: clock id; futex: value */
+	u32 arg2;		/* futex: bitset */
+	u32 flags;		/* futex: operation's flags */
+	uptr addr;		/* sleep: remaining time goes there (or 0); futex: the word */
+	u64 deadline_ns;	/* absolute, hal_clock_ns */
+};
+
+struct thread {
+	struct task task;		/* first */
+	struct hal_user user;
+	struct process *process;	/* [I] owned */
+	struct pid *tid;		/* [t] owned */
+	struct list in_process;		/* [t]+[s] */
+
+	/* The entry under way; set by the dispatcher. */
+	u64 orig_x0;			/* x0 as the call was made */
+	i32 syscall;			/* its number; -1: not a system call */
+
+	/* Signals. */
+	sigmask blocked;		/* [s] written by the thread only */
+	sigmask saved_mask;
+	bool mask_is_saved;
+	bool stop_counted;		/* [s] has yet to stop in the group stop under way */
+	bool leaving;			/* [s] past the point where signals reach it */
+	bool retry_write;
+	struct signal_queue pending;	/* [s] */
+	u64 alt_sp, alt_size;		/* sigaltstack */
+	u32 alt_flags;
+	u32 fault_esr;			/* of the fault a forced signal stands for */
+	u64 fault_addr;
+	bool fault_valid;
+	struct restart restart;
+
+	/* A plain call whose user memory was missing: what to fault in before it is tried
+	 * again (syscalls/retry.h). */
+	u32 retry_len;
+	u64 retry_addr;
+
+	/* User memory the kernel touches at the end. */
+	uptr clear_tid;			/* set_tid_address */
+	uptr robust_list;
+	uptr rseq;
+	u32 rseq_len, rseq_sig;
+	u32 rseq_cpu;			/* what cpu_id holds now; ~0: nothing yet */
+
+	u64 start_ns;			/* [I] */
+	u64 minor_faults, major_faults;
+	struct process *vfork_of;	/* the child of vfork that this one waits for */
+	bool vforked;			/* its parent waits for it: [a] */
+	int exit_code;			/* wait status of its own end */
+};
+
+static inline struct thread *thread_of(struct task *t)
+{
+	return (struct thread *)t;
+}
+static inline struct thread *thread_current(void)
+{
+	return thread_of(task_current());
+}
+static inline struct thread *thread_of_co(struct co *co)
+{
+	return thread_of(co_task(co));
+}
+static inline int thread_id(const struct thread *t)
+{
+	return t->tid->nr;
+}
+
+/* CLONE_* combined; what clone and clone3 ask for after copying from user space. */
+struct thread_clone {
+	struct co_frame co;
+	u64 flags;
+	u64 stack, stack_size;		/* stack: the new sp, 0: the parent's */
+	u64 tls;
+	uptr parent_tid, child_tid;
+	uptr pidfd;
+	int exit_signal;
+	struct thread *child;		/* locals */
+	struct space *space;
+	struct process *made;
+	int nr;
+	long err;
+};
+/* fork, vfork, clone, clone3: the child's number or a negative errno. */
+co_t thread_clone(struct co *co, struct thread_clone *f);
+
+/* Another thread by number, with a reference on its task (task_put); NULL: none. */
+struct thread *thread_find(int tid);
+
+/* The task_ops of every thread. */
+extern const struct task_ops thread_ops;
+
+/* A thread of p, not in any list yet; NULL without memory. */
+struct thread *thread_new(struct process *p, struct pid *tid, const char *name);
+/* Enter it in its process. */
+void thread_add(struct thread *t);
+/* Undo thread_new, before it was added. */
+void thread_drop(struct thread *t);
+
+/* hal_upcalls.fault. */
+struct hal_fault;
+struct hal_user *thread_fault(struct hal_user *u, const struct hal_fault *why);
+/* hal_upcalls.interrupted. */
+struct hal_user *thread_interrupted(struct hal_user *u);
+
+void thread_init(void);		/* the slab cache; at boot */
+
+/* Replace the task's credentials: takes over the caller's reference. */
+void thread_set_cred(struct thread *t, struct cred *cred);
+struct cred *thread_cred(struct thread *t);	/* a reference */
+
+#endif
