@@ -13,8 +13,8 @@ execute_process(COMMAND ${CMAKE_C_COMPILER} -print-resource-dir OUTPUT_VARIABLE 
                 OUTPUT_STRIP_TRAILING_WHITESPACE)
 # Kernel code is freestanding in every variant and sees only clang's own headers and the
 # kernel's UAPI.
-set(LICHEN_KERNEL_FLAGS -std=gnu2x -ffreestanding -nostdinc -isystem ${clang_resources}/include
-    -isystem ${LICHEN_UAPI} -fms-extensions -fno-strict-aliasing -fno-common -fwrapv
+set(LICHEN_KERNEL_FLAGS -std=gnu2x -ffreestanding -nostdinc -isystem${clang_resources}/include
+    -isystem${LICHEN_UAPI} -fms-extensions -fno-strict-aliasing -fno-common -fwrapv
     -fno-stack-protector -fno-omit-frame-pointer -g -fmacro-prefix-map=${CMAKE_SOURCE_DIR}/= ${LICHEN_WARNINGS}
     "$<$<CONFIG:Debug>:-DLICHEN_DEBUG>" -O2)
 set(LICHEN_FLAGS_arm64 --target=aarch64-linux-gnu -mgeneral-regs-only -mno-outline-atomics
