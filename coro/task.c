@@ -5,6 +5,9 @@
 #include "coro/executor.h"
 #include "mem/phys/slab.h"
 
+static struct list tasks = LIST_INIT(tasks); /* under tasks_lock */
+static spinlock tasks_lock = SPINLOCK_INIT(RANK_TASKS);
+
 void task_init(struct task *t, const char *name, struct hal_user *user,
 	       const struct task_ops *ops)
 {
@@ -22,6 +25,21 @@ void task_init(struct task *t, const char *name, struct hal_user *user,
 	t->exit_result = 0;
 	waitq_init(&t->done);
 	string_copy(t->name, name, sizeof(t->name));
+	spin_lock(&tasks_lock);
+	list_add_back(&tasks, &t->all);
+	spin_unlock(&tasks_lock);
+}
+
+void task_each(void (*fn)(struct task *t, void *arg), void *arg, bool locked) NO_LOCK_ANALYSIS
+{
+	struct task *t;
+
+	if (locked)
+		spin_lock(&tasks_lock);
+	list_each(t, &tasks, all)
+		fn(t, arg);
+	if (locked)
+		spin_unlock(&tasks_lock);
 }
 
 void task_start(struct task *t)
@@ -37,8 +55,12 @@ void task_get(struct task *t)
 
 void task_put(struct task *t)
 {
-	if (ref_put(&t->refs))
-		t->ops->release(t);
+	if (!ref_put(&t->refs))
+		return;
+	spin_lock(&tasks_lock);
+	list_remove(&t->all);
+	spin_unlock(&tasks_lock);
+	t->ops->release(t);
 }
 
 void task_wake(struct task *t)

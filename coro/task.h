@@ -75,6 +75,7 @@ struct task {
 	struct cred *cred;
 	struct fs_context *fs;
 	struct fd_table *fds;
+	struct list all;		/* every task there is; task_each */
 	char name[16];
 	bool exiting;			/* the next empty frame stack is the end */
 	struct waitq done;		/* woken at the end; CO_JOIN */
@@ -114,6 +115,10 @@ void task_clear_flags(struct task *t, u32 flags);
 
 void task_get(struct task *t);
 void task_put(struct task *t);
+
+/* Call fn for every task there is, for reports; it must not wait, and the task may run
+ * meanwhile. `locked` false: a panic's way, which waits for no lock. */
+void task_each(void (*fn)(struct task *t, void *arg), void *arg, bool locked);
 
 /* The task whose poll this is, or that is in user mode on this CPU. NULL in idle. */
 struct task *task_current(void);

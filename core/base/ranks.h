@@ -36,6 +36,7 @@ enum {
 	RANK_DEV = 42,
 	RANK_CO_LOCK = 46,	/* coro: inside mutex, rwlock */
 	RANK_WAITQ = 48,
+	RANK_TASKS = 47,	/* coro: the list of all tasks */
 	RANK_TIMER = 50,
 	RANK_RUNQ = 52,
 	RANK_SLAB_CPU = 53,	/* mem/phys: a CPU's magazine */
