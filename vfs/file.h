@@ -74,6 +74,11 @@ struct file_ops {
 	 * `read`. The fast way of pipes. */
 	i64 (*try_read)(struct file *file, struct uio *uio);
 	i64 (*try_write)(struct file *file, struct uio *uio);
+	/* The last reference is gone, without waiting; before `release`, either may be absent. */
+	void (*closed)(struct file *file);
+	/* Entries of a directory that is not the inode's own (overlay); .step NULL: the inode's
+	 * readdir. */
+	struct inode_readdir_op readdir;
 };
 
 struct file {
@@ -88,10 +93,111 @@ struct file {
 	struct cred *cred;		/* [I] the opener's, owned reference */
 	void *private;			/* the driver's */
 	struct {
-		u64 next, size;		/* readahead: expected index, current window; pages */
+		u64 next, size;		/* [a] readahead: expected index, current window; pages */
 	} ahead;
+	struct list reap;		/* the reaper's */
+	bool locks_seen;		/* [a] it may hold flock or OFD locks: drop them at the end */
 };
 
 enum { FILE_READ = 1, FILE_WRITE = 2, FILE_PATH = 4 };
+
+/* A file over path (a reference of the caller's is taken over on success), refs 1, ops from the
+ * inode; nothing was called yet. flags: O_*. NULL without memory. */
+struct file *file_new(const struct path *path, u32 flags, const struct cred *cred);
+/* A file on a dentry of its own in no directory: pipes, sockets, anonymous inodes. Takes the
+ * inode reference over in any case. `name` shows as "pipe:[7]" in /proc/pid/fd. */
+struct file *file_new_loose(struct inode *inode, const char *name, const struct file_ops *ops,
+			    u32 flags, const struct cred *cred);
+
+static inline void file_get(struct file *file)
+{
+	ref_get(&file->refs);
+}
+
+/* NULL is ignored. If it is the last and its release has to wait, the reaper does it. */
+void file_put(struct file *file);
+/* The same, awaiting it: close(2). Returns what flush said, 0 today. */
+struct file_close {
+	struct co_frame co;
+	struct file *file;
+	long ignored;
+};
+co_t file_close(struct co *co, struct file_close *f);
+
+/* Read or write at pos, or at the file's own position (FILE_POS), checks included: -EBADF if
+ * it was not opened for that, -EINVAL, -ESPIPE, -EISDIR, -EFBIG; limit_fsize is
+ * RLIMIT_FSIZE (-EFBIG at it: the system call raises SIGXFSZ); append follows O_APPEND. */
+struct file_read {
+	struct co_frame co;
+	struct file *file;
+	struct uio *uio;
+	i64 pos;
+	long n;
+	bool locked;
+};
+co_t file_read(struct co *co, struct file_read *f);
+struct file_write {
+	struct co_frame co;
+	struct file *file;
+	struct uio *uio;
+	i64 pos;
+	u64 limit_fsize;
+	long n;
+	bool locked;
+};
+co_t file_write(struct co *co, struct file_write *f);
+/* The same without a frame: bytes, an error, or FILE_WAITS (nothing was moved). */
+#define FILE_WAITS (-4096l - 1)
+i64 file_try_read(struct file *file, struct uio *uio, i64 pos);
+i64 file_try_write(struct file *file, struct uio *uio, i64 pos, u64 limit_fsize);
+
+/* lseek, under the usual rules; awaits only pos_lock. */
+struct file_seek {
+	struct co_frame co;
+	struct file *file;
+	i64 offset;
+	int whence;
+	i64 result;
+};
+co_t file_seek(struct co *co, struct file_seek *f);
+i64 file_try_seek(struct file *file, i64 offset, int whence);
+
+/* What holds now, POLL*; enlists p. */
+u32 file_poll(struct file *file, struct poller *p);
+/* The pager to map and whether writing through it is possible; a reference is given. */
+int file_mmap(struct file *file, u64 offset, u64 size, bool shared, bool write,
+	      struct pager **pager);
+struct file_sync {
+	struct co_frame co;
+	struct file *file;
+	bool data_only;
+	long err;
+};
+co_t file_sync(struct co *co, struct file_sync *f);
+
+/* Through the page cache: what read and write of a regular file do when its ops have none.
+ * For file systems that wrap them. pos is validated; uio bounded by UIO_MAX. */
+struct file_cache_read {
+	struct file_transfer;
+	struct mapping *m;
+	struct page *page;
+	long err, done;
+};
+co_t file_cache_read(struct co *co, struct file_cache_read *f);
+struct file_cache_write {
+	struct file_transfer;
+	struct mapping *m;
+	struct page *page;
+	long err, done;
+	bool locked;
+	u64 limit;
+};
+co_t file_cache_write(struct co *co, struct file_cache_write *f);
+
+/* What can be opened: chains for special inodes. */
+static inline struct inode *file_inode(const struct file *file)
+{
+	return file->inode;
+}
 
 #endif

@@ -3,9 +3,10 @@
  * A file system embeds struct inode in its own, fills ops and file_ops, and hands inodes out
  * from its lookup/create operations with one reference.
  *
- * Ownership  inode_get/inode_put; the last put of an inode that is not hashed, or has no
- *            links left, evicts it (ops->evict, then super->ops->free_inode). A dentry holds
- *            one reference, an open file holds its dentry.
+ * Ownership  inode_get/inode_put; the last put evicts it: out of the inode table, ops->evict,
+ *            its pages dropped, super->ops->free_inode. A dentry holds one reference, an open
+ *            file holds its dentry; a file system whose inodes are their only storage holds
+ *            one per link itself.
  * Units      size in bytes, blocks in 512-byte units, times in ns since 1970 (struct
  *            inode_time keeps seconds for ranges that ns cannot hold).
  * Locking    `lock` (awaitable, CO_RANK_INODE): held for writing by the vfs around create,
@@ -161,6 +162,16 @@ struct inode_ops {
 	int (*jump)(struct inode *inode, struct path *to);
 	/* Without waiting: current attributes where they are computed (procfs); may be NULL. */
 	void (*refresh)(struct inode *inode);
+	/* Without waiting: the permission rules where mode and owner do not say it all; want is
+	 * CRED_*. NULL: cred_permission on the inode's mode and owner. */
+	int (*permission)(struct inode *inode, const struct cred *cred, unsigned want);
+	/* The inode whose pages are this one's (overlay: the real file); NULL: itself. */
+	struct inode *(*data)(struct inode *inode);
+};
+
+/* inode.flags */
+enum {
+	INODE_DEAD = 1u << 0,	/* a removed directory: nothing can be made in it any more */
 };
 
 struct inode {
@@ -173,35 +184,80 @@ struct inode {
 	spinlock attr_lock;
 	u32 mode, uid, gid;		/* under attr_lock, changed with lock held too */
 	u32 nlink;
+	u32 flags;			/* [a] INODE_* */
 	u32 rdev;			/* [I] Linux's encoding: makedev() of 12:20 bits */
 	u64 size;			/* [a] bytes */
-	u64 blocks;
+	u64 blocks;			/* [a] 512-byte units */
 	struct inode_time atime, mtime, ctime, btime;
 	struct list hash;		/* in the inode table, under its lock */
 	struct mapping mapping;		/* its pages, if any */
 	struct pipe *pipe;		/* a FIFO's, under attr_lock */
+	struct file_locks *locks;	/* under attr_lock; NULL: never locked */
+	struct list reap;		/* the reaper's */
 	void *private;			/* the file system's or the device's */
 };
 
-/* Set up the generic part; refs 1, not hashed. */
+/* Set up the generic part; refs 1, not hashed, one link, times now. */
 void inode_init(struct inode *inode, struct super *s, u64 ino, u32 mode);
 void inode_get(struct inode *inode);
+/* Unless it is being evicted. */
+bool inode_get_live(struct inode *inode);
 
-/* Drop a reference; the last one may have to write or truncate, so this may wait. */
-struct inode_put {
+/* Drop a reference; NULL is ignored. If it is the last and eviction has to wait, that is left
+ * to the reaper, a worker. */
+void inode_put(struct inode *inode);
+/* The same for who wants the storage to be free afterwards. */
+struct inode_put_wait {
 	struct co_frame co;
 	struct inode *inode;
+	long ignored;
 };
-co_t inode_put(struct co *co, struct inode_put *f);
-/* Without waiting: true unless it was the last reference and eviction has to wait, in which
- * case nothing was dropped. */
-bool inode_try_put(struct inode *inode);
+co_t inode_put_wait(struct co *co, struct inode_put_wait *f);
+/* Start the reaper; at boot, when tasks can run. Without it (unit tests) what has to wait
+ * piles up. */
+void inode_start_reaper(void);
+/* Wait until the reaper has nothing left (umount, sync). */
+struct inode_reap_wait {
+	struct co_frame co;
+};
+co_t inode_reap_wait(struct co *co, struct inode_reap_wait *f);
 
 /* The inode table: find a live inode of a super by number (a reference), or NULL. */
 struct inode *inode_find(struct super *s, u64 ino);
-/* Enter it unless the number is there already; returns the one that is (with a reference). */
+/* Enter it unless the number is there already; returns the one that is (with a reference), or
+ * NULL when `inode` was entered. */
 struct inode *inode_hash(struct inode *inode);
+void inode_unhash(struct inode *inode);
 
 u64 inode_size(const struct inode *inode);
+
+/* May cred do this (CRED_*)? 0, -EACCES, -EROFS (writing a regular file, directory or link of a
+ * read-only super). */
+int inode_permission(struct inode *inode, const struct cred *cred, unsigned want);
+
+/* The wall clock, and who sets it (core/proc): ns to be added to hal_clock_ns. */
+struct inode_time inode_now(void);
+void inode_set_clock(i64 offset_ns);
+
+/* Store what attr asks for into the generic fields (not ATTR_SIZE). */
+void inode_apply(struct inode *inode, const struct inode_attr *attr);
+/* Set these times (ATTR_ATIME...) to now, in memory. */
+void inode_touch(struct inode *inode, unsigned which);
+
+static inline void inode_add_links(struct inode *inode, int n)
+{
+	atomic_store(&inode->nlink, inode->nlink + (u32)n);
+}
+
+/* Awaitable locks of one or two inodes, in their order (rename, link): lock for writing.
+ * b may be NULL or equal to a. */
+struct inode_lock_two {
+	struct co_frame co;
+	struct inode *a, *b;
+};
+co_t inode_lock_two(struct co *co, struct inode_lock_two *f);
+void inode_unlock_two(struct inode *a, struct inode *b);
+
+void inode_setup(void);	/* at boot, after slab_init */
 
 #endif

@@ -4,6 +4,9 @@
  * A page is claimed before it is filled or written back: PAGE_BUSY is set by one task, the
  * others wait on the mapping's queue. Claim under the lock, wait outside it.
  *
+ * The claimer of a page that is not uptodate fills it and says page_filled. PAGE_UPTODATE is
+ * never cleared while the page is in the index, so a reader looks at nothing else.
+ *
  * Ownership  the index holds a reference; page_find and page_get_filled give another.
  * Units      index in pages.
  * Locking    mapping.lock guards the index; a fault takes no inode lock, only this.
@@ -11,6 +14,7 @@
 #ifndef VFS_PAGE_H
 #define VFS_PAGE_H
 
+#include "coro/waitq.h"
 #include "coro/co.h"
 #include "mem/phys/page.h"
 #include "mem/space/pager.h"
@@ -48,11 +52,133 @@ struct mapping_ops {
 	struct mapping_readpages_op readpages;
 	/* .step NULL: pages are the only storage and are never written back nor reclaimed. */
 	struct mapping_writepage_op writepage;
-	/* Without waiting: a byte range is about to be written: may the file system take it
-	 * (space, quota)? 0 or -ENOSPC. NULL: always. */
+	/* Without waiting: a page is about to be added where there was none, to be written or
+	 * mapped: may the file system take it (space, quota)? 0 or -ENOSPC. NULL: always. */
 	int (*reserve)(struct mapping *m, u64 index);
-	/* Without waiting: a page left the index (truncation). NULL: nothing. */
+	/* Without waiting, mapping.lock held: such a page left the index. NULL: nothing. */
 	void (*released)(struct mapping *m, u64 index);
 };
+
+struct page_node;
+
+struct mapping {
+	struct pager pager;		/* what address spaces map */
+	const struct mapping_ops *ops;	/* [I] NULL: it has no pages */
+	struct inode *inode;		/* [I] whose reference pager.get takes; NULL: lives for ever */
+	u64 fixed_size;			/* [I] bytes, without an inode */
+	spinlock lock;			/* RANK_PAGE_CACHE */
+	struct page_node *root;		/* under lock */
+	u32 height;			/* under lock: levels of nodes */
+	u64 count;			/* [a] pages in the index; changed under lock */
+	u64 dirty;			/* [a] of them PAGE_DIRTY */
+	struct waitq waiters;		/* for busy pages */
+	i32 error;			/* [a] of a lost write, for the next fsync */
+	void *private;			/* the owner's */
+};
+
+/* Where the file ends, bytes. */
+u64 mapping_size(const struct mapping *m);
+/* ops are set by the file system afterwards. */
+void mapping_init(struct mapping *m, struct inode *inode);
+
+/* --- the index; nothing here waits --- */
+
+/* The page in any state, with a reference; NULL if there is none. */
+struct page *page_find(struct mapping *m, u64 index);
+/* Only if it is uptodate. */
+struct page *page_find_uptodate(struct mapping *m, u64 index);
+/* The next page at or after *index and below end, with a reference; *index is moved to it. */
+struct page *page_find_next(struct mapping *m, u64 *index, u64 end);
+/* Enter a fresh page, claimed (busy) for the caller, who keeps his reference: 0, -EEXIST,
+ * -ENOMEM. */
+int page_add(struct mapping *m, struct page *page, u64 index);
+
+/* Claim for filling, for CO_WAIT_IO(&m->waiters, ...): true when it is uptodate (*mine false),
+ * gone from the index (*mine false), or was claimed for the caller (*mine true). */
+bool page_claim_fill(struct mapping *m, struct page *page, bool *mine);
+/* Claim an uptodate page for writing into it or writing it back. True also when the page has
+ * left the index: look at PAGE_CACHE. */
+bool page_claim(struct page *page);
+void page_unclaim(struct mapping *m, struct page *page);
+/* The claimer has filled it (ok) or failed to; unclaims and wakes. */
+void page_filled(struct mapping *m, struct page *page, bool ok);
+void page_mark_dirty(struct mapping *m, struct page *page);
+/* Take PAGE_DIRTY away before writing back; false if it was not dirty. */
+bool page_clean(struct mapping *m, struct page *page);
+
+/* The kernel's bytes of a page of this mapping were changed or a user may run them: the
+ * instruction cache must be looked after again. */
+static inline void page_changed(struct page *page)
+{
+	if (atomic_load_relaxed(&page->flags) & PAGE_SYNCED)
+		atomic_and(&page->flags, ~(u32)PAGE_SYNCED);
+}
+
+/* Drop every page without waiting: 0, or -EBUSY if there is more to do than a poll should or
+ * one is busy: await page_truncate. Nobody else may know the mapping. */
+int page_try_drop_all(struct mapping *m);
+
+/* --- coroutines --- */
+
+/* The page at index, uptodate, with a reference. Reads it (and, by `ahead` > 1, its
+ * successors in one go) if need be. `create`: where there is nothing to read from, add zeros
+ * (reserve is asked); without, -ENODATA says there is a hole. -EIO, -ENOMEM, -ENOSPC, -EINTR.
+ * Does not look at the file's size. */
+struct page_get_filled {
+	struct co_frame co;
+	struct mapping *mapping;
+	u64 index;
+	unsigned ahead;
+	bool create;
+	struct page **page;
+	struct page *found;
+	struct page_run *run;
+	bool mine;
+	long err;
+};
+co_t page_get_filled(struct co *co, struct page_get_filled *f);
+
+/* The file now ends at size (already stored by the caller): zero the rest of the last page,
+ * drop those after it, and unmap them everywhere. */
+struct page_truncate {
+	struct co_frame co;
+	struct mapping *mapping;
+	u64 size;
+	u64 index;
+	struct page *page;
+	long ignored;
+};
+co_t page_truncate(struct co *co, struct page_truncate *f);
+
+/* Zero or drop [from, to) bytes (fallocate's hole). */
+struct page_punch {
+	struct co_frame co;
+	struct mapping *mapping;
+	u64 from, to;
+	u64 index;
+	struct page *page;
+	long ignored;
+};
+co_t page_punch(struct co *co, struct page_punch *f);
+
+/* Write dirty pages of [first, last] (indices) and wait; the first error, -EIO that was not
+ * told yet included. */
+struct page_write_back {
+	struct co_frame co;
+	struct mapping *mapping;
+	u64 first, last;
+	struct page *page;
+	long err, failed;
+};
+co_t page_write_back(struct co *co, struct page_write_back *f);
+
+/* Cached pages and dirty ones in the whole system, for meminfo. */
+u64 page_total(void);
+u64 page_total_dirty(void);
+/* Forget what is clean and unmapped (drop_caches); pages freed. */
+u64 page_shrink(u64 pages);
+void page_setup(void);	/* at boot, after slab_init */
+
+extern const struct pager_ops page_pager_ops;	/* vfs/pager.c */
 
 #endif

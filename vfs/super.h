@@ -30,7 +30,8 @@ struct super {
 	const struct super_ops *ops;	/* [I] */
 	const struct fs_type *type;	/* [I] */
 	refcount refs;			/* [a] */
-	struct inode *root;		/* [I] owned reference */
+	struct inode *root;		/* [I] reference owned until the first mount makes root_dentry */
+	struct dentry *root_dentry;	/* [I] after mount; owned */
 	u32 dev;			/* [I] st_dev, unique: a device's number or an anonymous one */
 	bool read_only;			/* [a] */
 	u64 max_size;			/* [I] largest file, bytes */
@@ -65,5 +66,13 @@ struct fs_type *fs_find(const char *name);
 
 /* A super with refs 1, an anonymous dev number, everything else zero; NULL without memory. */
 struct super *super_new(const struct fs_type *type, const struct super_ops *ops);
+
+/* For /proc/filesystems: the n-th type, NULL past the last. */
+struct fs_type *fs_nth(unsigned n);
+void super_get(struct super *s);
+/* The last one shuts it down. All its inodes must be gone or unreferenced. */
+void super_put(struct super *s);
+/* The n-th live super with a reference, NULL past the last: sync(2). */
+struct super *super_nth(unsigned n);
 
 #endif

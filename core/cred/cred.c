@@ -1,0 +1,160 @@
+/* core/cred/cred.c */
+#include "core/cred/cred.h"
+
+#include <linux/stat.h>
+
+#include "core/base/errno.h"
+#include "core/base/log.h"
+#include "core/base/string.h"
+#include "mem/phys/slab.h"
+
+static size_t cred_size(u32 groups)
+{
+	return sizeof(struct cred) + groups * sizeof(u32);
+}
+
+struct cred *cred_first(void)
+{
+	struct cred *c = kzalloc(cred_size(0));
+
+	if (!c)
+		panic("no memory for the first credentials");
+	ref_init(&c->refs);
+	c->permitted = c->effective = c->bounding = CRED_CAP_ALL;
+	return c;
+}
+
+void cred_get(const struct cred *c)
+{
+	ref_get(&((struct cred *)c)->refs);
+}
+
+void cred_put(const struct cred *c)
+{
+	if (c && ref_put(&((struct cred *)c)->refs))
+		kfree((struct cred *)c);
+}
+
+struct cred *cred_clone(const struct cred *c)
+{
+	struct cred *new = kmalloc(cred_size(c->group_count));
+
+	if (!new)
+		return NULL;
+	memcpy(new, c, cred_size(c->group_count));
+	ref_init(&new->refs);
+	return new;
+}
+
+/* Heap sort: no recursion, no worst case; a user chooses the input. */
+static void cred_sift(u32 *v, u32 at, u32 count)
+{
+	while (2ul * at + 1 < count) {
+		u32 child = 2 * at + 1;
+		u32 tmp;
+
+		if (child + 1 < count && v[child + 1] > v[child])
+			child++;
+		if (v[at] >= v[child])
+			return;
+		tmp = v[at];
+		v[at] = v[child];
+		v[child] = tmp;
+		at = child;
+	}
+}
+
+static void cred_sort(u32 *v, u32 count)
+{
+	for (u32 i = count / 2; i-- > 0;)
+		cred_sift(v, i, count);
+	for (u32 n = count; n > 1; n--) {
+		u32 tmp = v[0];
+
+		v[0] = v[n - 1];
+		v[n - 1] = tmp;
+		cred_sift(v, 0, n - 1);
+	}
+}
+
+struct cred *cred_clone_groups(const struct cred *c, const u32 *groups, u32 count)
+{
+	struct cred *new;
+
+	if (count > CRED_MAX_GROUPS)
+		return NULL;
+	new = kmalloc(cred_size(count));
+	if (!new)
+		return NULL;
+	memcpy(new, c, cred_size(0));
+	ref_init(&new->refs);
+	new->group_count = count;
+	if (count)
+		memcpy(new->groups, groups, count * sizeof(u32));
+	cred_sort(new->groups, count);
+	return new;
+}
+
+void cred_replace(struct task *t, struct cred *c)
+{
+	struct cred *old = t->cred;
+
+	atomic_store(&t->cred, c);
+	cred_put(old);
+}
+
+static bool cred_has_group(const struct cred *c, u32 gid)
+{
+	u32 low = 0, high = c->group_count;
+
+	while (low < high) {
+		u32 mid = low + (high - low) / 2;
+
+		if (c->groups[mid] < gid)
+			low = mid + 1;
+		else
+			high = mid;
+	}
+	return low < c->group_count && c->groups[low] == gid;
+}
+
+bool cred_in_group(const struct cred *c, u32 gid)
+{
+	return c->fsgid == gid || cred_has_group(c, gid);
+}
+
+bool cred_in_egroup(const struct cred *c, u32 gid)
+{
+	return c->egid == gid || cred_has_group(c, gid);
+}
+
+int cred_permission(const struct cred *c, u32 mode, u32 uid, u32 gid, unsigned want)
+{
+	u32 bits = mode & 7;
+
+	if (c->fsuid == uid)
+		bits = mode >> 6 & 7;
+	else if (cred_in_group(c, gid))
+		bits = mode >> 3 & 7;
+	if (!(want & ~bits))
+		return 0;
+	if (S_ISDIR(mode)) {
+		if (cred_capable(c, CAP_DAC_OVERRIDE))
+			return 0;
+		if (!(want & CRED_WRITE) && cred_capable(c, CAP_DAC_READ_SEARCH))
+			return 0;
+		return -EACCES;
+	}
+	/* Root may do all, but run only what somebody may run. */
+	if ((!(want & CRED_EXEC) || (mode & 0111)) && cred_capable(c, CAP_DAC_OVERRIDE))
+		return 0;
+	if (want == CRED_READ && cred_capable(c, CAP_DAC_READ_SEARCH))
+		return 0;
+	return -EACCES;
+}
+
+bool cred_may_delete(const struct cred *c, u32 dir_mode, u32 dir_uid, u32 uid)
+{
+	return !(dir_mode & S_ISVTX) || c->fsuid == uid || c->fsuid == dir_uid ||
+	       cred_capable(c, CAP_FOWNER);
+}

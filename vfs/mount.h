@@ -1,0 +1,85 @@
+/* vfs/mount.h -- where file systems hang in the tree. One namespace.
+ *
+ * Ownership  mount_get/mount_put; the tree holds one reference of an attached mount, each open
+ *            path another. A detached mount dies with its last reference.
+ * Locking    mount_lock guards the tree, and dentry_lock too where it is changed, so a path
+ *            walk, which holds that, may read it.
+ */
+#ifndef VFS_MOUNT_H
+#define VFS_MOUNT_H
+
+#include "vfs/dentry.h"
+#include "vfs/super.h"
+
+/* A mount's flags: MS_RDONLY, MS_NOSUID, MS_NODEV, MS_NOEXEC, MS_NOATIME, MS_NODIRATIME,
+ * MS_RELATIME as in <linux/mount.h>. */
+struct mount {
+	refcount refs;		/* [a] */
+	struct super *super;	/* [I] owned */
+	struct dentry *root;	/* [I] owned: what of the super is seen */
+	struct mount *parent;	/* itself: the root, or detached */
+	struct dentry *point;	/* owned: where on the parent; NULL for a root */
+	u32 flags;		/* [a] */
+	u32 id;			/* [I] */
+	bool attached;
+	struct list children, child;
+	struct list all;	/* in order of mounting, for /proc/mounts */
+	char *source;		/* [I] owned: what mount(2) was given */
+};
+
+void mount_init(void);
+void mount_get(struct mount *m);
+void mount_put(struct mount *m);
+
+/* The root of everything, with references; a cleared path before there is one. */
+void mount_root(struct path *to);
+/* Make `super` (a reference, taken over) the root of the tree: the kernel's first mount. */
+int mount_set_root(struct super *super, const char *source);
+
+/* If something is mounted on p, go to its root (repeatedly): true if it moved. p holds no
+ * references here. */
+bool mount_cross_locked(struct path *p) REQUIRES(dentry_lock);
+
+/* Writing through this mount: 0 or -EROFS. */
+int mount_may_write(const struct mount *m);
+
+/* Attach a new mount of super (reference taken over in any case) on `at`. */
+struct mount *mount_new(struct super *super, struct dentry *root, u32 flags, const char *source);
+int mount_attach(struct mount *m, const struct path *at);
+
+/* mount(2) of an existing tree. */
+int mount_bind(const struct path *from, const struct path *at, bool recursive);
+int mount_move(const struct path *from, const struct path *at);
+/* The mount's own flags (MS_BIND | MS_REMOUNT). */
+int mount_set_flags(const struct path *at, u32 flags);
+/* flags: MNT_DETACH, MNT_FORCE (ignored), UMOUNT_NOFOLLOW (the walk's). */
+int mount_umount(const struct path *at, unsigned flags);
+int mount_pivot(const struct path *new_root, const struct path *put_old);
+
+/* A new file system mounted on `at`. */
+struct mount_fs {
+	struct co_frame co;
+	const struct path *at;
+	struct fs_type *type;
+	u32 dev;
+	const char *source, *options;	/* never NULL */
+	u32 flags;			/* MS_* */
+	struct super *super;
+	long err;
+};
+co_t mount_fs(struct co *co, struct mount_fs *f);
+
+/* For /proc/mounts and mountinfo: call show for each mount whose mount point lies below root
+ * (of the reader's fs context), oldest first. Paths are as text; `options` is the complete
+ * list, "rw,nosuid,size=4k". Stops when show returns false. Never waits. */
+struct mount_info {
+	u32 id, parent_id, dev;
+	const char *source, *type;
+	const char *root, *point;	/* escaped as Linux does (\040) */
+	const char *options;		/* the mount's: "rw,relatime" */
+	const char *super_options;	/* the super's: "rw,size=..." */
+};
+int mount_each(const struct path *root, bool (*show)(void *arg, const struct mount_info *i),
+	       void *arg);
+
+#endif

@@ -1,0 +1,60 @@
+/* vfs/open.h -- opening: from a place in the tree to an open file.
+ *
+ * Ownership  the file has one reference, the caller's.
+ */
+#ifndef VFS_OPEN_H
+#define VFS_OPEN_H
+
+#include "vfs/file.h"
+#include "vfs/walk.h"
+
+/* Who drives device numbers: file_ops for an S_IFCHR or S_IFBLK inode, NULL for none (-ENXIO).
+ * Must not wait. Set once at boot by core/dev. */
+void open_set_devices(const struct file_ops *(*lookup)(u32 mode, u32 rdev));
+
+/* openat(2): flags O_*, mode already masked to 07777 (umask is applied here). */
+struct open_at {
+	struct co_frame co;
+	int dirfd;
+	const char *name;
+	u32 flags, mode;
+	struct file **file;
+	struct walk walk;
+	struct dentry *d;
+	struct inode *made;
+	struct file *new;
+	bool created;
+	long err;
+};
+co_t open_at(struct co *co, struct open_at *f);
+
+/* Open what lies at path (borrowed): exec, the console, /proc/self/fd's. Permission by cred
+ * unless NULL. */
+struct open_path {
+	struct co_frame co;
+	const struct path *path;
+	const struct cred *cred;	/* NULL: kernel's, no check */
+	u32 flags;
+	struct file **file;
+	struct file *new;
+	long err;
+};
+co_t open_path(struct co *co, struct open_path *f);
+
+/* By name for the kernel itself (init's /dev/console, exec's interpreter): from the task's
+ * root, with its credentials. want: CRED_EXEC asks for a regular, executable file (-EACCES
+ * otherwise, noexec included). */
+struct open_kernel {
+	struct co_frame co;
+	const char *name;
+	u32 flags;
+	unsigned want;
+	struct file **file;
+	struct walk walk;
+	long err;
+};
+co_t open_kernel(struct co *co, struct open_kernel *f);
+
+/* O_TMPFILE and memfd are -EOPNOTSUPP and -ENOSYS. */
+
+#endif

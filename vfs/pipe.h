@@ -1,0 +1,26 @@
+/* vfs/pipe.h -- pipes and FIFOs: a ring of pages between writers and readers.
+ *
+ * Ownership  a pipe belongs to its inode and lives while any end is open.
+ * Units      bytes.
+ * Locking    pipe.lock (RANK_PIPE), never held over a wait; who copies holds the ring's `busy`
+ *            side instead (one reader and one writer at a time), so user memory may fault.
+ */
+#ifndef VFS_PIPE_H
+#define VFS_PIPE_H
+
+#include "vfs/file.h"
+
+#define PIPE_DEFAULT_PAGES 16
+#define PIPE_MAX_SIZE	   (1u << 20)	/* without CAP_SYS_RESOURCE */
+
+/* pipe2: two files, flags O_NONBLOCK | O_DIRECT(-EINVAL) as given. -ENOMEM. */
+int pipe_make(struct file *ends[2], u32 flags, const struct cred *cred);
+
+extern const struct file_ops pipe_ops;		/* both ends, told apart by file.mode */
+extern const struct file_ops pipe_fifo_ops;	/* what an S_IFIFO inode opens with */
+
+/* F_GETPIPE_SZ, F_SETPIPE_SZ: bytes, or -EBADF if it is no pipe, -EBUSY, -EPERM, -ENOMEM. */
+long pipe_size(struct file *file);
+long pipe_set_size(struct file *file, u64 size, const struct cred *cred);
+
+#endif
