@@ -1,0 +1,113 @@
+/* hal/host/host.h -- a simulated machine for tests: what it is made of, and one run of it.
+ *
+ * host_run forks, so each run begins with the kernel's own initial data, and a crash of it is
+ * a result. Inside, every simulated CPU is a thread:
+ *
+ *   seeded     one thread runs at a time; at every atomic operation, spinlock, interrupt
+ *              window and entry the baton may pass to another CPU, drawn from the seed. The
+ *              same seed gives the same run.
+ *   free       the threads run together, for ThreadSanitizer.
+ *   explored   one at a time too, in an order that hal/host/explore.c decides: all of them.
+ *
+ * Time is virtual: each step adds a little, and when every CPU is idle it jumps to the next
+ * timer or device event.
+ *
+ * Ownership  a config and what it points at are borrowed for the run. A disk's image is
+ *            changed in place only if it is MAP_SHARED memory; the run is another process.
+ * Units      times in nanoseconds of virtual time, sizes in bytes.
+ */
+#ifndef HOST_HOST_H
+#define HOST_HOST_H
+
+#include <stdio.h>
+
+#include "hal/types.h"
+#include "hal/host/program.h"
+
+#define HOST_DISKS 4
+
+enum host_mode { HOST_SEEDED, HOST_FREE, HOST_EXPLORED };
+
+enum host_end {
+	HOST_OFF,	/* hal_power_off */
+	HOST_FAILED,	/* host_fail: an expectation of the test or of the machine broke */
+	HOST_HALTED,	/* hal_halt: a panic */
+	HOST_STUCK,	/* all CPUs idle, nothing due */
+	HOST_LATE,	/* virtual time ran past limit_ns */
+	HOST_CUT,	/* power was cut, as asked */
+	HOST_CRASHED,	/* a signal or a sanitizer */
+	HOST_RESET,
+};
+
+/* How a disk misbehaves. Rates are per 1024 requests. */
+struct host_disk {
+	u8 *image;		/* NULL: no disk */
+	u64 size;		/* a multiple of 512 */
+	bool read_only;
+	u32 error_rate;		/* completes with an I/O error, data not moved */
+	u32 slow_rate;		/* takes up to 100 ms instead of up to 1 ms */
+	u64 cut_at_write;	/* not 0: power goes during the n-th write; unflushed ones tear */
+};
+
+struct host_config {
+	u64 seed;
+	enum host_mode mode;
+	unsigned cpus;		/* 0: 1 */
+	u64 memory;		/* 0: 64 MiB */
+	const char *cmdline;
+	const void *initrd;
+	size_t initrd_size;
+	struct host_disk disk[HOST_DISKS];
+	const char *input;	/* typed at the console */
+	u64 limit_ns;		/* 0: 1000 s */
+	/* Called in the run when it is stuck or late: say what everyone waits for. */
+	void (*explain)(void);
+	void (*finishing)(void); /* called in the run at its end, whatever it was but a crash */
+	/* Programs: instructions at HOST_ROM, for a task that has no memory of its own. */
+	const struct host_insn *rom;
+	size_t rom_count;
+	bool verbose;		/* the console goes to stderr as it comes */
+	bool same_process;	/* do not fork: for a debugger. Ends the process. */
+	void *shared;		/* a MAP_SHARED area for the test's own findings, or NULL */
+};
+
+struct host_result {
+	enum host_end end;
+	u64 ns;			/* virtual time at the end */
+	u64 steps;		/* points passed */
+	u64 digest;		/* of the order of points: equal runs have equal digests */
+	int signal;		/* HOST_CRASHED: its number, or 0 */
+	char why[512];
+	char console[65536];	/* the last of it, terminated */
+	size_t console_len;
+};
+
+/* One run. The result is also complete if the run crashed. */
+enum host_end host_run(const struct host_config *config, struct host_result *result);
+const char *host_end_name(enum host_end end);
+
+/* Be CPU 0 of a machine in this very thread, for tests that call kernel functions directly:
+ * no other CPU runs, nothing is fork()ed, time only moves by host_advance. */
+void host_attach(const struct host_config *config);
+/* Give the attached thread another CPU's identity. */
+void host_be_cpu(unsigned n);
+void host_advance(u64 ns);
+/* When attached: where hal_halt goes instead of abort(). Must not return. */
+extern void (*host_halted)(void);
+
+/* --- from inside a run --- */
+
+extern struct host_config host_config;
+
+/* End the run: the test's expectation broke. */
+[[noreturn]] void host_fail(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
+#define host_expect(cond) \
+	((cond) ? (void)0 : host_fail("%s:%d: expected: %s", __FILE__, __LINE__, #cond))
+
+/* A number drawn from the seed, 0 .. n-1; n > 0. */
+u64 host_random(u64 n);
+u64 host_now(void);
+/* Has power gone, is every queue of the disks empty... */
+bool host_disks_quiet(void);
+
+#endif

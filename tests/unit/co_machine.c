@@ -1,0 +1,289 @@
+/* tests/unit/co_machine.c */
+#include "co_machine.h"
+
+#include "core/base/string.h"
+
+#undef memset
+#include <string.h>
+
+#include "mem/phys/boot.h"
+
+#define QUEUE 1024
+
+struct runq {
+	spinlock lock;
+	struct task *queue[QUEUE];
+	unsigned head, count;
+	struct task *current;
+};
+
+static struct runq runqs[HAL_MAX_CPUS];
+static co_machine_main *main_first;
+static struct task *main_task;
+
+/* --- first come, first served --- */
+
+static struct runq *fifo_create(unsigned cpu)
+{
+	spin_init(&runqs[cpu].lock, RANK_RUNQ);
+	return &runqs[cpu];
+}
+
+static void fifo_add(struct runq *rq, struct task *t)
+{
+	if (rq->count == QUEUE)
+		host_fail("run queue full");
+	for (unsigned i = 0; i < rq->count; i++)
+		if (rq->queue[(rq->head + i) % QUEUE] == t)
+			host_fail("task %s queued twice", t->name);
+	rq->queue[(rq->head + rq->count++) % QUEUE] = t;
+}
+
+static void fifo_enqueue(struct runq *rq, struct task *t, bool woken)
+{
+	spin_lock(&rq->lock);
+	fifo_add(rq, t);
+	spin_unlock(&rq->lock);
+}
+
+static void fifo_put(struct runq *rq, struct task *t, u64 ran_ns, bool again)
+{
+	spin_lock(&rq->lock);
+	if (again)
+		fifo_add(rq, t);
+	spin_unlock(&rq->lock);
+}
+
+static struct task *fifo_pick(struct runq *rq)
+{
+	struct task *t = NULL;
+
+	spin_lock(&rq->lock);
+	if (rq->count) {
+		t = rq->queue[rq->head++ % QUEUE];
+		rq->head %= QUEUE;
+		rq->count--;
+	}
+	spin_unlock(&rq->lock);
+	return t;
+}
+
+static bool fifo_charge(struct runq *rq, struct task *current, u64 ran_ns)
+{
+	return rq->count;
+}
+
+static bool fifo_preempts(struct runq *rq, const struct task *t)
+{
+	return false;
+}
+
+static u64 fifo_slice_left(struct runq *rq, const struct task *current)
+{
+	unsigned n;
+
+	spin_lock(&rq->lock);
+	n = rq->count;
+	spin_unlock(&rq->lock);
+	return n ? 100000 : CO_FOREVER;
+}
+
+static struct task *fifo_steal(struct runq *rq, unsigned to)
+{
+	struct task *t = NULL;
+
+	spin_lock(&rq->lock);
+	if (rq->count) {
+		t = rq->queue[rq->head];
+		if (atomic_load(&t->affinity) & 1ul << to) {
+			rq->head = (rq->head + 1) % QUEUE;
+			rq->count--;
+		} else {
+			t = NULL;
+		}
+	}
+	spin_unlock(&rq->lock);
+	return t;
+}
+
+static unsigned fifo_length(struct runq *rq)
+{
+	unsigned n;
+
+	spin_lock(&rq->lock);
+	n = rq->count;
+	spin_unlock(&rq->lock);
+	return n;
+}
+
+static const struct runq_ops fifo_ops = {
+	.create = fifo_create, .enqueue = fifo_enqueue, .put = fifo_put, .pick = fifo_pick,
+	.charge = fifo_charge, .preempts = fifo_preempts, .slice_left = fifo_slice_left,
+	.steal = fifo_steal, .length = fifo_length,
+};
+
+/* --- the machine's up-calls --- */
+
+static struct hal_user *machine_boot(const struct hal_machine *m)
+{
+	boot_init();
+	buddy_init();
+	slab_init();
+	executor_init(&fifo_ops);
+	for (unsigned i = 1; i < hal_cpu_count(); i++)
+		hal_cpu_start(i);
+	main_task = main_first();
+	host_expect(main_task);
+	return executor_run();
+}
+
+static struct hal_user *machine_cpu_up(void)
+{
+	executor_init(&fifo_ops);
+	return executor_run();
+}
+
+co_t (*co_machine_syscall)(struct task *t);
+
+static struct hal_user *machine_syscall(struct hal_user *u)
+{
+	struct task *t = task_current();
+
+	host_expect(t && t->user == u);
+	return executor_return(co_machine_syscall(t));
+}
+
+static struct hal_user *machine_fault(struct hal_user *u, const struct hal_fault *why)
+{
+	host_fail("fault %d at %#lx, pc %#lx", why->kind, why->addr, u->pc);
+}
+
+static struct hal_user *machine_interrupted(struct hal_user *u)
+{
+	struct task *t = task_current();
+
+	if (executor_may_return(t, executor_this()))
+		return u;
+	return executor_return(CO_DONE);
+}
+
+__attribute__((noreturn)) static void machine_died(const char *what, const struct hal_user *regs)
+{
+	host_fail("died: %s", what);
+}
+
+const struct hal_upcalls hal_upcalls = {
+	.boot = machine_boot, .cpu_up = machine_cpu_up, .syscall = machine_syscall,
+	.fault = machine_fault, .interrupted = machine_interrupted, .timer = executor_timer,
+	.kicked = executor_kicked, .died = machine_died,
+};
+
+/* --- user tasks --- */
+
+static co_t user_returned(struct task *t)
+{
+	return CO_DONE;
+}
+
+static void user_release(struct task *t)
+{
+	kfree(t->user);
+	kfree(t);
+}
+
+static const struct task_ops user_ops = {.returned = user_returned, .release = user_release};
+
+struct task *co_machine_user(const char *name, u64 pc)
+{
+	struct hal_user *u = kzalloc(sizeof(*u));
+	struct task *t = kzalloc(sizeof(*t));
+
+	host_expect(u && t);
+	hal_user_init(u, pc, 0);
+	task_init(t, name, u, &user_ops);
+	return t;
+}
+
+/* --- runs --- */
+
+/* The first worker's end is the machine's. */
+struct watch {
+	struct co_frame co;
+	struct task *task;
+	long result;
+};
+static co_t watch(struct co *co, struct watch *f)
+{
+	CO_BEGIN;
+	CO_JOIN(f->result, f->task);
+	if (f->result)
+		host_fail("the first coroutine returned %ld", f->result);
+	hal_power_off();
+	CO_END;
+}
+
+static co_machine_main *watched;
+static struct task *begin_watch(void)
+{
+	struct task *t, *inner = watched();
+
+	host_expect(inner);
+	CO_SPAWN(t, "watch", watch, .task = inner);
+	return t;
+}
+
+static void explain_line(void *arg, const struct co_point *at)
+{
+	fprintf(stderr, "    %s %s:%u\n", at->func, at->file, at->line);
+}
+
+static void explain(void)
+{
+	for (unsigned i = 0; i < hal_cpu_count(); i++) {
+		struct executor *ex = executor_nth(i);
+
+		fprintf(stderr, "CPU %u: current %s, %u queued\n", i,
+			ex->current ? ex->current->name : "none", runqs[i].count);
+	}
+	fprintf(stderr, "first worker, state %u:\n", main_task->state);
+	co_backtrace(&main_task->co, explain_line, NULL);
+}
+
+enum host_end co_machine_run(struct host_config config, co_machine_main *first,
+			     struct host_result *result)
+{
+	watched = first;
+	main_first = begin_watch;
+	config.explain = explain;
+	if (!config.limit_ns)
+		config.limit_ns = 20ul * 1000000000;
+	return host_run(&config, result);
+}
+
+static struct host_result last;
+
+void co_machine_seeds(unsigned n, unsigned cpus, co_machine_main *first)
+{
+	const char *one = getenv("SEED");
+	u64 from = one ? strtoull(one, NULL, 0) : 1, to = one ? from : n;
+
+	for (u64 seed = from; seed <= to; seed++) {
+		struct host_config config = {.seed = seed, .cpus = cpus, .verbose = one};
+
+		if (co_machine_run(config, first, &last) != HOST_OFF)
+			fail_msg("seed %lu (set SEED=%lu to replay): %s: %s\n%s", seed, seed,
+				 host_end_name(last.end), last.why, last.console);
+	}
+}
+
+void co_machine_ends(unsigned cpus, co_machine_main *first, enum host_end end, const char *why)
+{
+	struct host_config config = {.seed = 1, .cpus = cpus};
+
+	co_machine_run(config, first, &last);
+	if (last.end != end)
+		fail_msg("ended %s (%s), expected %s\n%s", host_end_name(last.end), last.why,
+			 host_end_name(end), last.console);
+	if (!strstr(last.why, why) && !strstr(last.console, why))
+		fail_msg("'%s' is not in: %s\n%s", why, last.why, last.console);
+}
