@@ -1,0 +1,77 @@
+"""`./lichen bench`: what operations cost, ours beside Linux's from the same QEMU.
+
+Under `--icount` a nanosecond of the guest's clock is one instruction, so figures repeat.
+"""
+
+import io
+import re
+import time
+
+from . import base, build, guest, rootfs, vm
+
+PROGRAM = "/bench"
+LIMIT = 1200                # seconds a run may take
+LINUX_SETTLES = "20"        # guest seconds until Linux's boot work is over
+MAX_IMAGE = 3 << 19         # 1.5 MiB
+
+# name in the program's output: what it is, its unit, what we aim for
+FIGURES = {
+    "syscall": ("a null system call", "instructions", 150),
+    "yield": ("a yield between two processes", "instructions", 500),
+    "pipe": ("a pipe round trip between two processes", "instructions", 4000),
+    "fork": ("fork, exit, wait", "instructions", 60000),
+    "thread": ("kernel memory per thread blocked in a futex", "bytes", 2048),
+}
+STARTUP_RUNS = 3
+STARTUP_AIM = 0.5
+
+
+def capture(machine, argv, put=()):
+    """The standard output of one job that must succeed."""
+    out, err = io.BytesIO(), io.BytesIO()
+    status = guest.run(machine, guest.Job(argv, put=list(put), timeout=LIMIT), out, err)
+    if status:
+        raise base.Failure(f"bench: {argv[0]} on {machine.kernel} ended with status {status}: "
+                           + err.getvalue().decode(errors="replace").strip())
+    return out.getvalue().decode()
+
+
+def measure(kernel):
+    """The program's figures on one kernel, by name."""
+    program = base.build_dir() / "guest/bench"
+    append = "mitigations=off" if kernel == "linux" else ""
+    machine = vm.Machine(kernel=kernel, smp=1, mem="4G", icount=True, append=append)
+    settle = [LINUX_SETTLES] if kernel == "linux" else []
+    text = capture(machine, [PROGRAM, *settle], [(program, PROGRAM)])
+    return {name: int(value) for name, value in re.findall(r"^(\w+) (\d+)$", text, re.M)}
+
+
+def startup(kernel, root):
+    """Wall seconds from QEMU's start to a first command's end, the best of a few."""
+    machine = vm.Machine(kernel=kernel, root=root)
+    times = []
+    for _ in range(STARTUP_RUNS):
+        start = time.monotonic()
+        capture(machine, ["/bin/echo", "up"])
+        times.append(time.monotonic() - start)
+    return min(times)
+
+
+def row(what, ours, linux, aim, unit):
+    print(f"{what:<48}{ours:>12}{linux:>12}{aim:>10}  {unit}")
+
+
+def main():
+    build.ensure(["lichen.Image", "guest-init", "guest-bench"], shown=True)
+    ours, linux = measure("lichen"), measure("linux")
+    row("", "Lichen", "Linux", "aim", "")
+    for name, (what, unit, aim) in FIGURES.items():
+        if name in ours:
+            row(what, ours[name], linux.get(name, "-"), aim, unit)
+    root = rootfs.find("debian")
+    mine, theirs = startup("lichen", root), startup("linux", root)
+    row("QEMU's start to a command's end", f"{mine:.2f}", f"{theirs:.2f}", "", "s")
+    row("  as a ratio to Linux's", f"{mine / theirs:.2f}", "1", STARTUP_AIM, "")
+    size = (base.build_dir() / "lichen.Image").stat().st_size
+    row("the kernel's image", size, "-", MAX_IMAGE, "bytes")
+    return 0
