@@ -68,8 +68,9 @@ struct hal_upcalls {
 	/* From an interrupt window, as an interrupt handler: */
 	void (*timer)(void);	/* the deadline of hal_timer_set has passed */
 	void (*kicked)(void);	/* hal_cpu_kick */
-	/* The kernel itself faulted (never for a user copy): print and halt, do not return. `regs` is a
-	 * provider's text; kernel-stack overflow arrives here on an emergency stack. */
+	/* The kernel itself faulted (never for a user copy): print and halt. `what` is the
+	 * provider's text, `regs` the kernel's registers (x, sp, pc, pstate only);
+	 * kernel-stack overflow arrives here on an emergency stack. */
 	void (*died)(const char *what, const struct hal_user *regs) __attribute__((noreturn));
 };
 extern const struct hal_upcalls hal_upcalls;
