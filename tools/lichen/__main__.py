@@ -5,7 +5,8 @@ import os
 import signal
 import sys
 
-from . import base, build, debugger, execute, host, interactive, oracle, rootfs, suite, sysroot, vm
+from . import (base, bench, build, debugger, distro, execute, host, interactive, oracle, rootfs, suite,
+               sysroot, vm)
 
 HELP = """\
 usage: ./lichen COMMAND [OPTION...]
@@ -72,6 +73,15 @@ def command_gdb(argv):
 
 def command_test(argv):
     return suite.main(parse("test", argv, suite.add_options))
+
+
+def command_distro(argv):
+    return distro.main(parse("distro", argv, distro.add_options))
+
+
+def command_bench(argv):
+    parse("bench", argv)
+    return bench.main()
 
 
 def command_image(argv):

@@ -5,6 +5,8 @@ guest under the oracle; the outcome is a tar file in the cache, named by the has
 recipe, from which mke2fs makes the image in the build tree.
 """
 
+import errno
+import hashlib
 import os
 import pathlib
 import shlex
@@ -61,6 +63,20 @@ def configure(recipe, unpacked, out):
             raise base.Failure("\n".join(lines[-20:]) + f"\nconfiguring {recipe.name} failed")
 
 
+def cut_holes(path):
+    """Cut the zeros off the end of a sparse archive; it keeps the two blocks that end it."""
+    with open(path, "r+b") as data:
+        end = at = 0
+        try:
+            while True:
+                at = os.lseek(data.fileno(), end, os.SEEK_DATA)
+                end = os.lseek(data.fileno(), at, os.SEEK_HOLE)
+        except OSError as error:
+            if error.errno != errno.ENXIO:
+                raise
+        data.truncate(end + 1024)
+
+
 def recipe_hash(name):
     recipe = RECIPES / name
     return base.digest(debian.SUITE, *packages(recipe), recipe / "configure", *KEEP_DEBS)
@@ -75,6 +91,7 @@ def recipe_tar(name):
             unpacked = debian.fetch(f"unpacked-{name}", packages(recipe), KEEP_DEBS)
             with base.replacing(tar) as made:
                 configure(recipe, unpacked, made)
+                cut_holes(made)
             base.remove(unpacked)
     return tar
 
@@ -92,6 +109,18 @@ def image_from(tar, image):
         make_image(tar, image)
         stamp.write_text(want)
     return image
+
+
+def identity(name):
+    """The hash of what a recipe made."""
+    tar = recipe_tar(name)
+    note = tar.with_suffix(".id")
+    if not note.exists():
+        with open(tar, "rb") as data:
+            content = hashlib.file_digest(data, "sha256").hexdigest()[:16]
+        with base.replacing(note) as made:
+            made.write_text(content)
+    return note.read_text()
 
 
 def is_ext4(path):

@@ -58,6 +58,8 @@ def check(args):
         raise base.Usage("--gic is 2 or 3")
     if args.cpu not in CPUS:
         raise base.Usage("--cpu is one of " + ", ".join(CPUS))
+    if args.kernel not in ("lichen", "linux") and not pathlib.Path(args.kernel).is_file():
+        raise base.Usage(f"--kernel {args.kernel}: neither lichen, linux nor a file")
     if args.root_on_initrd and args.kernel == "linux":
         raise base.Usage("--root-on-initrd needs our kernel: Linux takes one initrd of one kind")
     if args.root_on_initrd and args.persist:
@@ -94,7 +96,7 @@ def command_line(machine, mode, options):
         root = "/dev/ram0" if machine.root_on_initrd else disk_name(0)
     words = ["console=ttyAMA0", "panic=-1"]
     if not machine.verbose:
-        words += ["quiet", "loglevel=0"]
+        words += ["quiet", "loglevel=1"]
     words += [f"lichen.mode={mode}", f"lichen.root={root}"]
     if machine.persist:
         words.append("lichen.persist")
