@@ -86,6 +86,13 @@ void hal_user_save(struct hal_user *u);
  * hal_upcalls.died got them. At most `max`; returns how many. */
 unsigned hal_backtrace(const struct hal_user *regs, u64 *pcs, unsigned max);
 
+/* A copy (fork, clone), which no CPU has loaded. The source is saved, or is parked. */
+static inline void hal_user_copy(struct hal_user *to, const struct hal_user *from)
+{
+	*to = *from;
+	to->fp_cpu = -1;
+}
+
 /* A fresh user context: registers zero, user mode, given entry and stack pointer. */
 void hal_user_init(struct hal_user *u, u64 pc, u64 sp);
 

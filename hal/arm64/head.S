@@ -9,7 +9,8 @@
 /* Normal write-back, device-nGnRE, normal non-cacheable: HAL_PTE_NORMAL is index 0. */
 #define MAIR 0x4404ff
 /* 48-bit halves, 4 KiB granule, write-back inner-shareable walks, TBI0; AS and IPS follow. */
-#define TCR  (16 | (16 << 16) | (5 << 8) | (5 << 24) | (3 << 12) | (3 << 28) | (2 << 30) | (1 << 37))
+#define TCR  (16 | (16 << 16) | (5 << 8) | (5 << 24) | (3 << 12) | (3 << 28) | (2 << 30) | \
+	      (1 << 37))
 /* Bits that are one in v8.0, with SPAN (bit 23) left out: PAN is set on every entry. */
 #define SCTLR_RES1 0x30500800
 #define SCTLR_SPAN (1 << 23)

@@ -133,6 +133,17 @@ static void read_reserved(const void *dtb, paddr dtb_at)
 				reserve(base.raw, size);
 }
 
+static bool in_memory(u64 start, u64 end)
+{
+	for (unsigned i = 0; i < hal_machine.memory_count; i++) {
+		const struct hal_region *r = &hal_machine.memory[i];
+
+		if (start >= r->base.raw && start < end && end <= r->base.raw + r->size)
+			return true;
+	}
+	return false;
+}
+
 static bool chosen_address(const void *dtb, int node, const char *name, u64 *to)
 {
 	int len;
@@ -162,7 +173,7 @@ static void read_chosen(const void *dtb)
 		memcpy(hal_machine.rng_seed, p, hal_machine.rng_seed_len);
 	}
 	if (chosen_address(dtb, node, "linux,initrd-start", &start) &&
-	    chosen_address(dtb, node, "linux,initrd-end", &end) && start < end)
+	    chosen_address(dtb, node, "linux,initrd-end", &end) && in_memory(start, end))
 		hal_machine.initrd = (struct hal_region){paddr_of(start), end - start};
 }
 

@@ -3,7 +3,7 @@
  * Every CPU runs the program of user.S in a user space of its own; CPU 0 first tries what
  * needs no user mode, starts the others, waits for them, and at last overflows its stack:
  * the report of that is the last line of a good run. With `bench` on the command line only
- * the null system call is measured.
+ * the null system call is measured; with `die=HOW` the kernel breaks in another way.
  */
 #include "core/base/atomic.h"
 #include "core/base/log.h"
@@ -84,6 +84,8 @@ static void try_memory(const struct hal_machine *m)
 	    m->initrd.size, hal_clock_rtc_seconds());
 	say("cmdline '%s', rng seed %u bytes, asids %u\n", m->cmdline, m->rng_seed_len,
 	    hal_asid_max());
+	if (m->initrd.size)	/* the runner gives it the image itself */
+		assert(memcmp(hal_phys_to_virt(m->initrd.base), image_start, 64) == 0);
 	assert(may(user_start, false) && !may(user_start, true));
 	assert(may(image_start, false) && !may(image_start, true));
 	assert(!may(hal_phys_to_virt(hal_virt_to_phys(image_start)), true));
@@ -188,9 +190,34 @@ static struct hal_user *go(void)
 	return &c->main;
 }
 
+/* Break as the runner asks; it knows what the report must say. */
+static void try_dying(const char *how)
+{
+	volatile u64 *p = (volatile u64 *)8;
+	static u32 code = 0xd65f03c0;	/* ret */
+
+	if (strcmp(how, "read") == 0)
+		(void)*p;
+	else if (strcmp(how, "text") == 0)
+		*(volatile u32 *)try_dying = 0;
+	else if (strcmp(how, "exec") == 0)
+		((void (*)(void))&code)();
+	else if (strcmp(how, "trap") == 0)
+		__builtin_trap();
+	else if (strcmp(how, "twice") == 0)
+		*(volatile u64 *)16 = 0;
+	else if (strcmp(how, "user") == 0) {
+		go();
+		(void)*(volatile u64 *)AT_DATA;
+	}
+	panic("still alive");
+}
+
 static struct hal_user *boot(const struct hal_machine *m)
 {
 	self()->up = true;
+	if (strncmp(m->cmdline, "die=", 4) == 0)
+		try_dying(m->cmdline + 4);
 	if (strcmp(m->cmdline, "bench") != 0) {
 		try_memory(m);
 		try_timer();
@@ -393,10 +420,11 @@ __attribute__((noreturn)) static void died(const char *what, const struct hal_us
 	unsigned n = hal_backtrace(regs, trace, ARRAY_SIZE(trace));
 
 	say("%s\n", what);
-	for (unsigned i = 0; i < 31; i += 3)
-		say("x%-2u %016lx  x%-2u %016lx  x%-2u %016lx\n", i, regs->x[i], i + 1,
-		    regs->x[i + 1], i + 2, i + 2 < 31 ? regs->x[i + 2] : 0);
-	say("pc %016lx sp %016lx pstate %lx\n", regs->pc, regs->sp, regs->pstate);
+	if (strcmp(hal_machine.cmdline, "die=twice") == 0)
+		*(volatile u64 *)24 = 0;
+	for (unsigned i = 0; i < 31; i++)
+		say("x%-2u %016lx%s", i, regs->x[i], i % 3 == 2 ? "\n" : "  ");
+	say("\npc %016lx sp %016lx pstate %lx\n", regs->pc, regs->sp, regs->pstate);
 	for (unsigned i = 0; i < n && i < 8; i++)
 		say("  %lx\n", trace[i]);
 	if (overflowing && strncmp(what, "kernel stack overflow", 21) == 0 && n > 16 &&

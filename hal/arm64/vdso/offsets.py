@@ -6,7 +6,8 @@ import sys
 
 nm, vdso, header = sys.argv[1:]
 symbols = {}
-for line in subprocess.run([nm, "-D", vdso], check=True, capture_output=True, text=True).stdout.splitlines():
+table = subprocess.run([nm, "-D", vdso], check=True, capture_output=True, text=True).stdout
+for line in table.splitlines():
     address, _, name = line.split()
     symbols[name.split("@")[0]] = address
 path = pathlib.Path(header)
