@@ -1,0 +1,136 @@
+/* core/dev/blk.h -- block devices: the list of them, requests, and their page cache.
+ *
+ * A request moves whole sectors between a device and segments of physical memory. It is
+ * started without waiting and finishes by itself, so one coroutine may have many in flight:
+ *
+ *	blk_start(&f->rq, dev, BLK_READ, sector, segments, count);
+ *	...
+ *	CO_WAIT_IO(f->rq.finished, blk_done(&f->rq));
+ *
+ * The page cache serves /dev/vda and what file systems read of their own structures; file data
+ * is in the files' own mappings, and the two are not kept coherent.
+ *
+ * Ownership  a device is registered for ever. A request, its segments and their memory belong
+ *            to the device from blk_start until blk_done; so the wait for it is never
+ *            interruptible.
+ * Units      sectors of 512 bytes; segment lengths in bytes, multiples of 512; numbers are
+ *            Linux's (major << 20 | minor).
+ * Locking    a driver's own (RANK_BLK) behind ops->start; no lock of the caller's is needed.
+ */
+#ifndef DEV_BLK_H
+#define DEV_BLK_H
+
+#include "coro/co.h"
+#include "vfs/page.h"
+
+#define BLK_SECTOR	 512ul
+#define BLK_SECTOR_SHIFT 9
+#define BLK_MAX_SEGMENTS 32
+#define BLK_QUEUES	 8	/* wait queues per device */
+
+#define BLK_MAJOR_RAM	 1
+#define BLK_MAJOR_VIRTIO 254
+#define BLK_NUMBER(major, minor) ((u32)(major) << 20 | (u32)(minor))
+
+enum blk_kind { BLK_READ, BLK_WRITE, BLK_FLUSH };
+
+struct blk_segment {
+	paddr addr;
+	u32 len;
+};
+
+struct blk_device;
+
+struct blk_request {
+	struct list link;	/* the driver's, while it has the request */
+	const struct blk_segment *segments;
+	u64 sector;
+	u16 count;
+	u8 kind;		/* enum blk_kind */
+	int error;		/* once done: 0 or -EIO */
+	u32 done;		/* [a] */
+	struct waitq *finished;	/* of the device, so it outlives the request */
+};
+
+struct blk_ops {
+	/* Begin, or queue, a validated request; blk_finish is called for it exactly once, from
+	 * here or from an interrupt. Never waits. */
+	void (*start)(struct blk_device *dev, struct blk_request *rq);
+};
+
+struct blk_device {
+	const struct blk_ops *ops;	/* [I] */
+	char name[16];			/* [I] as in /dev */
+	u32 number;			/* [I] */
+	u64 sectors;			/* [I] capacity */
+	u32 block_size;			/* [I] logical, bytes */
+	u16 max_segments;		/* [I] per request; at most BLK_MAX_SEGMENTS */
+	bool read_only;			/* [I] */
+	void *private;			/* [I] the driver's */
+	struct mapping mapping;		/* its page cache: raw reads and writes, metadata */
+	u32 next_queue;			/* [a] */
+	struct waitq finished[BLK_QUEUES];
+	u64 reads, writes, sectors_read, sectors_written;	/* [a] for statistics */
+	struct list link;		/* under blk.c's lock; never removed */
+};
+
+/* --- devices --- */
+
+/* Enter a device; the caller filled what is marked [I] (max_segments and block_size may be 0
+ * for the defaults). 0, -EEXIST, or -EINVAL. */
+int blk_register(struct blk_device *dev);
+struct blk_device *blk_find(u32 number);		/* NULL if there is none */
+struct blk_device *blk_find_name(const char *name);
+struct blk_device *blk_next(const struct blk_device *after);	/* NULL: the first */
+
+/* --- requests --- */
+
+/* Validate and start. A request that does not fit the device is done at once with -EIO. */
+void blk_start(struct blk_request *rq, struct blk_device *dev, enum blk_kind kind, u64 sector,
+	       const struct blk_segment *segments, unsigned count);
+static inline bool blk_done(const struct blk_request *rq)
+{
+	return atomic_load(&rq->done);
+}
+
+/* The driver's half: the request may be gone when this returns. */
+void blk_finish(struct blk_request *rq, int error);
+
+/* One request, awaited. 0 or -EIO. */
+struct blk_transfer {
+	struct co_frame co;
+	struct blk_device *dev;
+	enum blk_kind kind;
+	u64 sector;
+	const struct blk_segment *segments;
+	unsigned count;
+	struct blk_request rq;
+};
+co_t blk_transfer(struct co *co, struct blk_transfer *f);
+
+/* Many requests at once, merged where both sides are adjacent. Its memory is the user's, from
+ * the heap (it is large). Add pieces in any order; when blk_batch_add says false it is full:
+ * await blk_batch_wait and add again. Always await it before the memory goes. */
+#define BLK_BATCH_REQUESTS 16
+#define BLK_BATCH_SEGMENTS 128
+struct blk_batch {
+	struct blk_device *dev;
+	enum blk_kind kind;
+	unsigned started, segments;	/* used so far */
+	unsigned first;			/* segment of the open request; == segments: none */
+	u64 sector, end;		/* of the open request */
+	int error;			/* the first */
+	struct blk_request rq[BLK_BATCH_REQUESTS];
+	struct blk_segment segment[BLK_BATCH_SEGMENTS];
+};
+void blk_batch_init(struct blk_batch *b, struct blk_device *dev, enum blk_kind kind);
+bool blk_batch_add(struct blk_batch *b, u64 sector, paddr addr, u32 len);
+/* Start what is left, wait for all; 0 or -EIO. The batch is empty again. */
+struct blk_batch_wait {
+	struct co_frame co;
+	struct blk_batch *batch;
+	unsigned at;
+};
+co_t blk_batch_wait(struct co *co, struct blk_batch_wait *f);
+
+#endif

@@ -1,0 +1,374 @@
+/* core/dev/blk_cache.c -- see blk_cache.h. The last page of a device may be partial: its tail
+ * reads as zeros and is not written. */
+#include "core/dev/blk_cache.h"
+
+#include <linux/fs.h>
+#include <linux/hdreg.h>
+#include <linux/stat.h>
+
+#include "core/base/log.h"
+#include "mem/phys/slab.h"
+#include "mem/space/uaccess.h"
+
+#define BLK_READ_AHEAD 32	/* pages */
+
+static u64 blk_size(const struct blk_device *dev)
+{
+	return dev->sectors << BLK_SECTOR_SHIFT;
+}
+
+/* Bytes of page `index` that exist. */
+static u32 blk_page_bytes(const struct blk_device *dev, u64 index)
+{
+	u64 size = blk_size(dev);
+
+	if (index > size >> PAGE_SHIFT)
+		return 0;
+	return (u32)min(size - (index << PAGE_SHIFT), PAGE_SIZE);
+}
+
+/* --- filling and writing pages --- */
+
+struct blk_readpage {
+	struct mapping_readpage;
+	struct blk_segment segment;
+	long err;
+};
+static co_t blk_readpage(struct co *co, struct blk_readpage *f)
+{
+	CO_BEGIN;
+	f->segment = (struct blk_segment){
+		.addr = phys_page_addr(f->page),
+		.len = blk_page_bytes(f->mapping->private, f->page->index),
+	};
+	f->err = -EIO;
+	if (f->segment.len)
+		CO_AWAIT(f->err, blk_transfer, .dev = f->mapping->private, .kind = BLK_READ,
+			 .sector = f->page->index << (PAGE_SHIFT - BLK_SECTOR_SHIFT),
+			 .segments = &f->segment, .count = 1);
+	page_filled(f->mapping, f->page, f->err == 0);
+	CO_RETURN(f->err);
+	CO_END;
+}
+
+static bool blk_batch_page(struct blk_batch *b, struct page *page)
+{
+	u32 len = blk_page_bytes(b->dev, page->index);
+
+	return !len || blk_batch_add(b, page->index << (PAGE_SHIFT - BLK_SECTOR_SHIFT),
+				     phys_page_addr(page), len);
+}
+
+struct blk_readpages {
+	struct mapping_readpages;
+	struct blk_batch *batch;
+	unsigned at;
+	long err;
+};
+static co_t blk_readpages(struct co *co, struct blk_readpages *f)
+{
+	CO_BEGIN;
+	f->batch = kmalloc(sizeof(*f->batch));
+	f->err = -ENOMEM;
+	if (!f->batch)
+		goto out;
+	blk_batch_init(f->batch, f->mapping->private, BLK_READ);
+	for (f->at = 0; f->at < f->count; f->at++)
+		while (!blk_batch_page(f->batch, f->pages[f->at]))
+			CO_AWAIT(f->err, blk_batch_wait, .batch = f->batch);
+	CO_AWAIT(f->err, blk_batch_wait, .batch = f->batch);
+	kfree(f->batch);
+out:
+	for (f->at = 0; f->at < f->count; f->at++)
+		page_filled(f->mapping, f->pages[f->at], f->err == 0);
+	CO_RETURN(f->err);
+	CO_END;
+}
+
+struct blk_writepage {
+	struct mapping_writepage;
+	struct blk_segment segment;
+	long err;
+};
+static co_t blk_writepage(struct co *co, struct blk_writepage *f)
+{
+	CO_BEGIN;
+	f->segment = (struct blk_segment){
+		.addr = phys_page_addr(f->page),
+		.len = blk_page_bytes(f->mapping->private, f->page->index),
+	};
+	f->err = -EIO;
+	if (f->segment.len)
+		CO_AWAIT(f->err, blk_transfer, .dev = f->mapping->private, .kind = BLK_WRITE,
+			 .sector = f->page->index << (PAGE_SHIFT - BLK_SECTOR_SHIFT),
+			 .segments = &f->segment, .count = 1);
+	CO_RETURN(f->err);
+	CO_END;
+}
+
+static const struct mapping_ops blk_mapping_ops = {
+	.readpage = CO_IMPLEMENTS(mapping_readpage, blk_readpage),
+	.readpages = CO_IMPLEMENTS(mapping_readpages, blk_readpages),
+	.writepage = CO_IMPLEMENTS(mapping_writepage, blk_writepage),
+};
+
+void blk_cache_init(struct blk_device *dev)
+{
+	mapping_init(&dev->mapping, NULL);
+	dev->mapping.ops = &blk_mapping_ops;
+	dev->mapping.private = dev;
+	dev->mapping.fixed_size = blk_size(dev);
+}
+
+/* --- the file --- */
+
+struct blk_open {
+	struct file_opened;
+};
+static co_t blk_open(struct co *co, struct blk_open *f)
+{
+	struct blk_device *dev;
+
+	CO_BEGIN;
+	dev = blk_find(f->file->inode->rdev);
+	if (!dev)
+		CO_RETURN(-ENXIO);
+	if ((f->file->mode & FILE_WRITE) && dev->read_only)
+		CO_RETURN(-EROFS);
+	f->file->private = dev;
+	CO_RETURN(0);
+	CO_END;
+}
+
+static struct mapping *blk_mapping(struct file *file)
+{
+	struct blk_device *dev = file->private;
+
+	return &dev->mapping;
+}
+
+/* How much of the page at pos a transfer wants, cut to the device. */
+static size_t blk_chunk(const struct file *file, i64 pos, u64 left)
+{
+	u64 size = blk_size(file->private);
+
+	if ((u64)pos >= size)
+		return 0;
+	left = min(left, size - (u64)pos);
+	return min(left, PAGE_SIZE - ((u64)pos & ~PAGE_MASK));
+}
+
+struct blk_file_read {
+	struct file_transfer;
+	struct page *page;
+	size_t chunk, moved;
+	i64 done;
+	long err;
+};
+static co_t blk_file_read(struct co *co, struct blk_file_read *f)
+{
+	CO_BEGIN;
+	while ((f->chunk = blk_chunk(f->file, f->pos, f->uio->left))) {
+		CO_AWAIT(f->err, page_get_filled, .mapping = blk_mapping(f->file),
+			 .index = (u64)f->pos >> PAGE_SHIFT, .ahead = BLK_READ_AHEAD,
+			 .page = &f->page);
+		if (f->err)
+			break;
+		f->moved = uio_copy_to(f->uio, (u8 *)phys_page_data(f->page) +
+				       ((u64)f->pos & ~PAGE_MASK), f->chunk);
+		phys_page_put(f->page);
+		f->pos += (i64)f->moved;
+		f->done += (i64)f->moved;
+		if (f->moved < f->chunk) {
+			CO_AWAIT(f->err, uio_fault_in, .uio = f->uio, .n = f->chunk - f->moved,
+				 .write = true);
+			if (f->err)
+				break;
+		}
+		CO_BREATHE;
+	}
+	CO_RETURN(f->done ? f->done : f->err);
+	CO_END;
+}
+
+/* Copy into a claimed page. */
+static size_t blk_fill(struct mapping *m, struct page *page, struct uio *uio, i64 pos, size_t n)
+{
+	size_t moved = uio_copy_from(uio, (u8 *)phys_page_data(page) + ((u64)pos & ~PAGE_MASK), n);
+
+	if (moved) {
+		page_mark_dirty(m, page);
+		page_changed(page);
+	}
+	page_unclaim(m, page);
+	phys_page_put(page);
+	return moved;
+}
+
+struct blk_file_write {
+	struct file_transfer;
+	struct page *page;
+	size_t chunk, moved;
+	i64 done;
+	long err;
+};
+static co_t blk_file_write(struct co *co, struct blk_file_write *f)
+{
+	CO_BEGIN;
+	if (f->uio->left && !blk_chunk(f->file, f->pos, f->uio->left))
+		CO_RETURN(-ENOSPC);
+	while ((f->chunk = blk_chunk(f->file, f->pos, f->uio->left))) {
+		CO_AWAIT(f->err, page_get_filled, .mapping = blk_mapping(f->file),
+			 .index = (u64)f->pos >> PAGE_SHIFT, .ahead = 1, .page = &f->page);
+		if (f->err)
+			break;
+		CO_WAIT_IO(&blk_mapping(f->file)->waiters, page_claim(f->page));
+		f->moved = blk_fill(blk_mapping(f->file), f->page, f->uio, f->pos, f->chunk);
+		f->pos += (i64)f->moved;
+		f->done += (i64)f->moved;
+		if (f->moved < f->chunk) {
+			CO_AWAIT(f->err, uio_fault_in, .uio = f->uio, .n = f->chunk - f->moved);
+			if (f->err)
+				break;
+		}
+		CO_BREATHE;
+	}
+	CO_RETURN(f->done ? f->done : f->err);
+	CO_END;
+}
+
+/* Everything dirty to the device, and the device's own cache to what lasts. */
+struct blk_sync {
+	struct co_frame co;
+	struct blk_device *dev;
+	long err;
+};
+static co_t blk_sync(struct co *co, struct blk_sync *f)
+{
+	CO_BEGIN;
+	CO_AWAIT(f->err, page_write_back, .mapping = &f->dev->mapping, .first = 0,
+		 .last = UINT64_MAX >> PAGE_SHIFT);
+	if (f->err)
+		CO_RETURN(f->err);
+	CO_AWAIT(f->err, blk_transfer, .dev = f->dev, .kind = BLK_FLUSH);
+	CO_RETURN(f->err);
+	CO_END;
+}
+
+struct blk_fsync {
+	struct file_fsync;
+	long err;
+};
+static co_t blk_fsync(struct co *co, struct blk_fsync *f)
+{
+	CO_BEGIN;
+	CO_AWAIT(f->err, blk_sync, .dev = f->file->private);
+	CO_RETURN(f->err);
+	CO_END;
+}
+
+struct blk_ioctl {
+	struct file_ioctl;
+	u64 value;
+	struct hd_geometry geometry;
+	long err;
+};
+
+/* The answer of an ioctl that only tells a number: its size in bytes, 0 for the others. */
+static size_t blk_tell(const struct blk_device *dev, unsigned cmd, u64 *value)
+{
+	switch (cmd) {
+	case BLKGETSIZE64:
+		*value = blk_size(dev);
+		return 8;
+	case BLKGETSIZE:
+		*value = dev->sectors;
+		return 8;
+	case BLKSSZGET:
+		*value = dev->block_size;
+		return 4;
+	case BLKPBSZGET:
+		*value = dev->block_size;
+		return 4;
+	case BLKBSZGET:
+		*value = PAGE_SIZE;
+		return 4;
+	case BLKROGET:
+		*value = dev->read_only;
+		return 4;
+	case BLKRAGET:
+		*value = BLK_READ_AHEAD * (PAGE_SIZE / BLK_SECTOR);
+		return 8;
+	case BLKSECTGET:
+		*value = BLK_MAX_SEGMENTS * (PAGE_SIZE / BLK_SECTOR);
+		return 2;
+	case BLKALIGNOFF:
+	case BLKIOMIN:
+	case BLKIOOPT:
+		*value = cmd == BLKIOMIN ? dev->block_size : 0;
+		return 4;
+	default:
+		return 0;
+	}
+}
+
+static co_t blk_ioctl(struct co *co, struct blk_ioctl *f)
+{
+	size_t size;
+
+	CO_BEGIN;
+	size = blk_tell(f->file->private, f->cmd, &f->value);
+	if (size) {
+		CO_COPY_TO_USER(f->err, uptr_of(f->arg), &f->value, size);
+		CO_RETURN(f->err);
+	}
+	if (f->cmd == BLKFLSBUF) {
+		CO_AWAIT(f->err, blk_sync, .dev = f->file->private);
+		CO_RETURN(f->err);
+	}
+	if (f->cmd == HDIO_GETGEO) {
+		f->value = ((struct blk_device *)f->file->private)->sectors / (16 * 63);
+		f->geometry = (struct hd_geometry){
+			.heads = 16,
+			.sectors = 63,
+			.cylinders = (unsigned short)min(f->value, 65535ul),
+		};
+		CO_COPY_TO_USER(f->err, uptr_of(f->arg), &f->geometry, sizeof(f->geometry));
+		CO_RETURN(f->err);
+	}
+	CO_RETURN(-ENOTTY);
+	CO_END;
+}
+
+static int blk_mmap(struct file *file, u64 offset, u64 size, bool shared, bool write,
+		    struct pager **pager)
+{
+	*pager = &blk_mapping(file)->pager;
+	(*pager)->ops->get(*pager);
+	return 0;
+}
+
+static i64 blk_llseek(struct file *file, i64 offset, int whence)
+{
+	i64 base = 0, size = (i64)blk_size(file->private), to;
+
+	if (whence == SEEK_CUR)
+		base = file->pos;
+	else if (whence == SEEK_END)
+		base = size;
+	else if (whence != SEEK_SET)
+		return -EINVAL;
+	if (add_overflows(base, offset, &to) || to < 0 || to > size)
+		return -EINVAL;
+	return to;
+}
+
+const struct file_ops blk_file_ops = {
+	.open = CO_IMPLEMENTS(file_opened, blk_open),
+	.read = CO_IMPLEMENTS(file_transfer, blk_file_read),
+	.write = CO_IMPLEMENTS(file_transfer, blk_file_write),
+	.ioctl = CO_IMPLEMENTS(file_ioctl, blk_ioctl),
+	.fsync = CO_IMPLEMENTS(file_fsync, blk_fsync),
+	.mmap = blk_mmap,
+	.llseek = blk_llseek,
+};
