@@ -29,17 +29,22 @@ enum fault_result {
 
 enum fault_result fault_try(struct space *s, uptr addr, unsigned access);
 
+/* What a fault lacks before it can go on, and, in `page`, what the pager gave for it. */
+struct fault_need {
+	enum { FAULT_NEEDS_NOTHING, FAULT_NEEDS_GROWTH, FAULT_NEEDS_PAGE, FAULT_NEEDS_MEMORY } what;
+	bool write;
+	struct pager *pager;
+	u64 index;
+	struct page *page;
+};
+
 struct fault_handle {
 	struct co_frame co;
 	struct space *space;
 	uptr addr;
 	unsigned access;	/* enum hal_access | FAULT_FORCE */
-	struct pager *pager;
-	void *file;
-	u64 index;
-	bool write;
-	struct page *page;
-	unsigned tries;
+	struct fault_need need;
+	struct pager *held;	/* the pager of need.page, referenced */
 	long err;
 };
 co_t fault_handle(struct co *co, struct fault_handle *f);

@@ -12,6 +12,7 @@
  *              next store to the page faults again and asks for `write` again;
  *   truncate   takes the page out of its index and clears PAGE_CACHE, then calls
  *              pager_unmap: a fault that still has the page sees the flag and asks again.
+ * Pages of shared memory (tmpfs) carry PAGE_SHM from before they are handed out.
  * A writer of the page's bytes clears PAGE_SYNCED: the instruction cache no longer fits.
  *
  * Ownership  each mapping holds one reference of the pager (get/put) and of the file.
@@ -69,7 +70,6 @@ struct pager {
 	const struct pager_ops *ops;	/* [I] */
 	spinlock lock;			/* RANK_PAGER */
 	struct list vmas;		/* under lock: struct vma.on_pager, in no order */
-	bool shm;			/* [I] counted as shared memory, not as a file's */
 };
 
 void pager_init(struct pager *p, const struct pager_ops *ops);

@@ -20,4 +20,7 @@ struct shm_fixed {
 };
 void shm_fixed_init(struct shm_fixed *f, const char *name, struct page **pages, u64 count);
 
+/* At boot, by space_init. */
+void shm_init(void);
+
 #endif

@@ -1,0 +1,59 @@
+/* mem/space/reclaim.c -- waiting for memory. */
+#include "mem/space/reclaim.h"
+
+#include "core/base/bits.h"
+#include "coro/task.h"
+#include "mem/phys/shrink.h"
+#include "mem/phys/slab.h"
+
+#define ROUNDS	  4
+#define AT_A_TIME 64ul /* pages: freeing one at a time would come back here for each */
+
+static const struct reclaim_ops *reclaim_ops; /* [a] */
+
+void reclaim_set(const struct reclaim_ops *ops)
+{
+	atomic_store(&reclaim_ops, ops);
+}
+
+static u64 shrink_now(u64 pages)
+{
+	u64 before = buddy_free_pages(), after;
+
+	shrink_run(max(pages, AT_A_TIME));
+	slab_drain();
+	after = buddy_free_pages();
+	return after > before ? after - before : 0;
+}
+
+co_t reclaim_await(struct co *co, struct reclaim_await *f)
+{
+	CO_BEGIN;
+	if (atomic_load_relaxed(&co_task(co)->flags) & TASK_KILLED)
+		CO_RETURN(-EINTR);
+	if (shrink_now(f->pages))
+		CO_RETURN(0);
+	if (!atomic_load(&reclaim_ops))
+		CO_RETURN(-ENOMEM);
+	CO_AWAIT_OP(f->freed, atomic_load(&reclaim_ops)->clean, .pages = max(f->pages, AT_A_TIME));
+	if (shrink_now(f->pages) || f->freed > 0)
+		CO_RETURN(0);
+	CO_RETURN(-ENOMEM);
+	CO_END;
+}
+
+co_t page_alloc_await(struct co *co, struct page_alloc_await *f)
+{
+	CO_BEGIN;
+	for (f->round = 0;; f->round++) {
+		*f->page = buddy_alloc(f->order, f->flags);
+		if (*f->page)
+			CO_RETURN(0);
+		if (f->round == ROUNDS)
+			CO_RETURN(-ENOMEM);
+		CO_AWAIT(f->freed, reclaim_await, .pages = 1ul << f->order);
+		if (f->freed)
+			CO_RETURN(f->freed);
+	}
+	CO_END;
+}

@@ -1,0 +1,242 @@
+/* mem/space/shm.c -- shared anonymous memory: a radix tree of pages made on first touch.
+ *
+ * A node of the tree is a page of 512 pointers; the lowest ones point to page records. The
+ * tree only grows while the object lives.
+ */
+#include "mem/space/shm.h"
+
+#include "core/base/bits.h"
+#include "core/base/log.h"
+#include "mem/phys/buddy.h"
+#include "mem/phys/slab.h"
+#include "mem/space/reclaim.h"
+
+#define FANOUT 512
+
+struct shm {
+	struct pager pager;
+	refcount refs;		/* [a] */
+	u64 count;		/* [I] pages it may have */
+	unsigned levels;	/* [I] of nodes */
+	spinlock lock;		/* RANK_PAGE_CACHE */
+	void **root;		/* under lock */
+	u64 serial;		/* [I] shown as inode number */
+};
+
+static struct slab_cache *cache;
+static u64 serials; /* [a] */
+
+static struct shm *shm_of(struct pager *p)
+{
+	return container_of(p, struct shm, pager);
+}
+
+static void **node_new(void)
+{
+	struct page *p = buddy_alloc(0, BUDDY_ZERO);
+
+	return p ? phys_page_data(p) : NULL;
+}
+
+/* Where the page at index hangs; NULL if there is no node, or no memory to make one. */
+static struct page **place_of(struct shm *m, u64 index, bool make) REQUIRES(m->lock)
+{
+	void ***at = &m->root;
+
+	for (unsigned level = m->levels; level-- > 0;) {
+		if (!*at) {
+			if (make)
+				*at = node_new();
+			if (!*at)
+				return NULL;
+		}
+		at = (void ***)&(*at)[index >> (9 * level) & (FANOUT - 1)];
+	}
+	return (struct page **)at;
+}
+
+/* The page at index with a reference, made if it is not there; NULL without memory. */
+static struct page *page_make(struct shm *m, u64 index)
+{
+	struct page *fresh = buddy_alloc(0, BUDDY_ZERO), *page = NULL, **at;
+
+	if (!fresh)
+		return NULL;
+	atomic_store_relaxed(&fresh->flags,
+			     (u32)(PAGE_UPTODATE | PAGE_CACHE | PAGE_DIRTY | PAGE_SHM));
+	fresh->index = index;
+	spin_lock(&m->lock);
+	at = place_of(m, index, true);
+	if (at) {
+		if (!*at) {
+			*at = fresh;
+			fresh = NULL;
+		}
+		page = *at;
+		phys_page_get(page);
+	}
+	spin_unlock(&m->lock);
+	if (fresh)
+		phys_page_put(fresh);
+	return page;
+}
+
+static void shm_peek(struct pager *p, u64 index, unsigned n, bool write, struct page **to)
+{
+	struct shm *m = shm_of(p);
+
+	spin_lock(&m->lock);
+	for (unsigned i = 0; i < n; i++) {
+		struct page **at = index + i < m->count ? place_of(m, index + i, false) : NULL;
+
+		to[i] = at ? *at : NULL;
+		if (to[i])
+			phys_page_get(to[i]);
+	}
+	spin_unlock(&m->lock);
+	if (n == 1 && !to[0] && index < m->count)
+		to[0] = page_make(m, index);
+}
+
+struct shm_fault {
+	struct pager_fault;
+	long err;
+};
+
+static co_t shm_fault(struct co *co, struct shm_fault *f)
+{
+	CO_BEGIN;
+	if (f->index >= shm_of(f->pager)->count)
+		CO_RETURN(-ENXIO);
+	while (!(*f->page = page_make(shm_of(f->pager), f->index))) {
+		CO_AWAIT(f->err, reclaim_await, .pages = 4);
+		if (f->err)
+			CO_RETURN(f->err);
+	}
+	CO_RETURN(0);
+	CO_END;
+}
+
+static void shm_get(struct pager *p)
+{
+	ref_get(&shm_of(p)->refs);
+}
+
+static void node_free(void **node, unsigned level)
+{
+	for (unsigned i = 0; i < FANOUT; i++)
+		if (node[i] && level)
+			node_free(node[i], level - 1);
+		else if (node[i])
+			phys_page_put(node[i]);
+	phys_page_put(phys_page_of(node));
+}
+
+static void shm_put(struct pager *p)
+{
+	struct shm *m = shm_of(p);
+
+	if (!ref_put(&m->refs))
+		return;
+	if (m->root)
+		node_free(m->root, m->levels - 1);
+	slab_free(cache, m);
+}
+
+static size_t shm_path(struct pager *p, void *file, char *to, size_t size)
+{
+	return min(string_copy(to, "/dev/zero (deleted)", size), size - 1);
+}
+
+static void shm_numbers(struct pager *p, u64 *dev, u64 *ino)
+{
+	*dev = 1;
+	*ino = shm_of(p)->serial;
+}
+
+static const struct pager_ops shm_ops = {
+	.fault = CO_IMPLEMENTS(pager_fault, shm_fault),
+	.peek = shm_peek,
+	.get = shm_get,
+	.put = shm_put,
+	.path = shm_path,
+	.numbers = shm_numbers,
+};
+
+struct pager *shm_new(u64 pages)
+{
+	struct shm *m = slab_zalloc(cache);
+
+	if (!m)
+		return NULL;
+	pager_init(&m->pager, &shm_ops);
+	ref_init(&m->refs);
+	spin_init(&m->lock, RANK_PAGE_CACHE);
+	m->count = pages;
+	m->levels = 1;
+	while (pages > 1ul << 9 * m->levels)
+		m->levels++;
+	m->serial = atomic_add(&serials, 1ul) + 1;
+	return &m->pager;
+}
+
+void shm_init(void)
+{
+	cache = slab_cache_new("shm", sizeof(struct shm), 0);
+}
+
+/* --- fixed pages --- */
+
+static struct shm_fixed *fixed_of(struct pager *p)
+{
+	return container_of(p, struct shm_fixed, pager);
+}
+
+static void fixed_peek(struct pager *p, u64 index, unsigned n, bool write, struct page **to)
+{
+	struct shm_fixed *x = fixed_of(p);
+
+	for (unsigned i = 0; i < n; i++) {
+		to[i] = index + i < x->count && !write ? x->pages[index + i] : NULL;
+		if (to[i])
+			phys_page_get(to[i]);
+	}
+}
+
+struct fixed_fault {
+	struct pager_fault;
+};
+
+static co_t fixed_fault(struct co *co, struct fixed_fault *f)
+{
+	CO_BEGIN;
+	CO_RETURN(-ENXIO);
+	CO_END;
+}
+
+static void fixed_nothing(struct pager *p)
+{
+}
+
+static size_t fixed_path(struct pager *p, void *file, char *to, size_t size)
+{
+	return min(string_copy(to, fixed_of(p)->name, size), size - 1);
+}
+
+static const struct pager_ops fixed_ops = {
+	.fault = CO_IMPLEMENTS(pager_fault, fixed_fault),
+	.peek = fixed_peek,
+	.get = fixed_nothing,
+	.put = fixed_nothing,
+	.path = fixed_path,
+};
+
+void shm_fixed_init(struct shm_fixed *f, const char *name, struct page **pages, u64 count)
+{
+	pager_init(&f->pager, &fixed_ops);
+	f->name = name;
+	f->pages = pages;
+	f->count = count;
+	for (u64 i = 0; i < count; i++)
+		atomic_or(&pages[i]->flags, (u32)(PAGE_UPTODATE | PAGE_CACHE));
+}

@@ -1,0 +1,194 @@
+/* mem/space/space.c -- the life of an address space, and looking at it. */
+#include "mem/space/space.h"
+
+#include "core/base/bits.h"
+#include "core/base/log.h"
+#include "mem/phys/buddy.h"
+#include "mem/phys/slab.h"
+#include "mem/space/asid.h"
+#include "mem/space/pt.h"
+#include "mem/space/shm.h"
+#include "mem/space/vma.h"
+
+static struct slab_cache *cache;
+
+void space_init(void)
+{
+	cache = slab_cache_new("space", sizeof(struct space), 0);
+	vma_init();
+	pt_init();
+	asid_init();
+	shm_init();
+}
+
+struct space *space_new(void)
+{
+	struct space *s = slab_zalloc(cache);
+	struct page *root;
+
+	if (!s)
+		return NULL;
+	root = buddy_alloc(0, BUDDY_ZERO);
+	if (!root)
+		goto no_root;
+	s->hal.root = phys_page_addr(root);
+	s->hal.asid = asid_get();
+	if (!s->hal.asid)
+		goto no_asid;
+	ref_init(&s->refs);
+	ref_init(&s->users);
+	rwlock_init(&s->lock, CO_RANK_SPACE);
+	s->vmas.update = vma_update;
+	spin_init(&s->pt_lock, RANK_PGTABLE);
+	s->tables = 1;
+	s->mmap_base = HAL_USER_END - (128ul << 20);
+	s->limit_as = s->limit_data = s->limit_stack = s->limit_memlock = ~0ul;
+	s->dumpable = true;
+	return s;
+no_asid:
+	phys_page_put(root);
+no_root:
+	slab_free(cache, s);
+	return NULL;
+}
+
+void space_get(struct space *s)
+{
+	ref_get(&s->refs);
+}
+
+void space_put(struct space *s)
+{
+	struct page *root;
+
+	if (!ref_put(&s->refs))
+		return;
+	assert(!s->vmas.root && s->tables == 1);
+	asid_put(s->hal.asid);
+	root = phys_page_at(s->hal.root);
+	root->index = 0;
+	phys_page_put(root);
+	slab_free(cache, s);
+}
+
+void space_join(struct space *s)
+{
+	ref_get(&s->users);
+}
+
+bool space_join_live(struct space *s)
+{
+	return ref_get_live(&s->users);
+}
+
+struct space *space_current(struct co *co)
+{
+	return co_task(co)->space;
+}
+
+/* The first VMA's pages, all of them or some. No CPU runs in the space and the TLB was
+ * flushed, so nothing needs to be said to it. true when the tree has no pages left. */
+static bool empty_some(struct space *s, u64 *at)
+{
+	struct vma *v = vma_find(s, *at);
+
+	if (!v)
+		return true;
+	*at = max(*at, v->start);
+	if (pt_clear_some(s, at, v->end, PT_QUIET))
+		*at = v->end;
+	return false;
+}
+
+/* Free the first VMA and the tables of its range. */
+static bool drop_first(struct space *s)
+{
+	struct rb_node *n = rb_first(&s->vmas);
+	struct vma *v = n ? container_of(n, struct vma, node) : NULL;
+
+	if (!v)
+		return true;
+	if (pt_free_some(s, round_down(v->start, PT_LEAF_SPAN), round_up(v->end, PT_LEAF_SPAN),
+			 true)) {
+		vma_remove(v);
+		vma_free(v);
+	}
+	return false;
+}
+
+co_t space_leave(struct co *co, struct space_leave *f)
+{
+	CO_BEGIN;
+	if (!ref_put(&f->space->users))
+		CO_RETURN(0);
+	CO_WRITE_LOCK(&f->space->lock);
+	hal_tlb_flush_asid(f->space->hal.asid);
+	f->at = 0;
+	while (!empty_some(f->space, &f->at))
+		CO_BREATHE;
+	while (!drop_first(f->space))
+		CO_BREATHE;
+	/* A mremap that ran out of memory may have left tables where no mapping is. */
+	while (f->space->tables > 1 && !pt_free_some(f->space, 0, HAL_USER_END, true))
+		CO_BREATHE;
+	rwlock_unlock_write(&f->space->lock);
+	space_put(f->space);
+	CO_RETURN(0);
+	CO_END;
+}
+
+/* --- /proc/pid/maps --- */
+
+static u64 resident_in(struct space *s, const struct vma *v)
+{
+	u64 n = 0, at = v->start;
+
+	spin_lock(&s->pt_lock);
+	for (; n < 65536 && pt_next(s, &at, v->end); at += PAGE_SIZE)
+		n++;
+	spin_unlock(&s->pt_lock);
+	return n;
+}
+
+static void set_path(struct vma_info *to, const char *text)
+{
+	to->path_len = (u16)strlen(text);
+	memcpy(to->path, text, to->path_len);
+}
+
+static void describe(struct space *s, const struct vma *v, struct vma_info *to)
+{
+	const struct pager_ops *ops = v->pager ? v->pager->ops : NULL;
+
+	*to = (struct vma_info){.start = v->start, .end = v->end, .flags = v->flags};
+	if (ops) {
+		to->offset = v->pgoff << PAGE_SHIFT;
+		if (ops->path)
+			to->path_len = (u16)min(ops->path(v->pager, v->file, to->path,
+							  sizeof(to->path)),
+						sizeof(to->path));
+		if (ops->numbers)
+			ops->numbers(v->pager, &to->dev, &to->ino);
+	} else if (v->start <= s->brk && v->end > s->brk_start && s->brk > s->brk_start) {
+		set_path(to, "[heap]");
+	} else if (v->start <= s->stack_start && s->stack_start < v->end) {
+		set_path(to, "[stack]");
+	}
+}
+
+co_t space_info(struct co *co, struct space_info *f)
+{
+	struct vma *v;
+
+	CO_BEGIN;
+	CO_READ_LOCK(&f->space->lock);
+	v = vma_find(f->space, f->addr);
+	if (v) {
+		describe(f->space, v, f->info);
+		if (f->count_rss)
+			f->info->rss = resident_in(f->space, v);
+	}
+	rwlock_unlock_read(&f->space->lock);
+	CO_RETURN(v != NULL);
+	CO_END;
+}

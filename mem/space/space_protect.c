@@ -1,0 +1,324 @@
+/* mem/space/space_protect.c -- changing what a range is: mprotect, madvise, mlock; mincore. */
+#include <linux/mman.h>
+
+#include "core/base/bits.h"
+#include "mem/space/pt.h"
+#include "mem/space/space.h"
+#include "mem/space/vma.h"
+
+static bool range_ok(u64 addr, u64 len, u64 *end)
+{
+	return !(addr & ~PAGE_MASK) && len <= HAL_USER_END && addr <= HAL_USER_END &&
+	       (*end = PAGE_UP(addr + len)) <= HAL_USER_END;
+}
+
+/* --- mprotect --- */
+
+static long may_protect(const struct vma *v, u32 prot)
+{
+	if (prot & VMA_WRITE && !(v->flags & VMA_MAYWRITE))
+		return -EACCES;
+	if (prot & VMA_EXEC && !(v->flags & VMA_MAYEXEC))
+		return -EACCES;
+	return 0;
+}
+
+/* Split out [f->at, f->to) of the VMA at f->at and give it its new rights; the page tables
+ * come after. 0, -ENOMEM for a hole, or an error. */
+static long protect_vma(struct space_protect *f)
+{
+	struct vma *v = vma_at(f->space, f->at);
+	long err;
+
+	if (!v)
+		return -ENOMEM;
+	err = may_protect(v, f->prot);
+	if (!err)
+		err = vma_split(f->space, f->at);
+	if (!err)
+		err = vma_split(f->space, f->end);
+	if (err)
+		return err;
+	v = vma_at(f->space, f->at);
+	f->to = min(v->end, f->end);
+	f->flags = (v->flags & ~(u32)VMA_PROT) | f->prot;
+	vma_set_flags(v, f->flags);
+	return 0;
+}
+
+co_t space_protect(struct co *co, struct space_protect *f)
+{
+	struct vma *v;
+
+	CO_BEGIN;
+	if (f->prot & ~(u32)(VMA_PROT | PROT_GROWSDOWN | PROT_GROWSUP) ||
+	    f->prot & PROT_GROWSUP)
+		CO_RETURN(-EINVAL);
+	if (f->addr & ~PAGE_MASK)
+		CO_RETURN(-EINVAL);
+	if (!f->len)
+		CO_RETURN(0);
+	if (!range_ok(f->addr, f->len, &f->end))
+		CO_RETURN(-ENOMEM);
+	CO_WRITE_LOCK(&f->space->lock);
+	f->at = f->addr;
+	if (f->prot & PROT_GROWSDOWN) {
+		v = vma_find(f->space, f->addr);
+		f->err = -EINVAL;
+		if (!v || v->start >= f->end || !(v->flags & VMA_GROWSDOWN))
+			goto out;
+		f->at = v->start;
+	}
+	f->prot &= VMA_PROT;
+	f->err = 0;
+	while (f->at < f->end) {
+		f->err = protect_vma(f);
+		if (f->err)
+			break;
+		while (!pt_protect_some(f->space, &f->at, f->to, f->flags))
+			CO_BREATHE;
+		f->at = f->to;
+		CO_BREATHE;
+	}
+	vma_merge_range(f->space, f->addr, f->end);
+out:
+	rwlock_unlock_write(&f->space->lock);
+	CO_RETURN(f->err);
+	CO_END;
+}
+
+/* --- madvise --- */
+
+static bool advice_known(u32 advice)
+{
+	switch (advice) {
+	case MADV_NORMAL:
+	case MADV_RANDOM:
+	case MADV_SEQUENTIAL:
+	case MADV_WILLNEED:
+	case MADV_DONTNEED:
+	case MADV_FREE:
+	case MADV_DONTFORK:
+	case MADV_DOFORK:
+	case MADV_WIPEONFORK:
+	case MADV_KEEPONFORK:
+	case MADV_DONTDUMP:
+	case MADV_DODUMP:
+	case MADV_HUGEPAGE:
+	case MADV_NOHUGEPAGE:
+	case MADV_MERGEABLE:
+	case MADV_UNMERGEABLE:
+	case MADV_COLD:
+	case MADV_PAGEOUT:
+	case MADV_POPULATE_READ:
+	case MADV_POPULATE_WRITE:
+		return true;
+	}
+	return false;
+}
+
+/* The flags a VMA has after such advice. */
+static u32 advised_flags(u32 flags, u32 advice)
+{
+	switch (advice) {
+	case MADV_DONTFORK:
+		return flags | VMA_DONTFORK;
+	case MADV_DOFORK:
+		return flags & ~(u32)VMA_DONTFORK;
+	case MADV_WIPEONFORK:
+		return flags | VMA_WIPEONFORK;
+	case MADV_KEEPONFORK:
+		return flags & ~(u32)VMA_WIPEONFORK;
+	case MADV_DONTDUMP:
+		return flags | VMA_DONTDUMP;
+	case MADV_DODUMP:
+		return flags & ~(u32)VMA_DONTDUMP;
+	}
+	return flags;
+}
+
+static long may_advise(const struct vma *v, u32 advice)
+{
+	bool ours = v->flags & VMA_FIXED;
+
+	switch (advice) {
+	case MADV_DONTNEED:
+	case MADV_COLD:
+	case MADV_PAGEOUT:
+		return v->flags & VMA_LOCKED || ours ? -EINVAL : 0;
+	case MADV_FREE:
+	case MADV_WIPEONFORK:
+		return v->pager ? -EINVAL : 0;
+	case MADV_DOFORK:
+	case MADV_DODUMP:
+		return ours ? -EINVAL : 0;
+	}
+	return 0;
+}
+
+/* Apply the advice to the VMA from f->at on; f->at moves to where its page tables are to be
+ * emptied up to f->end of it. false: nothing more to do for this VMA. */
+static long advise_vma(struct space_advise *f, struct vma *v, u64 *to)
+{
+	u32 flags = advised_flags(v->flags, f->advice);
+	long err = may_advise(v, f->advice);
+
+	*to = min(v->end, f->end);
+	if (err || flags == v->flags)
+		return err;
+	err = vma_split(f->space, f->at);
+	if (!err)
+		err = vma_split(f->space, f->end);
+	if (!err)
+		vma_set_flags(vma_at(f->space, f->at), flags);
+	return err;
+}
+
+static bool discards(u32 advice)
+{
+	return advice == MADV_DONTNEED || advice == MADV_FREE;
+}
+
+/* One step of it: true when the range is done or f->err is set. */
+static bool advise_some(struct space_advise *f)
+{
+	struct vma *v = vma_find(f->space, f->at);
+	u64 to;
+
+	if (f->at >= f->end)
+		return true;
+	if (!v || v->start >= f->end) {
+		f->hole = true;
+		return true;
+	}
+	if (v->start > f->at) {
+		f->hole = true;
+		f->at = v->start;
+	}
+	f->err = advise_vma(f, v, &to);
+	if (f->err)
+		return true;
+	if (!discards(f->advice) || pt_clear_some(f->space, &f->at, to, PT_ALL))
+		f->at = to;
+	return false;
+}
+
+co_t space_advise(struct co *co, struct space_advise *f)
+{
+	CO_BEGIN;
+	if (f->advice == MADV_HWPOISON || f->advice == MADV_SOFT_OFFLINE)
+		CO_RETURN(-EPERM);
+	if (!advice_known(f->advice) || !range_ok(f->addr, f->len, &f->end))
+		CO_RETURN(-EINVAL);
+	if (!f->len)
+		CO_RETURN(0);
+	if (f->advice == MADV_POPULATE_READ || f->advice == MADV_POPULATE_WRITE) {
+		CO_AWAIT(f->err, space_populate, .space = f->space, .addr = f->addr,
+			 .len = f->end - f->addr,
+			 .flags = f->advice == MADV_POPULATE_READ ? VMA_READ : VMA_WRITE);
+		CO_RETURN(f->err);
+	}
+	CO_WRITE_LOCK(&f->space->lock);
+	f->at = f->addr;
+	while (!advise_some(f))
+		CO_BREATHE;
+	if (!discards(f->advice))
+		vma_merge_range(f->space, f->addr, f->end);
+	rwlock_unlock_write(&f->space->lock);
+	CO_RETURN(f->err ? f->err : f->hole ? -ENOMEM : 0);
+	CO_END;
+}
+
+/* --- mlock --- */
+
+static long lock_vmas(struct space *s, u64 start, u64 end, bool locked)
+{
+	long err = vma_split(s, start);
+	u64 at = start;
+
+	if (!err)
+		err = vma_split(s, end);
+	for (struct vma *v = vma_find(s, start); !err && v && v->start < end; v = vma_next(v)) {
+		if (v->start > at)
+			err = -ENOMEM;
+		at = v->end;
+		vma_set_flags(v, locked ? v->flags | VMA_LOCKED : v->flags & ~(u32)VMA_LOCKED);
+	}
+	if (!err && at < end)
+		err = -ENOMEM;
+	vma_merge_range(s, start, end);
+	return err;
+}
+
+co_t space_lock_range(struct co *co, struct space_lock_range *f)
+{
+	u64 start, end;
+	long err;
+
+	CO_BEGIN;
+	CO_WRITE_LOCK(&f->space->lock);
+	start = PAGE_DOWN(f->addr);
+	err = 0;
+	if (!range_ok(start, f->len + (f->addr - start), &end) || f->len > HAL_USER_END)
+		err = -EINVAL;
+	else if (f->len)
+		err = lock_vmas(f->space, start, end, f->locked);
+	rwlock_unlock_write(&f->space->lock);
+	CO_RETURN(err);
+	CO_END;
+}
+
+/* --- mincore --- */
+
+static u8 in_core(struct space *s, struct vma *v, u64 va)
+{
+	struct page *page = NULL;
+	u64 *slot;
+	bool in;
+
+	spin_lock(&s->pt_lock);
+	slot = pt_slot(s, va);
+	in = slot && *slot;
+	spin_unlock(&s->pt_lock);
+	if (in || !v->pager)
+		return in;
+	/* Two at once, so that a pager which makes pages on demand does not. */
+	struct page *two[2] = {};
+
+	v->pager->ops->peek(v->pager, vma_index(v, va), 2, false, two);
+	page = two[0];
+	for (int i = 0; i < 2; i++)
+		if (two[i])
+			phys_page_put(two[i]);
+	return page != NULL;
+}
+
+static long core_pages(struct space_mincore *f)
+{
+	struct vma *v = NULL;
+
+	for (u64 i = 0; i < f->pages; i++) {
+		u64 va = f->addr + (i << PAGE_SHIFT);
+
+		if (!v || va >= v->end)
+			v = vma_at(f->space, va);
+		if (!v)
+			return -ENOMEM;
+		f->to[i] = in_core(f->space, v, va);
+	}
+	return 0;
+}
+
+co_t space_mincore(struct co *co, struct space_mincore *f)
+{
+	long err;
+
+	CO_BEGIN;
+	if (f->addr & ~PAGE_MASK || f->pages > 4096)
+		CO_RETURN(-EINVAL);
+	CO_READ_LOCK(&f->space->lock);
+	err = core_pages(f);
+	rwlock_unlock_read(&f->space->lock);
+	CO_RETURN(err);
+	CO_END;
+}

@@ -1,0 +1,185 @@
+/* mem/space/space_remap.c -- mremap. */
+#include <linux/mman.h>
+
+#include "core/base/bits.h"
+#include "mem/space/pt.h"
+#include "mem/space/space.h"
+#include "mem/space/vma.h"
+
+static long check_remap(struct space_remap *f)
+{
+	u64 end;
+
+	if (f->flags & ~(u32)(MREMAP_MAYMOVE | MREMAP_FIXED | MREMAP_DONTUNMAP) ||
+	    (f->flags & (MREMAP_FIXED | MREMAP_DONTUNMAP) && !(f->flags & MREMAP_MAYMOVE)))
+		return -EINVAL;
+	if (f->flags & MREMAP_DONTUNMAP && f->old_len != f->new_len)
+		return -EINVAL;
+	if (f->addr & ~PAGE_MASK || f->addr >= HAL_USER_END || f->old_len > HAL_USER_END ||
+	    f->new_len > HAL_USER_END)
+		return -EINVAL;
+	f->old_len = PAGE_UP(f->old_len);
+	f->new_len = PAGE_UP(f->new_len);
+	if (!f->new_len || add_overflows(f->addr, f->old_len, &end) || end > HAL_USER_END)
+		return -EINVAL;
+	if (f->flags & MREMAP_FIXED) {
+		if (f->new_addr & ~PAGE_MASK || f->new_addr > HAL_USER_END - f->new_len)
+			return -EINVAL;
+		if (f->new_addr < SPACE_MIN_ADDR)
+			return -EPERM;
+		if (f->addr < f->new_addr + f->new_len && f->new_addr < f->addr + f->old_len)
+			return -EINVAL;
+	}
+	return 0;
+}
+
+/* The old range must lie in one VMA, which may change. */
+static long check_old(struct space_remap *f)
+{
+	struct vma *v = vma_at(f->space, f->addr);
+
+	if (!v || f->addr + f->old_len > v->end)
+		return -EFAULT;
+	if (v->flags & VMA_FIXED && f->new_len != f->old_len)
+		return -EINVAL;
+	/* An old length of 0 asks for a second mapping of the same shared memory. */
+	if (!f->old_len && !(v->flags & VMA_SHARED))
+		return -EINVAL;
+	if (f->flags & MREMAP_DONTUNMAP && v->flags & VMA_SHARED && v->pager)
+		return -EINVAL;
+	return 0;
+}
+
+static bool room_for(struct space *s, const struct vma *v, u64 more)
+{
+	u64 pages = more >> PAGE_SHIFT;
+
+	return s->pages_total + pages <= atomic_load_relaxed(&s->limit_as) >> PAGE_SHIFT &&
+	       (!vma_is_data(v->flags) ||
+		s->pages_data + pages <= atomic_load_relaxed(&s->limit_data) >> PAGE_SHIFT);
+}
+
+/* Enlarge without moving, if the old range ends its VMA and the hole behind is wide enough. */
+static bool grow_in_place(struct space_remap *f)
+{
+	struct vma *v = vma_at(f->space, f->addr);
+	u64 end = f->addr + f->new_len;
+
+	if (f->flags & (MREMAP_FIXED | MREMAP_DONTUNMAP) || v->end != f->addr + f->old_len ||
+	    !f->old_len || end > HAL_USER_END ||
+	    vma_hole_below(f->space, end - v->end, v->end, end) != v->end)
+		return false;
+	vma_resize(v, v->start, end);
+	vma_merge(v);
+	return true;
+}
+
+/* Make the mapping at the new place, with the page tables for what will move there. */
+static long make_new(struct space_remap *f)
+{
+	struct space *s = f->space;
+	struct vma *v = vma_at(s, f->addr), *n;
+	u64 moved = min(f->old_len, f->new_len);
+	long err = 0;
+
+	spin_lock(&s->pt_lock);
+	for (u64 va = f->addr; va < f->addr + moved && !err; va = (va | (PT_LEAF_SPAN - 1)) + 1) {
+		u64 to = va - f->addr + f->new_addr;
+
+		if (!pt_slot_make(s, to) ||
+		    !pt_slot_make(s, min(to + PT_LEAF_SPAN, f->new_addr + moved) - PAGE_SIZE))
+			err = -ENOMEM;
+	}
+	spin_unlock(&s->pt_lock);
+	if (err)
+		return err;
+	n = f->new;
+	f->new = NULL;
+	n->start = f->new_addr;
+	n->end = f->new_addr + f->new_len;
+	n->flags = v->flags;
+	vma_set_pager(n, v->pager, v->file, vma_index(v, f->addr));
+	vma_insert(n);
+	return 0;
+}
+
+/* Truncate and writeback must find a page in the old place or in the new one. */
+static bool move_some(struct space_remap *f, u64 end)
+{
+	struct vma *n = vma_at(f->space, f->new_addr);
+	u64 delta = f->new_addr - f->addr;
+	bool done;
+
+	if (!n->pager)
+		return pt_move_some(f->space, &f->at, end, delta);
+	spin_lock(&n->pager->lock);
+	done = pt_move_some(f->space, &f->at, end, delta);
+	spin_unlock(&n->pager->lock);
+	return done;
+}
+
+static u64 find_place(struct space *s, u64 len)
+{
+	u64 at = vma_hole_below(s, len, SPACE_MIN_ADDR, s->mmap_base);
+
+	return at ? at : vma_hole_below(s, len, SPACE_MIN_ADDR, HAL_USER_END);
+}
+
+co_t space_remap(struct co *co, struct space_remap *f)
+{
+	CO_BEGIN;
+	f->err = check_remap(f);
+	if (f->err)
+		CO_RETURN(f->err);
+	f->new = vma_new(f->space);
+	if (!f->new)
+		CO_RETURN(-ENOMEM);
+	CO_WRITE_LOCK(&f->space->lock);
+	f->err = check_old(f);
+	if (f->err)
+		goto out;
+	if (!(f->flags & (MREMAP_FIXED | MREMAP_DONTUNMAP)) && f->new_len <= f->old_len) {
+		if (f->new_len < f->old_len)
+			CO_AWAIT(f->err, vma_clear, .space = f->space,
+				 .start = f->addr + f->new_len, .end = f->addr + f->old_len);
+		f->new_addr = f->addr;
+		goto out;
+	}
+	f->err = -ENOMEM;
+	if (f->new_len > f->old_len &&
+	    !room_for(f->space, vma_at(f->space, f->addr), f->new_len - f->old_len))
+		goto out;
+	if (grow_in_place(f)) {
+		f->new_addr = f->addr;
+		f->err = 0;
+		goto out;
+	}
+	if (!(f->flags & MREMAP_MAYMOVE))
+		goto out;
+	if (f->flags & MREMAP_FIXED) {
+		CO_AWAIT(f->err, vma_clear, .space = f->space, .start = f->new_addr,
+			 .end = f->new_addr + f->new_len);
+		if (f->err)
+			goto out;
+	} else {
+		f->new_addr = find_place(f->space, f->new_len);
+		if (!f->new_addr)
+			goto out;
+	}
+	f->err = make_new(f);
+	if (f->err)
+		goto out;
+	f->at = f->addr;
+	while (!move_some(f, f->addr + min(f->old_len, f->new_len)))
+		CO_BREATHE;
+	if (f->old_len && !(f->flags & MREMAP_DONTUNMAP))
+		CO_AWAIT(f->ignored, vma_clear, .space = f->space, .start = f->addr,
+			 .end = f->addr + f->old_len);
+	vma_merge(vma_at(f->space, f->new_addr));
+out:
+	rwlock_unlock_write(&f->space->lock);
+	if (f->new)
+		vma_free(f->new);
+	CO_RETURN(f->err ? f->err : (i64)f->new_addr);
+	CO_END;
+}
