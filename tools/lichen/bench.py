@@ -16,6 +16,7 @@ MAX_IMAGE = 3 << 19         # 1.5 MiB
 
 # name in the program's output: what it is, its unit, what we aim for
 FIGURES = {
+    "await": ("a completed await", "instructions", 25),
     "syscall": ("a null system call", "instructions", 150),
     "yield": ("a yield between two processes", "instructions", 500),
     "pipe": ("a pipe round trip between two processes", "instructions", 4000),
@@ -46,6 +47,16 @@ def measure(kernel):
     return {name: int(value) for name, value in re.findall(r"^(\w+) (\d+)$", text, re.M)}
 
 
+def measure_await():
+    """A kernel of its own, which only awaits and prints what one costs."""
+    image = base.build_dir() / "await_bench.Image"
+    argv = [vm.QEMU, "-M", "virt,gic-version=3", "-cpu", "cortex-a76", "-m", "256M",
+            "-display", "none", "-nic", "none", "-monitor", "none", "-serial", "stdio",
+            "-icount", "shift=0,sleep=off", "-kernel", str(image)]
+    text = base.run(argv, "the await kernel", timeout=LIMIT).decode()
+    return {name: int(value) for name, value in re.findall(r"^(await) (\d+)\s*$", text, re.M)}
+
+
 def startup(kernel, root):
     """Wall seconds from QEMU's start to a first command's end, the best of a few."""
     machine = vm.Machine(kernel=kernel, root=root)
@@ -62,8 +73,8 @@ def row(what, ours, linux, aim, unit):
 
 
 def main():
-    build.ensure(["lichen.Image", "guest-init", "guest-bench"], shown=True)
-    ours, linux = measure("lichen"), measure("linux")
+    build.ensure(["lichen.Image", "guest-init", "guest-bench", "await_bench"], shown=True)
+    ours, linux = {**measure_await(), **measure("lichen")}, measure("linux")
     row("", "Lichen", "Linux", "aim", "")
     for name, (what, unit, aim) in FIGURES.items():
         if name in ours:
