@@ -100,8 +100,6 @@ struct hal_user *trap_user(struct hal_user *u, u32 esr, u64 far)
 		if (features_emulate(u))
 			return u;
 		break;
-	case EC_SERROR:
-		trap_unexpected(u, esr, far);
 	default:
 		break;
 	}

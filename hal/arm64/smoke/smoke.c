@@ -109,6 +109,23 @@ static void try_memory(const struct hal_machine *m)
 	}
 }
 
+static void try_registers(void)
+{
+	static struct hal_user u;
+
+	hal_user_init(&u, 4, 16);
+	u.pstate = PSR_N_BIT | PSR_V_BIT | PSR_SSBS_BIT;
+	assert(hal_user_sanitise(&u) && u.pstate == (PSR_N_BIT | PSR_V_BIT | PSR_SSBS_BIT));
+	u.pstate = PSR_Z_BIT | PSR_PAN_BIT | PSR_UAO_BIT | 1ul << 20 | 1ul << 40;
+	assert(hal_user_sanitise(&u) && u.pstate == PSR_Z_BIT);
+	u.pstate = PSR_MODE_EL1h;
+	assert(!hal_user_sanitise(&u) && u.pstate == PSR_MODE_EL0t);
+	u.pstate = PSR_MODE32_BIT;
+	assert(!hal_user_sanitise(&u) && u.pstate == PSR_MODE_EL0t);
+	u.pstate = PSR_I_BIT | PSR_C_BIT;
+	assert(!hal_user_sanitise(&u) && u.pstate == PSR_C_BIT);
+}
+
 static void try_timer(void)
 {
 	struct smoke_cpu *c = self();
@@ -220,6 +237,7 @@ static struct hal_user *boot(const struct hal_machine *m)
 		try_dying(m->cmdline + 4);
 	if (strcmp(m->cmdline, "bench") != 0) {
 		try_memory(m);
+		try_registers();
 		try_timer();
 		try_console();
 		try_others();
