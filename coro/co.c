@@ -16,28 +16,43 @@ static char *co_inline(struct co *co)
 	return co_task(co)->frames;
 }
 
-/* Note how deep the segment in use has been. */
-static void co_measure(struct co *co, const char *at)
+static bool co_in_chunk(const struct co *co)
 {
-	u32 *high = co->chunk ? &co->high_chunk : &co->high_inline;
-	const char *base = co->chunk ? co->chunk : co_inline(co);
-
-	*high = max(*high, (u32)(at - base));
+	return co->chunk && co->end == (char *)co->chunk + CO_CHUNK_SIZE;
 }
 
-/* The current segment has no room: go on in the page the CPU lends. */
+/* Note how deep the segment in use has been. */
+void co_measure(struct co *co)
+{
+	if (co_in_chunk(co))
+		co->high_chunk = max(co->high_chunk, (u32)(co->top - (char *)co->chunk));
+	else
+		co->high_inline = max(co->high_inline, (u32)(co->top - co_inline(co)));
+}
+
+/* The inline area has no room: go on in the page the CPU lends, or lent before. */
 void *co_push_spill(struct co *co, size_t size)
 {
 	struct executor *ex = executor_this();
 
-	if (co->chunk || !ex->spare || size > CO_CHUNK_SIZE)
+	if (co_in_chunk(co) || !(co->chunk || ex->spare) || size > CO_CHUNK_SIZE)
 		panic("frame stack of %s exhausted by a frame of %zu bytes",
 		      co_task(co)->name, size);
-	co_measure(co, co->top);
-	co->chunk = ex->spare;
-	ex->spare = NULL;
+	if (!co->chunk) {
+		co->chunk = ex->spare;
+		ex->spare = NULL;
+	}
+	co->inline_top = co->top;
 	co->end = (char *)co->chunk + CO_CHUNK_SIZE;
 	return co->chunk;
+}
+
+/* The first frame in the chunk is gone: its caller lies in the inline area. The page stays
+ * until the stack is empty. */
+void co_pop_spill(struct co *co)
+{
+	co->top = co->inline_top;
+	co->end = co_inline(co) + CO_INLINE_SIZE;
 }
 
 void *co_push_zeroed(struct co *co, size_t size)
@@ -60,8 +75,6 @@ co_t co_resume(struct co *co)
 	co_t status;
 
 	do {
-		if (HAL_SIMULATED)
-			co_measure(co, co->top);
 		status = co->leaf->step(co, co->leaf);
 	} while (status == CO_DONE && co->leaf);
 	return status;
@@ -137,7 +150,7 @@ int co_wait_check(struct co *co)
 	return 0;
 }
 
-void co_wait_end(struct co *co, bool gave_up)
+void co_wait_end(struct co *co)
 {
 	if (co->wait_timed)
 		timer_cancel(&co->wait_timer);
@@ -147,7 +160,8 @@ void co_wait_end(struct co *co, bool gave_up)
 		if (!q)
 			continue;
 		waitq_leave(&co->wait[i]);
-		if (gave_up && co->wait[i].one && co->wait[i].woken)
+		/* Woken since it last looked at its condition: that wake was for another. */
+		if (co->wait[i].one && co->wait[i].woken)
 			waitq_wake_one(q, 0);
 	}
 }

@@ -96,8 +96,9 @@ struct co_frame {
 	do {                                                                  \
 		CO_MARK_;                                                     \
 		struct fn *co_callee_ = co_push(co, sizeof(struct fn));       \
-		*co_callee_ = (struct fn){__VA_ARGS__};                       \
-		co_enter(co, &co_callee_->co, (co_step *)fn);                 \
+		*co_callee_ = (struct fn){.co = {co->leaf, (co_step *)fn},    \
+					  __VA_ARGS__};                       \
+		co->leaf = &co_callee_->co;                                   \
 		if (fn(co, co_callee_) == CO_PENDING)                         \
 			return CO_PENDING;                                    \
 		CO_CASE_;                                                     \
@@ -165,8 +166,8 @@ struct co_frame {
  *   CO_WAIT_KILLABLE -EINTR on a fatal signal only
  *   CO_WAIT_IO       never (a device owns memory): takes no `out`
  *   *_UNTIL          -ETIMEDOUT at deadline_ns (hal_clock_ns; CO_FOREVER for none)
- * CO_WAIT_ONE enlists as exclusive: waitq_wake_one wakes just one of those; one that gives
- * up after it was woken passes the wake on.
+ * CO_WAIT_ONE enlists as exclusive: waitq_wake_one wakes just one of those; one that leaves
+ * with a wake it did not use, because it gave up or had what it wanted already, passes it on.
  * CO_WAIT_EITHER waits on two queues; cond covers both.
  */
 enum co_wait_kind { CO_UNINTERRUPTIBLE, CO_KILLABLE, CO_INTERRUPTIBLE };
@@ -218,14 +219,16 @@ enum co_wait_kind { CO_UNINTERRUPTIBLE, CO_KILLABLE, CO_INTERRUPTIBLE };
 				break;                                        \
 			return CO_PENDING;                                    \
 			CO_CASE_;                                             \
+			co_wait_again(co);                                    \
 		}                                                             \
-		co_wait_end(co, (out) != 0);                                  \
+		co_wait_end(co);                                              \
 	} while (0)
 
 /* --- The part of a task that coroutines work with --- */
 
 struct co {
 	char *top, *end;		/* the frame stack's current segment */
+	char *inline_top;		/* while the segment is the chunk: the other one's top */
 	struct co_frame *leaf;		/* NULL: no frames */
 	i64 result;			/* of the frame that returned last */
 	void *chunk;			/* lent page, or NULL */
@@ -238,6 +241,8 @@ struct co {
 };
 
 void *co_push_spill(struct co *co, size_t size);
+void co_pop_spill(struct co *co);
+void co_measure(struct co *co);
 void *co_push_zeroed(struct co *co, size_t size);
 
 static inline void *co_push(struct co *co, size_t size)
@@ -248,6 +253,8 @@ static inline void *co_push(struct co *co, size_t size)
 	if (__builtin_expect((size_t)(co->end - at) < size, 0))
 		at = co_push_spill(co, size);
 	co->top = at + size;
+	if (HAL_SIMULATED)
+		co_measure(co);
 	return at;
 }
 
@@ -264,6 +271,8 @@ static inline co_t co_return(struct co *co, struct co_frame *f, i64 value)
 	co->result = value;
 	co->leaf = f->caller;
 	co->top = (char *)f;
+	if (__builtin_expect(co->top == co->chunk, 0))
+		co_pop_spill(co);
 	return CO_DONE;
 }
 
@@ -297,8 +306,15 @@ void co_yield(struct co *co);
 bool co_should_yield(struct co *co);
 void co_wait_start(struct co *co, struct waitq *q1, struct waitq *q2, enum co_wait_kind kind,
 		   bool one, u64 deadline_ns);
+/* Woken: the wake counts as used, and the condition is tested after that. */
+static inline void co_wait_again(struct co *co)
+{
+	for (int i = 0; i < 2; i++)
+		if (co->wait[i].one && co->wait[i].wq)
+			waitq_rearm(&co->wait[i]);
+}
 int co_wait_check(struct co *co);
-void co_wait_end(struct co *co, bool gave_up);
+void co_wait_end(struct co *co);
 
 /* Every await in the image, in no order. */
 extern struct co_point co_points_start[] __asm__("__start_co_points");

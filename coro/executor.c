@@ -94,6 +94,28 @@ void executor_enqueue(struct task *t, bool woken)
 		executor_kick_idle(t);
 }
 
+/* The same for a task that nobody else is sure to keep: it may run and end on another CPU
+ * as soon as it is queued. */
+static void executor_enqueue_held(struct task *t, bool woken)
+{
+	task_get(t);
+	executor_enqueue(t, woken);
+	task_put(t);
+}
+
+/* A space is only ever loaded where a task that owns it is current, so when its last owner
+ * lets go no CPU can walk its tables. */
+static void executor_load_space(struct executor *ex, const struct hal_space *space)
+{
+	if (space == ex->space_live)
+		return;
+	ex->space_live = space;
+	if (space)
+		hal_space_load(space->root, space->asid);
+	else
+		hal_space_load(hal_space_empty(), 0);
+}
+
 /* The current task stops being current. */
 static void executor_put(struct executor *ex, struct task *t, bool again)
 {
@@ -106,6 +128,8 @@ static void executor_put(struct executor *ex, struct task *t, bool again)
 	}
 	t->sched.ran_ns += ran;
 	ex->current = NULL;
+	/* From here on another CPU may run it, to its end: its tables must not be walked. */
+	executor_load_space(ex, NULL);
 	atomic_store(&ex->slice_end_ns, CO_FOREVER);
 	policy->put(ex->runq, t, ran, again);
 }
@@ -118,7 +142,7 @@ static void executor_requeue(struct executor *ex, struct task *t)
 	atomic_store(&t->state, (u32)TASK_QUEUED);
 	executor_put(ex, t, !elsewhere);
 	if (elsewhere)
-		executor_enqueue(t, false);
+		executor_enqueue_held(t, false);
 }
 
 /* The current task's poll ended with a wait. */
@@ -137,7 +161,7 @@ static void executor_park(struct executor *ex, struct task *t)
 	if (!atomic_cas(&t->state, &state, (u32)TASK_IDLE)) {
 		/* Woken since: it is runnable after all. */
 		atomic_store(&t->state, (u32)TASK_QUEUED);
-		executor_enqueue(t, true);
+		executor_enqueue_held(t, true);
 	}
 }
 
@@ -197,19 +221,6 @@ void executor_unspill(struct executor *ex, struct co *co)
 	co->chunk = NULL;
 	co->top = co_task(co)->frames;
 	co->end = co->top + CO_INLINE_SIZE;
-}
-
-/* A space is only ever loaded where a task that owns it is current, so when its last owner
- * lets go no CPU can walk its tables. */
-static void executor_load_space(struct executor *ex, const struct hal_space *space)
-{
-	if (space == ex->space_live)
-		return;
-	ex->space_live = space;
-	if (space)
-		hal_space_load(space->root, space->asid);
-	else
-		hal_space_load(hal_space_empty(), 0);
 }
 
 static void executor_note_poll(struct executor *ex, const struct task *t, u64 ns)
@@ -301,7 +312,8 @@ static struct hal_user *executor_enter_user(struct executor *ex, struct task *t)
 {
 	u64 left, end;
 
-	atomic_store(&ex->resched, 0u);
+	/* A RESCHED_NOW that comes in now was followed by a kick: user mode is left at once. */
+	atomic_and(&ex->resched, ~(u32)RESCHED_ARM);
 	left = policy->slice_left(ex->runq, t);
 	end = left == CO_FOREVER ? CO_FOREVER : hal_clock_ns() + left;
 	if (end < ex->slice_end_ns) {

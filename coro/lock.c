@@ -37,7 +37,7 @@ void mutex_unlock(struct co_mutex *m)
 		next = list_first(&m->queue, struct co_lock_waiter, link);
 		list_remove(&next->link);
 		m->owner = next->task;
-		atomic_store(&next->granted, 1u);
+		next->granted = true;
 		task_wake(next->task);
 	}
 	spin_unlock(&m->lock);
@@ -63,12 +63,24 @@ static bool mutex_queue(struct co_mutex *m, struct co_lock_waiter *me)
 	return mine;
 }
 
+/* An unlock grants and wakes under the lock: asking under it too means that the wake is
+ * over before the frame that holds `me` can go. */
+static bool mutex_granted(struct co_mutex *m, const struct co_lock_waiter *me)
+{
+	bool granted;
+
+	spin_lock(&m->lock);
+	granted = me->granted;
+	spin_unlock(&m->lock);
+	return granted;
+}
+
 co_t mutex_lock_slow(struct co *co, struct mutex_lock_slow *f)
 {
 	CO_BEGIN;
 	f->me.task = co_task(co);
 	if (!mutex_queue(f->mutex, &f->me))
-		CO_WAIT_IO(NULL, atomic_load(&f->me.granted));
+		CO_WAIT_IO(NULL, mutex_granted(f->mutex, &f->me));
 	CO_RETURN(0);
 	CO_END;
 }
@@ -126,7 +138,7 @@ static void rwlock_hand_over(struct co_rwlock *l) REQUIRES(l->lock)
 			break;
 		list_remove(&next->link);
 		rwlock_grant(l, next->task, next->write);
-		atomic_store(&next->granted, 1u);
+		next->granted = true;
 		task_wake(next->task);
 	}
 }
@@ -165,13 +177,23 @@ static bool rwlock_queue(struct co_rwlock *l, struct co_lock_waiter *me)
 	return mine;
 }
 
+static bool rwlock_granted(struct co_rwlock *l, const struct co_lock_waiter *me)
+{
+	bool granted;
+
+	spin_lock(&l->lock);
+	granted = me->granted;
+	spin_unlock(&l->lock);
+	return granted;
+}
+
 co_t rwlock_slow(struct co *co, struct rwlock_slow *f)
 {
 	CO_BEGIN;
 	f->me.task = co_task(co);
 	f->me.write = f->write;
 	if (!rwlock_queue(f->rwlock, &f->me))
-		CO_WAIT_IO(NULL, atomic_load(&f->me.granted));
+		CO_WAIT_IO(NULL, rwlock_granted(f->rwlock, &f->me));
 	CO_RETURN(0);
 	CO_END;
 }

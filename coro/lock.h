@@ -79,7 +79,7 @@ struct co_lock_waiter {
 	struct list link;
 	struct task *task;
 	bool write;
-	u32 granted;		/* [a] */
+	bool granted;		/* under the lock's spinlock */
 };
 
 struct mutex_lock_slow {

@@ -65,6 +65,13 @@ void waitq_enlist(struct waitq *q, struct waiter *w)
 	spin_unlock(&q->lock);
 }
 
+void waitq_rearm(struct waiter *w)
+{
+	spin_lock(&w->wq->lock);
+	w->woken = false;
+	spin_unlock(&w->wq->lock);
+}
+
 void waitq_leave(struct waiter *w)
 {
 	struct waitq *q = w->wq;

@@ -42,6 +42,9 @@ static inline void waitq_wake(struct waitq *q)
 void waitq_wake_one(struct waitq *q, u32 events);
 bool waitq_has_waiters(struct waitq *q);
 
+/* An exclusive waiter looks at its condition again: the next wake may choose it again. */
+void waitq_rearm(struct waiter *w);
+
 /* For waiters of one's own (poll): the waiter's co and notify are set by the caller. */
 void waitq_enlist(struct waitq *q, struct waiter *w);
 /* Harmless if it is not enlisted. Afterwards notify is not running and never will. */

@@ -100,6 +100,44 @@ static void test_exhausted(void **state)
 	co_machine_ends(1, begin_too_deep, HOST_HALTED, "frame stack of too_deep exhausted");
 }
 
+/* Frames of many sizes, each kept over waits and checked: none may lie over another, also
+ * when the stack shrinks back out of the lent page and grows again. */
+struct wide { struct co_frame co; unsigned depth, i; u64 seed; long n; u8 pattern[100]; };
+static co_t wide(struct co *co, struct wide *f)
+{
+	CO_BEGIN;
+	memset(f->pattern, (int)f->seed, sizeof(f->pattern));
+	for (f->i = 0; f->i < 3; f->i++) {
+		if (f->depth)
+			CO_AWAIT(f->n, wide, .depth = f->depth - 1, .seed = f->seed * 3 + f->i);
+		else
+			CO_YIELD;
+		for (size_t k = 0; k < sizeof(f->pattern); k++)
+			host_expect(f->pattern[k] == (u8)f->seed);
+	}
+	CO_RETURN(0);
+	CO_END;
+}
+
+struct frames { struct co_frame co; long n; };
+static co_t frames(struct co *co, struct frames *f)
+{
+	CO_BEGIN;
+	CO_AWAIT(f->n, wide, .depth = 5, .seed = 1);
+	f->n = co_high_water(co);
+	host_expect(f->n > CO_INLINE_SIZE && f->n < 2 * CO_CHUNK_SIZE);
+	host_expect(co->top > co_task(co)->frames &&
+		    co->top <= co_task(co)->frames + CO_INLINE_SIZE);
+	CO_RETURN(0);
+	CO_END;
+}
+CO_MACHINE_MAIN(frames)
+
+static void test_frames(void **state)
+{
+	co_machine_seeds(3, 1, begin_frames);
+}
+
 /* --- waiting --- */
 
 static struct waitq queue;
@@ -239,6 +277,54 @@ static void test_handover(void **state)
 {
 	co_machine_seeds(100, 1, begin_handover);
 	co_machine_seeds(200, 3, begin_handover);
+}
+
+/* Few takers that come again and again, so that some are woken for a token another took. */
+struct worker { struct co_frame co; long err; };
+static co_t worker(struct co *co, struct worker *f)
+{
+	CO_BEGIN;
+	for (;;) {
+		CO_WAIT_ONE(f->err, &queue, take_token());
+		if (f->err == -ERESTARTSYS) {
+			task_clear_flags(co_task(co), TASK_SIGNAL);
+			continue;
+		}
+		host_expect(f->err == 0);
+		if (atomic_add(&taken, 1u) + 1 == 40)
+			waitq_wake(&done);
+		if (host_random(3) == 0)
+			CO_YIELD;
+	}
+	CO_END;
+}
+
+struct work { struct co_frame co; struct task *t[3]; u32 i; };
+static co_t work(struct co *co, struct work *f)
+{
+	CO_BEGIN;
+	waitq_init(&queue);
+	waitq_init(&done);
+	for (f->i = 0; f->i < 3; f->i++)
+		CO_SPAWN(f->t[f->i], "worker", worker);
+	for (f->i = 0; f->i < 40; f->i++) {
+		atomic_add(&tokens, 1u);
+		waitq_wake_one(&queue, 0);
+		if (host_random(4) == 0)
+			task_interrupt(f->t[host_random(3)], TASK_SIGNAL);
+		if (host_random(4) == 0)
+			CO_YIELD;
+	}
+	CO_WAIT_IO(&done, atomic_load(&taken) == 40);
+	CO_RETURN(0);
+	CO_END;
+}
+CO_MACHINE_MAIN(work)
+
+static void test_work(void **state)
+{
+	co_machine_seeds(100, 2, begin_work);
+	co_machine_seeds(200, 4, begin_work);
 }
 
 /* --- deadlines and signals --- */
@@ -458,7 +544,8 @@ int main(void)
 		cmocka_unit_test(test_handover),   cmocka_unit_test(test_deadlines),
 		cmocka_unit_test(test_timer_race), cmocka_unit_test(test_either),
 		cmocka_unit_test(test_spawn),	   cmocka_unit_test(test_spawn_fails),
-		cmocka_unit_test(test_replay),
+		cmocka_unit_test(test_replay),	   cmocka_unit_test(test_frames),
+		cmocka_unit_test(test_work),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
