@@ -114,7 +114,7 @@ void mounts_late(void)
 	try_mount("devpts", "/dev/pts", MS_NOSUID | MS_NOEXEC, "gid=5,mode=620,ptmxmode=666");
 	try_mount("tmpfs", "/dev/shm", MS_NOSUID | MS_NODEV, "mode=1777");
 	try_mount("tmpfs", "/run", MS_NOSUID | MS_NODEV, "mode=755");
-	try_mount("tmpfs", "/tmp", MS_NOSUID | MS_NODEV, "mode=1777");
+	try_mount("tmpfs", "/tmp", 0, "mode=1777");
 	mkdir("/run/lock", 01777);
 	mkdir("/etc", 0755);
 	mkdir("/root", 0700);
