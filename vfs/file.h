@@ -117,6 +117,13 @@ static inline void file_get(struct file *file)
 /* NULL is ignored. If it is the last and its release has to wait, the reaper does it. */
 void file_put(struct file *file);
 /* The same, awaiting it: close(2). Returns what flush said, 0 today. */
+/* The last reference is gone: release it now. For the reaper. */
+struct file_release {
+	struct co_frame co;
+	struct file *file;
+	long ignored;
+};
+co_t file_release(struct co *co, struct file_release *f);
 struct file_close {
 	struct co_frame co;
 	struct file *file;

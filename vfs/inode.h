@@ -213,14 +213,15 @@ struct inode_put_wait {
 	long ignored;
 };
 co_t inode_put_wait(struct co *co, struct inode_put_wait *f);
-/* Start the reaper; at boot, when tasks can run. Without it (unit tests) what has to wait
- * piles up. */
-void inode_start_reaper(void);
-/* Wait until the reaper has nothing left (umount, sync). */
-struct inode_reap_wait {
+/* Without waiting: evict an inode without references if that is possible now. For
+ * vfs/reaper.c, as is: */
+bool inode_try_evict(struct inode *inode);
+struct inode_evict_now {
 	struct co_frame co;
+	struct inode *inode;
+	long ignored;
 };
-co_t inode_reap_wait(struct co *co, struct inode_reap_wait *f);
+co_t inode_evict_now(struct co *co, struct inode_evict_now *f);
 
 /* The inode table: find a live inode of a super by number (a reference), or NULL. */
 struct inode *inode_find(struct super *s, u64 ino);

@@ -138,14 +138,21 @@ struct page_get_filled {
 };
 co_t page_get_filled(struct co *co, struct page_get_filled *f);
 
+/* Start reading [index, index + count) without waiting for it, as far as memory is at hand:
+ * readahead(2), and sequential reading's next window. */
+void page_read_ahead(struct mapping *m, u64 index, unsigned count);
+#define PAGE_RUN_MAX 32u	/* pages of one request run */
+
 /* The file now ends at size (already stored by the caller): zero the rest of the last page,
  * drop those after it, and unmap them everywhere. */
 struct page_truncate {
 	struct co_frame co;
 	struct mapping *mapping;
 	u64 size;
+	u64 was;		/* where it ended before; 0: nothing maps it */
 	u64 index;
 	struct page *page;
+	bool busy;
 	long ignored;
 };
 co_t page_truncate(struct co *co, struct page_truncate *f);
@@ -157,6 +164,7 @@ struct page_punch {
 	u64 from, to;
 	u64 index;
 	struct page *page;
+	bool busy;
 	long ignored;
 };
 co_t page_punch(struct co *co, struct page_punch *f);

@@ -1,10 +1,13 @@
 /* vfs/super.h -- a mounted file system, and the kinds there are.
  *
- * Ownership  super_get/super_put; every mount holds one. The last unmount calls shutdown.
+ * Ownership  super_get/super_put; every mount and every inode holds one. When the last mount
+ *            goes the reaper drops the root (super_tear_down); the last inode then shuts the
+ *            super down.
  */
 #ifndef VFS_SUPER_H
 #define VFS_SUPER_H
 
+#include "vfs/dentry.h"
 #include "vfs/inode.h"
 
 struct statfs_info {
@@ -20,7 +23,10 @@ struct super_ops {
 	struct inode_evict_op sync;	/* optional; .inode is the root: bring all to storage */
 	void (*free_inode)(struct inode *inode);	/* memory only */
 	void (*statfs)(struct super *s, struct statfs_info *to);
-	/* Everything is evicted: release the device and memory. May be NULL. */
+	/* The last mount is gone: let go of what the file system itself holds (tmpfs: its tree).
+	 * Optional; .inode is the root. */
+	struct inode_evict_op unmounted;
+	/* Everything is evicted: release the device and memory (s->private). May be NULL. */
 	void (*shutdown)(struct super *s);
 	/* Options as /proc/mounts shows them after rw/ro, e.g. ",size=1024k"; may be NULL. */
 	void (*show_options)(struct super *s, char *to, size_t size);
@@ -29,7 +35,8 @@ struct super_ops {
 struct super {
 	const struct super_ops *ops;	/* [I] */
 	const struct fs_type *type;	/* [I] */
-	refcount refs;			/* [a] */
+	refcount refs;			/* [a] each inode holds one, each mount too */
+	u32 mounts;			/* [a] */
 	struct inode *root;		/* [I] reference owned until the first mount makes root_dentry */
 	struct dentry *root_dentry;	/* [I] after mount; owned */
 	u32 dev;			/* [I] st_dev, unique: a device's number or an anonymous one */
@@ -37,7 +44,8 @@ struct super {
 	u64 max_size;			/* [I] largest file, bytes */
 	u32 block_size;			/* [I] */
 	struct co_mutex rename_mutex;	/* CO_RANK_RENAME: one cross-directory rename at a time */
-	struct list inodes;		/* the hashed ones, under the inode table's lock */
+	struct list all;		/* under super.c's lock */
+	struct list reap;		/* the reaper's */
 	void *private;			/* the file system's */
 };
 
@@ -70,8 +78,18 @@ struct super *super_new(const struct fs_type *type, const struct super_ops *ops)
 /* For /proc/filesystems: the n-th type, NULL past the last. */
 struct fs_type *fs_nth(unsigned n);
 void super_get(struct super *s);
-/* The last one shuts it down. All its inodes must be gone or unreferenced. */
 void super_put(struct super *s);
+/* A file system that fails to mount after super_new: drop it; shutdown is not called. */
+void super_abandon(struct super *s);
+/* A mount of it comes and goes; the last one to go starts the tear-down. */
+void super_mounted(struct super *s);
+void super_unmounted(struct super *s);
+struct super_tear_down {
+	struct co_frame co;
+	struct super *super;
+	long ignored;
+};
+co_t super_tear_down(struct co *co, struct super_tear_down *f);
 /* The n-th live super with a reference, NULL past the last: sync(2). */
 struct super *super_nth(unsigned n);
 

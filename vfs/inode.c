@@ -1,0 +1,226 @@
+/* vfs/inode.c -- references, the inode table, permission and times. */
+#include "vfs/inode.h"
+
+#include <linux/stat.h>
+
+#include "core/cred/cred.h"
+#include "hal/clock.h"
+#include "vfs/flock.h"
+#include "vfs/reaper.h"
+#include "vfs/super.h"
+
+#define INODE_BUCKETS 1024
+
+static spinlock inode_table_lock = SPINLOCK_INIT(RANK_INODE_TABLE);
+static struct list inode_table[INODE_BUCKETS] GUARDED_BY(&inode_table_lock);
+static i64 inode_clock_offset; /* [a] */
+
+void inode_setup(void)
+{
+	spin_lock(&inode_table_lock);
+	for (unsigned i = 0; i < INODE_BUCKETS; i++)
+		list_init(&inode_table[i]);
+	spin_unlock(&inode_table_lock);
+	inode_clock_offset = (i64)(hal_clock_rtc_seconds() * 1000000000ul);
+	reaper_setup();
+}
+
+struct inode_time inode_now(void)
+{
+	u64 ns = hal_clock_ns() + (u64)atomic_load_relaxed(&inode_clock_offset);
+
+	return (struct inode_time){.sec = (i64)(ns / 1000000000ul), .nsec = (u32)(ns % 1000000000ul)};
+}
+
+void inode_set_clock(i64 offset_ns)
+{
+	atomic_store(&inode_clock_offset, offset_ns);
+}
+
+void inode_init(struct inode *inode, struct super *s, u64 ino, u32 mode)
+{
+	*inode = (struct inode){.super = s, .ino = ino, .mode = mode, .nlink = 1};
+	ref_init(&inode->refs);
+	rwlock_init(&inode->lock, CO_RANK_INODE);
+	spin_init(&inode->attr_lock, RANK_INODE);
+	inode->atime = inode->mtime = inode->ctime = inode->btime = inode_now();
+	list_init(&inode->hash);
+	list_init(&inode->reap);
+	mapping_init(&inode->mapping, inode);
+	super_get(s);
+}
+
+void inode_get(struct inode *inode)
+{
+	ref_get(&inode->refs);
+}
+
+bool inode_get_live(struct inode *inode)
+{
+	return ref_get_live(&inode->refs);
+}
+
+static void inode_free(struct inode *inode)
+{
+	struct super *s = inode->super;
+
+	flock_free(inode);
+	s->ops->free_inode(inode);
+	super_put(s);
+}
+
+bool inode_try_evict(struct inode *inode)
+{
+	if ((inode->ops && inode->ops->evict.step) || page_try_drop_all(&inode->mapping))
+		return false;
+	inode_unhash(inode);
+	inode_free(inode);
+	return true;
+}
+
+co_t inode_evict_now(struct co *co, struct inode_evict_now *f)
+{
+	CO_BEGIN;
+	inode_unhash(f->inode);
+	if (f->inode->ops && f->inode->ops->evict.step)
+		CO_AWAIT_OP(f->ignored, f->inode->ops->evict, .inode = f->inode);
+	CO_AWAIT(f->ignored, page_truncate, .mapping = &f->inode->mapping, .size = 0);
+	inode_free(f->inode);
+	CO_RETURN(0);
+	CO_END;
+}
+
+void inode_put(struct inode *inode)
+{
+	if (inode && ref_put(&inode->refs) && !inode_try_evict(inode))
+		reaper_add_inode(inode);
+}
+
+co_t inode_put_wait(struct co *co, struct inode_put_wait *f)
+{
+	CO_BEGIN;
+	if (f->inode && ref_put(&f->inode->refs) && !inode_try_evict(f->inode))
+		CO_AWAIT(f->ignored, inode_evict_now, .inode = f->inode);
+	CO_RETURN(0);
+	CO_END;
+}
+
+/* --- the table --- */
+
+static struct list *inode_bucket(const struct super *s, u64 ino) REQUIRES(inode_table_lock)
+{
+	u64 h = (ino ^ (u64)(uintptr_t)s >> 6) * 0x9e3779b97f4a7c15ul;
+
+	return &inode_table[h >> 54];
+}
+
+static struct inode *inode_find_locked(struct super *s, u64 ino) REQUIRES(inode_table_lock)
+{
+	struct inode *i;
+
+	list_each(i, inode_bucket(s, ino), hash)
+		if (i->ino == ino && i->super == s && inode_get_live(i))
+			return i;
+	return NULL;
+}
+
+struct inode *inode_find(struct super *s, u64 ino)
+{
+	struct inode *i;
+
+	spin_lock(&inode_table_lock);
+	i = inode_find_locked(s, ino);
+	spin_unlock(&inode_table_lock);
+	return i;
+}
+
+struct inode *inode_hash(struct inode *inode)
+{
+	struct inode *there;
+
+	spin_lock(&inode_table_lock);
+	there = inode_find_locked(inode->super, inode->ino);
+	if (!there)
+		list_add_front(inode_bucket(inode->super, inode->ino), &inode->hash);
+	spin_unlock(&inode_table_lock);
+	return there;
+}
+
+void inode_unhash(struct inode *inode)
+{
+	spin_lock(&inode_table_lock);
+	list_remove(&inode->hash);
+	spin_unlock(&inode_table_lock);
+}
+
+/* --- attributes --- */
+
+u64 inode_size(const struct inode *inode)
+{
+	return atomic_load(&inode->size);
+}
+
+int inode_permission(struct inode *inode, const struct cred *cred, unsigned want)
+{
+	u32 mode = atomic_load_relaxed(&inode->mode);
+
+	if ((want & CRED_WRITE) && atomic_load_relaxed(&inode->super->read_only) &&
+	    (S_ISREG(mode) || S_ISDIR(mode) || S_ISLNK(mode)))
+		return -EROFS;
+	if (inode->ops->permission)
+		return inode->ops->permission(inode, cred, want);
+	return cred_permission(cred, mode, atomic_load_relaxed(&inode->uid),
+			       atomic_load_relaxed(&inode->gid), want);
+}
+
+void inode_apply(struct inode *inode, const struct inode_attr *attr)
+{
+	spin_lock(&inode->attr_lock);
+	if (attr->valid & ATTR_MODE)
+		atomic_store(&inode->mode, (inode->mode & S_IFMT) | (attr->mode & 07777));
+	if (attr->valid & ATTR_UID)
+		atomic_store(&inode->uid, attr->uid);
+	if (attr->valid & ATTR_GID)
+		atomic_store(&inode->gid, attr->gid);
+	if (attr->valid & ATTR_ATIME)
+		inode->atime = attr->atime;
+	if (attr->valid & ATTR_MTIME)
+		inode->mtime = attr->mtime;
+	if (attr->valid & ATTR_CTIME)
+		inode->ctime = attr->ctime;
+	spin_unlock(&inode->attr_lock);
+}
+
+void inode_touch(struct inode *inode, unsigned which)
+{
+	struct inode_time now = inode_now();
+	struct inode_attr attr = {.valid = which & (ATTR_ATIME | ATTR_MTIME | ATTR_CTIME),
+				  .atime = now, .mtime = now, .ctime = now};
+
+	inode_apply(inode, &attr);
+}
+
+/* --- two at once: by address, so that two tasks never wait for each other --- */
+
+co_t inode_lock_two(struct co *co, struct inode_lock_two *f)
+{
+	CO_BEGIN;
+	if (f->b && f->b < f->a) {
+		struct inode *swap = f->a;
+
+		f->a = f->b;
+		f->b = swap;
+	}
+	CO_WRITE_LOCK(&f->a->lock);
+	if (f->b && f->b != f->a)
+		CO_WRITE_LOCK(&f->b->lock);
+	CO_RETURN(0);
+	CO_END;
+}
+
+void inode_unlock_two(struct inode *a, struct inode *b)
+{
+	rwlock_unlock_write(&a->lock);
+	if (b && b != a)
+		rwlock_unlock_write(&b->lock);
+}

@@ -1,0 +1,145 @@
+/* vfs/pager.c -- files as what address spaces map: mem/space's pager over the page cache.
+ *
+ * A page of a mapping is the page of the file: what is stored through a shared mapping is read
+ * by read(2) at once, and all programs share one copy of a library's text.
+ */
+#include "mem/space/pager.h"
+
+#include "core/base/string.h"
+#include "vfs/file.h"
+#include "vfs/index.h"
+#include "vfs/super.h"
+
+#define PAGER_AHEAD 16u	/* pages read around a faulting one */
+
+static struct mapping *pager_mapping(struct pager *p)
+{
+	return container_of(p, struct mapping, pager);
+}
+
+static u64 pager_end(struct mapping *m)
+{
+	return PAGE_UP(mapping_size(m)) >> PAGE_SHIFT;
+}
+
+struct page_fault {
+	struct pager_fault;
+	struct mapping *m;
+	struct page *got;
+	long err;
+};
+static co_t page_fault(struct co *co, struct page_fault *f)
+{
+	CO_BEGIN;
+	f->m = pager_mapping(f->pager);
+	if (f->index >= pager_end(f->m))
+		CO_RETURN(-ENXIO);
+	CO_AWAIT(f->err, page_get_filled, .mapping = f->m, .index = f->index, .create = true,
+		 .ahead = (unsigned)min((u64)PAGER_AHEAD, pager_end(f->m) - f->index),
+		 .page = &f->got);
+	if (f->err)
+		CO_RETURN(f->err);
+	if (f->index >= pager_end(f->m)) {	/* truncated meanwhile */
+		phys_page_put(f->got);
+		CO_RETURN(-ENXIO);
+	}
+	if (f->write)
+		page_mark_dirty(f->m, f->got);
+	*f->page = f->got;
+	CO_RETURN(0);
+	CO_END;
+}
+
+struct page_sync {
+	struct pager_sync;
+	long err;
+};
+static co_t page_sync(struct co *co, struct page_sync *f)
+{
+	CO_BEGIN;
+	CO_AWAIT(f->err, page_write_back, .mapping = pager_mapping(f->pager), .first = f->index,
+		 .last = f->index + f->count - 1);
+	CO_RETURN(f->err);
+	CO_END;
+}
+
+static void page_peek(struct pager *p, u64 index, unsigned n, bool write, struct page **to)
+{
+	struct mapping *m = pager_mapping(p);
+	u64 end = pager_end(m);
+
+	spin_lock(&m->lock);
+	for (unsigned i = 0; i < n; i++) {
+		struct page *page = index + i < end ? index_get(m, index + i) : NULL;
+		u32 flags = page ? atomic_load(&page->flags) : 0;
+
+		to[i] = NULL;
+		if (!(flags & PAGE_UPTODATE) || ((flags & PAGE_BUSY) && write))
+			continue;
+		phys_page_get(page);
+		if (!(flags & PAGE_ACTIVE))
+			atomic_or(&page->flags, (u32)PAGE_ACTIVE);
+		if (write)
+			page_mark_dirty(m, page);
+		to[i] = page;
+	}
+	spin_unlock(&m->lock);
+}
+
+static void page_pager_get(struct pager *p)
+{
+	struct mapping *m = pager_mapping(p);
+
+	if (m->inode)
+		inode_get(m->inode);
+}
+
+static void page_pager_put(struct pager *p)
+{
+	inode_put(pager_mapping(p)->inode);
+}
+
+static void page_file_get(void *file)
+{
+	if (file)
+		file_get(file);
+}
+
+static void page_file_put(void *file)
+{
+	file_put(file);
+}
+
+static size_t page_path(struct pager *p, void *file, char *to, size_t size)
+{
+	char *start;
+	long len;
+
+	if (!file)
+		return 0;
+	len = path_text(&((struct file *)file)->path, NULL, to, size, true, &start, NULL);
+	if (len < 0)
+		return 0;
+	memmove(to, start, (size_t)len);
+	return (size_t)len;
+}
+
+static void page_numbers(struct pager *p, u64 *dev, u64 *ino)
+{
+	struct mapping *m = pager_mapping(p);
+
+	*dev = m->inode ? m->inode->super->dev : 0;
+	*ino = m->inode ? m->inode->ino : 0;
+}
+
+const struct pager_ops page_pager_ops = {
+	.fault = CO_IMPLEMENTS(pager_fault, page_fault),
+	.sync = CO_IMPLEMENTS(pager_sync, page_sync),
+	.peek = page_peek,
+	.get = page_pager_get,
+	.put = page_pager_put,
+	.file_get = page_file_get,
+	.file_put = page_file_put,
+	.path = page_path,
+	.numbers = page_numbers,
+};

@@ -1,0 +1,137 @@
+/* vfs/super.c -- the kinds of file system and the instances of them. */
+#include "vfs/super.h"
+
+#include "core/base/string.h"
+#include "mem/phys/slab.h"
+#include "vfs/reaper.h"
+
+static spinlock super_lock = SPINLOCK_INIT(RANK_INODE_TABLE);
+static struct list super_types = LIST_INIT(super_types); /* under super_lock */
+static struct list super_all = LIST_INIT(super_all);	 /* under super_lock */
+static u32 super_next_dev;				 /* [a] */
+
+void fs_register(struct fs_type *type)
+{
+	spin_lock(&super_lock);
+	list_add_back(&super_types, &type->link);
+	spin_unlock(&super_lock);
+}
+
+struct fs_type *fs_find(const char *name)
+{
+	struct fs_type *t, *found = NULL;
+
+	spin_lock(&super_lock);
+	list_each(t, &super_types, link)
+		if (!strcmp(t->name, name))
+			found = t;
+	spin_unlock(&super_lock);
+	return found;
+}
+
+struct fs_type *fs_nth(unsigned n)
+{
+	struct fs_type *t, *found = NULL;
+
+	spin_lock(&super_lock);
+	list_each(t, &super_types, link)
+		if (!n--) {
+			found = t;
+			break;
+		}
+	spin_unlock(&super_lock);
+	return found;
+}
+
+struct super *super_new(const struct fs_type *type, const struct super_ops *ops)
+{
+	struct super *s = kzalloc(sizeof(*s));
+
+	if (!s)
+		return NULL;
+	s->ops = ops;
+	s->type = type;
+	ref_init(&s->refs);
+	/* Anonymous devices are 0:minor, as Linux's; the minor is split 12:20 there. */
+	s->dev = (atomic_add(&super_next_dev, 1u) + 1) & 0xfffff;
+	s->max_size = INT64_MAX;
+	s->block_size = PAGE_SIZE;
+	mutex_init(&s->rename_mutex, CO_RANK_RENAME);
+	list_init(&s->reap);
+	spin_lock(&super_lock);
+	list_add_back(&super_all, &s->all);
+	spin_unlock(&super_lock);
+	return s;
+}
+
+void super_get(struct super *s)
+{
+	ref_get(&s->refs);
+}
+
+static void super_free(struct super *s)
+{
+	spin_lock(&super_lock);
+	list_remove(&s->all);
+	spin_unlock(&super_lock);
+	kfree(s);
+}
+
+void super_put(struct super *s)
+{
+	if (!ref_put(&s->refs))
+		return;
+	if (s->ops->shutdown)
+		s->ops->shutdown(s);
+	super_free(s);
+}
+
+void super_abandon(struct super *s)
+{
+	super_free(s);
+}
+
+struct super *super_nth(unsigned n)
+{
+	struct super *s, *found = NULL;
+
+	spin_lock(&super_lock);
+	list_each(s, &super_all, all)
+		if (!n--) {
+			if (ref_get_live(&s->refs))
+				found = s;
+			break;
+		}
+	spin_unlock(&super_lock);
+	return found;
+}
+
+void super_mounted(struct super *s)
+{
+	atomic_add(&s->mounts, 1u);
+	super_get(s);
+}
+
+void super_unmounted(struct super *s)
+{
+	if (atomic_sub(&s->mounts, 1u) == 1)
+		reaper_add_super(s);	/* with the mount's reference */
+	else
+		super_put(s);
+}
+
+co_t super_tear_down(struct co *co, struct super_tear_down *f)
+{
+	CO_BEGIN;
+	if (f->super->ops->sync.step)
+		CO_AWAIT_OP(f->ignored, f->super->ops->sync,
+			    .inode = f->super->root_dentry->inode);
+	if (f->super->ops->unmounted.step)
+		CO_AWAIT_OP(f->ignored, f->super->ops->unmounted,
+			    .inode = f->super->root_dentry->inode);
+	dentry_shrink_super(f->super);
+	dentry_put(f->super->root_dentry);
+	super_put(f->super);
+	CO_RETURN(0);
+	CO_END;
+}
