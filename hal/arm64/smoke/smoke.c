@@ -161,12 +161,17 @@ static void room(void)
 {
 }
 
+static void nothing(void *arg)
+{
+}
+
 /* The runner types "ping". */
 static void try_console(void)
 {
 	static const struct hal_console_ops ops = {.received = got, .room = room};
 	static const u8 line[] = "type ping\r\n";
 	size_t sent = 0;
+	u64 taken = 0;
 
 	hal_console_start(&ops);
 	while (sent < sizeof(line) - 1)
@@ -174,6 +179,13 @@ static void try_console(void)
 	while (atomic_load(&received_count) < 4)
 		hal_cpu_idle();
 	assert(memcmp(received, "ping", 4) == 0);
+	for (unsigned irq = 32; irq < hal_irq_max(); irq++)
+		taken += hal_irq_count(irq, 0);
+	assert(taken >= 1 && taken <= 4);
+	assert(hal_irq_register(5, false, nothing, NULL) == -EINVAL);
+	assert(hal_irq_register(hal_irq_max(), false, nothing, NULL) == -EINVAL);
+	assert(hal_irq_register(40, true, nothing, NULL) == 0);
+	assert(hal_irq_register(40, true, nothing, NULL) == -EBUSY);
 }
 
 static void try_others(void)
