@@ -8,7 +8,8 @@
 
 #include "mem/phys/boot.h"
 
-#define QUEUE 1024
+#define QUEUE  1024
+#define MEMORY (8ul << 20) /* little: a boot goes over all of it */
 
 struct runq {
 	spinlock lock;
@@ -260,6 +261,11 @@ enum host_end co_machine_run(struct host_config config, co_machine_main *first,
 	return host_run(&config, result);
 }
 
+void co_machine_begin(co_machine_main *first)
+{
+	main_first = first;
+}
+
 static struct host_result last;
 
 void co_machine_seeds(unsigned n, unsigned cpus, co_machine_main *first)
@@ -268,7 +274,8 @@ void co_machine_seeds(unsigned n, unsigned cpus, co_machine_main *first)
 	u64 from = one ? strtoull(one, NULL, 0) : 1, to = one ? from : n;
 
 	for (u64 seed = from; seed <= to; seed++) {
-		struct host_config config = {.seed = seed, .cpus = cpus, .verbose = one};
+		struct host_config config = {.seed = seed, .cpus = cpus, .memory = MEMORY,
+					     .verbose = one};
 
 		if (co_machine_run(config, first, &last) != HOST_OFF)
 			fail_msg("seed %lu (set SEED=%lu to replay): %s: %s\n%s", seed, seed,
@@ -278,7 +285,7 @@ void co_machine_seeds(unsigned n, unsigned cpus, co_machine_main *first)
 
 void co_machine_ends(unsigned cpus, co_machine_main *first, enum host_end end, const char *why)
 {
-	struct host_config config = {.seed = 1, .cpus = cpus};
+	struct host_config config = {.seed = 1, .cpus = cpus, .memory = MEMORY};
 
 	co_machine_run(config, first, &last);
 	if (last.end != end)

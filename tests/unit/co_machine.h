@@ -44,6 +44,10 @@ typedef struct task *co_machine_main(void);
 enum host_end co_machine_run(struct host_config config, co_machine_main *first,
 			     struct host_result *result);
 
+/* For runs that are started otherwise: the machine begins with this one, and goes on when it
+ * has ended. */
+void co_machine_begin(co_machine_main *first);
+
 /* Every seed from 1 to n on `cpus` CPUs must end well; the first that does not is shown. */
 void co_machine_seeds(unsigned n, unsigned cpus, co_machine_main *first);
 
