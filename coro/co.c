@@ -51,6 +51,8 @@ void *co_push_spill(struct co *co, size_t size)
  * until the stack is empty. */
 void co_pop_spill(struct co *co)
 {
+	if (co->top != co->chunk)
+		return;
 	co->top = co->inline_top;
 	co->end = co_inline(co) + CO_INLINE_SIZE;
 }

@@ -227,10 +227,11 @@ enum co_wait_kind { CO_UNINTERRUPTIBLE, CO_KILLABLE, CO_INTERRUPTIBLE };
 /* --- The part of a task that coroutines work with --- */
 
 struct co {
-	char *top, *end;		/* the frame stack's current segment */
-	char *inline_top;		/* while the segment is the chunk: the other one's top */
+	/* In this order: a push loads the first two as a pair, a pop stores the next two. */
+	char *end, *top;		/* the frame stack's current segment */
 	struct co_frame *leaf;		/* NULL: no frames */
 	i64 result;			/* of the frame that returned last */
+	char *inline_top;		/* while the segment is the chunk: the other one's top */
 	void *chunk;			/* lent page, or NULL */
 	struct waiter wait[2];		/* of the leaf's wait */
 	struct timer wait_timer;
@@ -247,12 +248,15 @@ void *co_push_zeroed(struct co *co, size_t size);
 
 static inline void *co_push(struct co *co, size_t size)
 {
-	char *at = co->top;
+	char *at = co->top, *top;
 
 	size = round_up(size, 16);
-	if (__builtin_expect((size_t)(co->end - at) < size, 0))
+	top = at + size;
+	if (__builtin_expect(top > co->end, 0)) {
 		at = co_push_spill(co, size);
-	co->top = at + size;
+		top = at + size;
+	}
+	co->top = top;
 	if (HAL_SIMULATED)
 		co_measure(co);
 	return at;
@@ -271,7 +275,8 @@ static inline co_t co_return(struct co *co, struct co_frame *f, i64 value)
 	co->result = value;
 	co->leaf = f->caller;
 	co->top = (char *)f;
-	if (__builtin_expect(co->top == co->chunk, 0))
+	/* The chunk's first frame; a page boundary is the cheaper question. */
+	if (__builtin_expect(!((u64)f & (PAGE_SIZE - 1)), 0))
 		co_pop_spill(co);
 	return CO_DONE;
 }
@@ -289,8 +294,9 @@ static inline void co_resumed(const struct co_point *at)
 	({                                                                    \
 		struct co *co_begun_ = (co_);                                 \
 		struct fn *co_callee_ = co_push(co_begun_, sizeof(struct fn)); \
-		*co_callee_ = (struct fn){__VA_ARGS__};                       \
-		co_enter(co_begun_, &co_callee_->co, (co_step *)fn);          \
+		*co_callee_ = (struct fn){.co = {co_begun_->leaf, (co_step *)fn}, \
+					  __VA_ARGS__};                       \
+		co_begun_->leaf = &co_callee_->co;                            \
 		fn(co_begun_, co_callee_);                                    \
 	})
 
