@@ -156,19 +156,26 @@ co_t space_remap(struct co *co, struct space_remap *f)
 	}
 	if (!(f->flags & MREMAP_MAYMOVE))
 		goto out;
+	/* So that taking the old range out, at the end, cannot fail. */
+	f->err = vma_split(f->space, f->addr);
+	if (!f->err)
+		f->err = vma_split(f->space, f->addr + f->old_len);
+	if (f->err)
+		goto out_merge;
 	if (f->flags & MREMAP_FIXED) {
 		CO_AWAIT(f->err, vma_clear, .space = f->space, .start = f->new_addr,
 			 .end = f->new_addr + f->new_len);
 		if (f->err)
-			goto out;
+			goto out_merge;
 	} else {
 		f->new_addr = find_place(f->space, f->new_len);
-		if (!f->new_addr)
-			goto out;
+		f->err = f->new_addr ? 0 : -ENOMEM;
+		if (f->err)
+			goto out_merge;
 	}
 	f->err = make_new(f);
 	if (f->err)
-		goto out;
+		goto out_merge;
 	f->at = f->addr;
 	while (!move_some(f, f->addr + min(f->old_len, f->new_len)))
 		CO_BREATHE;
@@ -176,6 +183,8 @@ co_t space_remap(struct co *co, struct space_remap *f)
 		CO_AWAIT(f->ignored, vma_clear, .space = f->space, .start = f->addr,
 			 .end = f->addr + f->old_len);
 	vma_merge(vma_at(f->space, f->new_addr));
+out_merge:
+	vma_merge_range(f->space, f->addr, f->addr + f->old_len);
 out:
 	rwlock_unlock_write(&f->space->lock);
 	if (f->new)

@@ -84,6 +84,8 @@ static co_t park_wake(struct co *co, struct park_wake *f)
 {
 	CO_BEGIN;
 	waitq_init(&queue);
+	while (!executor_nth(1)->runq)
+		CO_YIELD;
 	host_explore_begin();
 	SPAWN_ON(1, waker);
 	SPAWN_ON(0, parker);
