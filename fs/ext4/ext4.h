@@ -1,0 +1,293 @@
+/* fs/ext4/ext4.h -- ext2, ext3 and ext4, read-only: what the files of this folder share.
+ *
+ * Nothing that comes from the disk is trusted. Geometry is checked once at mount, a group's
+ * descriptor and an inode when they are read, a directory's block when its page is filled,
+ * a node of an extent tree each time it is walked. What is found wrong is logged by name and
+ * gives -EUCLEAN (which reading a page turns into -EIO).
+ *
+ * Where things are cached: file data and directories in their inode's own mapping; everything
+ * else in the device's page cache, which ext4_block_get reads through.
+ *
+ * Ownership  a struct ext4 belongs to its super; inodes as vfs/inode.h says.
+ * Units      block numbers are file system blocks, `len` of a run too.
+ * Locking    constant after mount, unless marked.
+ */
+#ifndef EXT4_EXT4_H
+#define EXT4_EXT4_H
+
+#include "core/base/bits.h"
+#include "core/base/log.h"
+#include "core/dev/blk.h"
+#include "fs/ext4/disk.h"
+#include "vfs/super.h"
+
+struct ext4 {
+	struct blk_device *dev;
+	struct super *super;
+	u64 blocks;			/* 1 .. 2^48 */
+	u32 first_data_block;
+	u32 block_size, block_shift;	/* 1024 .. PAGE_SIZE */
+	u32 blocks_per_group, inodes_per_group, inodes, groups;
+	u32 first_ino;
+	u32 inode_size, group_size;	/* bytes on disk */
+	u32 first_meta_group;		/* groups per block of descriptors; UINT32_MAX: none */
+	u32 incompat;
+	bool checksums;			/* metadata_csum */
+	bool group_crc16;		/* uninit_bg without it */
+	bool dir_index, filetype, huge_file;
+	u32 seed;			/* of all metadata checksums */
+	u8 uuid[16];
+	u32 hash_seed[4];
+	u8 hash_version;		/* of directories without an index */
+	bool hash_unsigned;
+	/* For statfs. */
+	u64 blocks_reserved, blocks_free, overhead;
+	u32 inodes_free;
+	u32 journal_ino;
+};
+
+/* A piece of a file: blocks [block, block + len) lie at start, or nowhere (start 0: zeros). */
+struct ext4_run {
+	u64 block, start, len;
+};
+
+struct ext4_inode {
+	struct inode inode;
+	u32 flags;			/* EXT4_*_FL */
+	u32 seed;			/* of the checksums of what belongs to it */
+	u32 disk_block[15];		/* map, extent root or short link */
+	u32 no_index;			/* [a] a directory whose index is broken */
+	spinlock run_lock;		/* RANK_FS_PRIVATE */
+	struct ext4_run run;		/* the one found last; under run_lock; len 0: none */
+};
+
+static inline struct ext4 *ext4_of(const struct inode *inode)
+{
+	return inode->super->private;
+}
+
+static inline struct ext4_inode *ext4_inode(struct inode *inode)
+{
+	return container_of(inode, struct ext4_inode, inode);
+}
+
+/* Report damage: "ext4 vda: ..." */
+#define ext4_bad(fs, fmt, ...) \
+	log_err("ext4 %s: " fmt, (fs)->dev->name __VA_OPT__(, ) __VA_ARGS__)
+
+/* Do n blocks from `start` lie inside the file system, past the boot block? */
+static inline bool ext4_blocks_valid(const struct ext4 *fs, u64 start, u64 n)
+{
+	return start > fs->first_data_block && start < fs->blocks && n <= fs->blocks - start;
+}
+
+/* --- super.c --- */
+
+/* Enter "ext2", "ext3" and "ext4" into the list of file systems; at boot. */
+void ext4_register(void);
+
+/* The page that holds `block`, with a reference; *data is the block's first byte. */
+struct ext4_block_get {
+	struct co_frame co;
+	struct ext4 *fs;
+	u64 block;
+	struct page **page;
+	u8 **data;
+	long err;
+};
+co_t ext4_block_get(struct co *co, struct ext4_block_get *f);
+
+/* --- geometry.c: the super block made sense of; nothing here waits --- */
+
+/* 0, -EINVAL (not ours, or a feature we lack), -EUCLEAN. `ignore_journal`: the mount option
+ * noload. */
+int ext4_geometry(struct ext4 *fs, const struct ext4_disk_super *disk, bool ignore_journal);
+
+/* --- group.c --- */
+
+/* Check group n's descriptor; *inode_table (may be NULL) gets its first block. */
+struct ext4_group_get {
+	struct co_frame co;
+	struct ext4 *fs;
+	u32 group;
+	u64 *inode_table;
+	struct page *page;
+	u8 *data;
+	u64 block;
+	long err;
+};
+co_t ext4_group_get(struct co *co, struct ext4_group_get *f);
+
+/* Blocks that descriptors and the copies of the super block take, for statfs. */
+u64 ext4_group_overhead(const struct ext4 *fs, const struct ext4_disk_super *disk);
+
+/* --- inode.c --- */
+
+/* Find or read inode number ino: *inode with a reference. */
+struct ext4_inode_get {
+	struct co_frame co;
+	struct ext4 *fs;
+	u32 ino;
+	struct inode **inode;
+	struct page *page;
+	u8 *data;
+	u64 block;
+	long err;
+};
+co_t ext4_inode_get(struct co *co, struct ext4_inode_get *f);
+
+/* --- map.c --- */
+
+/* Where logical block `block` lies: *run contains it. */
+struct ext4_map {
+	struct co_frame co;
+	struct ext4_inode *inode;
+	u64 block;
+	struct ext4_run *run;
+	long err;
+};
+co_t ext4_map(struct co *co, struct ext4_map *f);
+
+/* --- extent.c, indirect.c: the two ways to map; as ext4_map --- */
+
+struct ext4_extent_map {
+	struct co_frame co;
+	struct ext4_inode *inode;
+	u64 block;
+	struct ext4_run *run;
+	struct page *page;
+	u8 *data;
+	u64 next, limit;	/* node to look at; first logical block past its range */
+	u16 depth;
+	long err;
+};
+co_t ext4_extent_map(struct co *co, struct ext4_extent_map *f);
+
+struct ext4_indirect_map {
+	struct co_frame co;
+	struct ext4_inode *inode;
+	u64 block;
+	struct ext4_run *run;
+	struct page *page;
+	u8 *data;
+	u64 left;		/* block number within what the node maps */
+	u32 node;
+	unsigned levels;	/* of pointers below `node` */
+	long err;
+};
+co_t ext4_indirect_map(struct co *co, struct ext4_indirect_map *f);
+
+/* The first block past what either can map. */
+u64 ext4_indirect_limit(const struct ext4 *fs);
+
+/* --- data.c: pages --- */
+
+extern const struct mapping_ops ext4_file_mapping;
+
+/* Read the bytes of adjacent pages, all claimed; does not call page_filled. */
+struct ext4_read_pages {
+	struct co_frame co;
+	struct mapping *mapping;
+	struct page **pages;
+	unsigned count;
+	struct blk_batch *batch;
+	struct ext4_run run;
+	u64 block, end;
+	long err, io_err;
+};
+co_t ext4_read_pages(struct co *co, struct ext4_read_pages *f);
+
+/* --- dir.c --- */
+
+extern const struct inode_ops ext4_dir_ops;
+extern const struct mapping_ops ext4_dir_mapping;
+extern const struct file_ops ext4_dir_file_ops;
+
+/* A directory's block in its page: block `block` of dir, checked when it was filled. */
+struct ext4_dir_block {
+	struct co_frame co;
+	struct inode *dir;
+	u64 block;
+	struct page **page;	/* gets a reference */
+	u8 **data;
+	long err;
+};
+co_t ext4_dir_block(struct co *co, struct ext4_dir_block *f);
+
+static inline u32 ext4_dir_blocks(const struct inode *dir)
+{
+	return (u32)(inode_size(dir) >> ext4_of(dir)->block_shift);
+}
+
+/* The entry `name` in a block, or NULL. */
+const struct ext4_dirent *ext4_dirent_find(const struct ext4 *fs, const u8 *block,
+					   const char *name, size_t len);
+u32 ext4_dirent_name_len(const struct ext4 *fs, const struct ext4_dirent *e);
+u8 ext4_dirent_type(const struct ext4 *fs, const struct ext4_dirent *e); /* DT_* */
+
+/* --- htree.c: hashed directories --- */
+
+#define EXT4_INDEX_LEVELS 4
+struct ext4_index {
+	u8 hash_version;
+	u8 levels;		/* of index nodes, 1 .. EXT4_INDEX_LEVELS */
+	u32 leaf;		/* block where the path ends */
+	u32 next_hash;		/* of what follows the leaf; odd: its hash goes on there */
+	bool last;		/* nothing follows */
+	struct {
+		u32 block;
+		u32 next_hash;	/* of the entry after `at` */
+		u16 at, count;
+	} level[EXT4_INDEX_LEVELS];
+};
+
+/* Descend to the leaf for `hash`, or, with `next`, to the leaf after the one the path leads to
+ * (!last). -EUCLEAN if the index is broken: use the directory without it. */
+struct ext4_index_walk {
+	struct co_frame co;
+	struct inode *dir;
+	struct ext4_index *path;
+	u32 hash;
+	bool next;
+	unsigned at;
+	u32 block;
+	struct page *page;
+	u8 *data;
+	long err;
+};
+co_t ext4_index_walk(struct co *co, struct ext4_index_walk *f);
+
+/* The hash of a name by the version that the root names. */
+struct ext4_index_hash {
+	struct co_frame co;
+	struct inode *dir;
+	const char *name;
+	size_t len;
+	u32 *hash;
+	struct page *page;
+	u8 *data;
+	long err;
+};
+co_t ext4_index_hash(struct co *co, struct ext4_index_hash *f);
+
+/* Say so once and do without it from now on. */
+void ext4_index_broken(struct inode *dir);
+/* Is it read in the order of hashes, as Linux does? */
+bool ext4_is_indexed(struct inode *dir);
+/* Is this block of an indexed directory a node of the index? The count's offset, or 0. */
+unsigned ext4_index_offset(const struct ext4 *fs, const u8 *block);
+/* The hash version for names of this directory given what its root says. */
+unsigned ext4_hash_version(const struct ext4 *fs, unsigned root_says);
+
+/* readdir of such a directory; positions are hashes. */
+struct ext4_readdir_hashed {
+	struct co_frame co;
+	struct inode *dir;
+	u64 *pos;
+	struct dir_emit *to;
+	struct ext4_sorted *sorted;
+	long err;
+};
+co_t ext4_readdir_hashed(struct co *co, struct ext4_readdir_hashed *f);
+
+#endif

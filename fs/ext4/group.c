@@ -1,0 +1,141 @@
+/* fs/ext4/group.c -- block groups and their descriptors. */
+#include "fs/ext4/crc.h"
+#include "fs/ext4/ext4.h"
+
+static bool is_power_of(u32 n, u32 base)
+{
+	while (n % base == 0)
+		n /= base;
+	return n == 1;
+}
+
+/* Does the group begin with a copy of the super block? */
+static bool group_has_super(const struct ext4_disk_super *disk, u32 group)
+{
+	if (group == 0)
+		return true;
+	if (disk->feature_compat & EXT4_COMPAT_SPARSE_SUPER2)
+		return group == disk->backup_bgs[0] || group == disk->backup_bgs[1];
+	if (!(disk->feature_ro_compat & 0x1))
+		return true;
+	return group == 1 || is_power_of(group, 3) || is_power_of(group, 5) ||
+	       is_power_of(group, 7);
+}
+
+u64 ext4_group_overhead(const struct ext4 *fs, const struct ext4_disk_super *disk)
+{
+	u32 per_block = fs->block_size / fs->group_size;
+	u64 tables = (u64)fs->inodes_per_group * fs->inode_size >> fs->block_shift;
+	u64 descriptors = ((u64)fs->groups + per_block - 1) / per_block +
+			  disk->reserved_gdt_blocks;
+	u64 total = fs->first_data_block + fs->groups * (tables + 2);
+
+	for (u32 g = 0; g < fs->groups; g++)
+		if (group_has_super(disk, g))
+			total += 1 + descriptors;
+	return total;
+}
+
+/* The block that holds a group's descriptor: after the super block, or with meta_bg in the
+ * first group that it describes, after that one's copy of the super block. */
+static u64 group_block(const struct ext4 *fs, u32 group, bool *meta)
+{
+	u32 per_block = fs->block_size / fs->group_size;
+	u32 meta_group = group / per_block;
+	u64 first = fs->first_data_block;
+
+	*meta = meta_group >= fs->first_meta_group;
+	if (!*meta)
+		return first + 1 + meta_group;
+	return first + (u64)meta_group * per_block * fs->blocks_per_group;
+}
+
+static bool group_checksum_valid(const struct ext4 *fs, u32 group, const u8 *data)
+{
+	const struct ext4_disk_group *g = (const struct ext4_disk_group *)data;
+	const unsigned at = offsetof(struct ext4_disk_group, checksum);
+	const u16 zero = 0;
+	u16 want = g->checksum, crc16;
+	u32 crc;
+
+	if (fs->checksums) {
+		crc = crc_32c(fs->seed, &group, sizeof(group));
+		crc = crc_32c(crc, data, at);
+		crc = crc_32c(crc, &zero, sizeof(zero));
+		crc = crc_32c(crc, data + at + 2, fs->group_size - at - 2);
+		return (u16)crc == want;
+	}
+	if (!fs->group_crc16)
+		return true;
+	crc16 = crc_16(0xffff, fs->uuid, sizeof(fs->uuid));
+	crc16 = crc_16(crc16, &group, sizeof(group));
+	crc16 = crc_16(crc16, data, at);
+	if (fs->incompat & EXT4_INCOMPAT_64BIT)
+		crc16 = crc_16(crc16, data + at + 2, fs->group_size - at - 2);
+	return crc16 == want;
+}
+
+/* Check a descriptor and tell where its inodes are. */
+static int group_check(const struct ext4 *fs, u32 group, const u8 *data, u64 *inode_table)
+{
+	const struct ext4_disk_group *g = (const struct ext4_disk_group *)data;
+	u64 tables = (u64)fs->inodes_per_group * fs->inode_size >> fs->block_shift;
+	u64 table = g->inode_table_lo;
+
+	if (fs->group_size >= sizeof(*g))
+		table |= (u64)g->inode_table_hi << 32;
+	if (!group_checksum_valid(fs, group, data)) {
+		ext4_bad(fs, "group %u: the descriptor's checksum is wrong", group);
+		return -EUCLEAN;
+	}
+	if (!ext4_blocks_valid(fs, table, tables)) {
+		ext4_bad(fs, "group %u: its inode table lies outside, at block %lu", group,
+			 (unsigned long)table);
+		return -EUCLEAN;
+	}
+	if (inode_table)
+		*inode_table = table;
+	return 0;
+}
+
+/* With meta_bg the descriptors stand behind a copy of the super block, if there is one. Whether
+ * there is can be told from the block itself: a descriptor block is never one. */
+static bool is_super_copy(const struct ext4 *fs, const u8 *data)
+{
+	const struct ext4_disk_super *copy = (const struct ext4_disk_super *)data;
+
+	return copy->magic == EXT4_MAGIC && !memcmp(copy->uuid, fs->uuid, sizeof(fs->uuid));
+}
+
+co_t ext4_group_get(struct co *co, struct ext4_group_get *f)
+{
+	bool meta;
+
+	CO_BEGIN;
+	if (f->group >= f->fs->groups)
+		CO_RETURN(-EUCLEAN);
+	f->block = group_block(f->fs, f->group, &meta);
+	if (meta && f->block == 0) {
+		/* Block 0 holds the super block at an offset where blocks are larger. */
+		f->block = 1;
+		meta = false;
+	}
+	if (meta) {
+		CO_AWAIT(f->err, ext4_block_get, .fs = f->fs, .block = f->block,
+			 .page = &f->page, .data = &f->data);
+		if (f->err)
+			CO_RETURN(f->err);
+		if (is_super_copy(f->fs, f->data))
+			f->block++;
+		phys_page_put(f->page);
+	}
+	CO_AWAIT(f->err, ext4_block_get, .fs = f->fs, .block = f->block, .page = &f->page,
+		 .data = &f->data);
+	if (f->err)
+		CO_RETURN(f->err);
+	f->data += f->group % (f->fs->block_size / f->fs->group_size) * f->fs->group_size;
+	f->err = group_check(f->fs, f->group, f->data, f->inode_table);
+	phys_page_put(f->page);
+	CO_RETURN(f->err);
+	CO_END;
+}

@@ -1,0 +1,285 @@
+/* fs/ext4/inode.c -- inodes: read, checked and turned into the vfs's. */
+#include <linux/stat.h>
+
+#include "fs/ext4/crc.h"
+#include "fs/ext4/ext4.h"
+#include "mem/phys/slab.h"
+#include "vfs/file.h"
+
+/* Does the inode reach to the end of this field? */
+#define has_field(fs, disk, field)                                             \
+	((fs)->inode_size > EXT4_INODE_SIZE_OLD &&                             \
+	 offsetof(struct ext4_disk_inode, field) + sizeof((disk)->field) <=    \
+		 EXT4_INODE_SIZE_OLD + (disk)->extra_isize)
+
+static u32 inode_seed(const struct ext4 *fs, u32 ino, u32 generation)
+{
+	u32 crc = crc_32c(fs->seed, &ino, sizeof(ino));
+
+	return crc_32c(crc, &generation, sizeof(generation));
+}
+
+static bool inode_checksum_valid(const struct ext4 *fs, u32 ino, const u8 *data)
+{
+	const struct ext4_disk_inode *d = (const struct ext4_disk_inode *)data;
+	const unsigned low = offsetof(struct ext4_disk_inode, checksum_lo);
+	const unsigned high = offsetof(struct ext4_disk_inode, checksum_hi);
+	const u16 zero = 0;
+	bool wide = has_field(fs, d, checksum_hi);
+	u32 crc, want = d->checksum_lo;
+
+	if (!fs->checksums)
+		return true;
+	crc = crc_32c(inode_seed(fs, ino, d->generation), data, low);
+	crc = crc_32c(crc, &zero, 2);
+	crc = crc_32c(crc, data + low + 2, EXT4_INODE_SIZE_OLD - low - 2);
+	if (fs->inode_size > EXT4_INODE_SIZE_OLD) {
+		crc = crc_32c(crc, data + EXT4_INODE_SIZE_OLD, high - EXT4_INODE_SIZE_OLD);
+		crc = crc_32c(crc, wide ? (const u8 *)&zero : data + high, 2);
+		crc = crc_32c(crc, data + high + 2, fs->inode_size - high - 2);
+	}
+	if (wide)
+		return crc == (want | (u32)d->checksum_hi << 16);
+	return (u16)crc == want;
+}
+
+/* Two more bits of seconds and the nanoseconds lie in `extra`. */
+static struct inode_time decode_time(u32 seconds, u32 extra)
+{
+	struct inode_time t = {.sec = (i32)seconds + ((i64)(extra & 3) << 32), .nsec = extra >> 2};
+
+	if (t.nsec >= 1000000000)
+		t.nsec = 0;
+	return t;
+}
+
+static u32 decode_rdev(const struct ext4_disk_inode *d)
+{
+	u32 v = d->block[0];
+
+	if (v)
+		return BLK_NUMBER(v >> 8 & 0xff, v & 0xff);
+	v = d->block[1];
+	return BLK_NUMBER((v & 0xfff00) >> 8, (v & 0xff) | (v >> 12 & 0xfff00));
+}
+
+/* What is wrong with an inode's numbers, or NULL. */
+static const char *inode_wrong(const struct ext4 *fs, u32 ino, const u8 *data)
+{
+	const struct ext4_disk_inode *d = (const struct ext4_disk_inode *)data;
+	u32 type = d->mode & S_IFMT;
+	u64 size = d->size_lo | (u64)d->size_high << 32;
+
+	/* First, how far the checksum itself reaches. */
+	if (fs->inode_size > EXT4_INODE_SIZE_OLD &&
+	    (d->extra_isize > fs->inode_size - EXT4_INODE_SIZE_OLD || d->extra_isize % 4))
+		return "extra size is impossible";
+	if (!inode_checksum_valid(fs, ino, data))
+		return "checksum is wrong";
+	if (!d->mode || (!d->links_count && ino != EXT4_ROOT_INO))
+		return "it is not in use";
+	if (type != S_IFREG && type != S_IFDIR && type != S_IFLNK && type != S_IFCHR &&
+	    type != S_IFBLK && type != S_IFIFO && type != S_IFSOCK)
+		return "its type is unknown";
+	if (d->flags & EXT4_INLINE_DATA_FL)
+		return "it has inline data without the feature";
+	if ((type == S_IFREG || type == S_IFDIR) && size > (u64)INT64_MAX)
+		return "its size is impossible";
+	if (type == S_IFREG && size > (d->flags & EXT4_EXTENTS_FL
+					       ? (u64)UINT32_MAX << fs->block_shift
+					       : ext4_indirect_limit(fs) << fs->block_shift))
+		return "its size is impossible";
+	if (type == S_IFDIR && (!size || size & (fs->block_size - 1) || size >> 40))
+		return "the directory's size is impossible";
+	if (type == S_IFLNK && (!size || size >= fs->block_size || size >= 4096))
+		return "the link's length is impossible";
+	return NULL;
+}
+
+/* --- links --- */
+
+/* A short link's text lies where the block map would be. */
+static bool is_fast_link(const struct ext4 *fs, const struct ext4_disk_inode *d)
+{
+	u64 sectors = d->blocks_lo;
+
+	if (d->file_acl_lo || (fs->blocks >> 32 && d->file_acl_high))
+		sectors -= min(sectors, (u64)fs->block_size >> 9);
+	return !sectors && d->size_lo < sizeof(d->block);
+}
+
+static const char *ext4_link_target(struct inode *inode)
+{
+	return (const char *)ext4_inode(inode)->disk_block;
+}
+
+struct ext4_readlink {
+	struct inode_readlink;
+	struct page *page;
+	long err;
+};
+static co_t ext4_readlink(struct co *co, struct ext4_readlink *f)
+{
+	size_t len;
+
+	CO_BEGIN;
+	CO_AWAIT(f->err, page_get_filled, .mapping = &f->inode->mapping, .index = 0, .ahead = 1,
+		 .page = &f->page);
+	if (f->err)
+		CO_RETURN(f->err);
+	len = strnlen(phys_page_data(f->page), inode_size(f->inode));
+	f->err = (long)len;
+	if (len >= f->size)
+		f->err = -ENAMETOOLONG;
+	else if (len != inode_size(f->inode)) {
+		ext4_bad(ext4_of(f->inode), "inode %lu: the link's length is wrong",
+			 (unsigned long)f->inode->ino);
+		f->err = -EUCLEAN;
+	} else {
+		memcpy(f->to, phys_page_data(f->page), len);
+		f->to[len] = 0;
+	}
+	phys_page_put(f->page);
+	CO_RETURN(f->err);
+	CO_END;
+}
+
+static const struct inode_ops fast_link_ops = {.link_target = ext4_link_target};
+static const struct inode_ops slow_link_ops = {
+	.readlink = CO_IMPLEMENTS(inode_readlink, ext4_readlink),
+};
+static const struct inode_ops file_ops_none;
+static const struct file_ops ext4_file_ops;
+
+/* --- reading one --- */
+
+static void fill_times(struct inode *i, const struct ext4 *fs, const struct ext4_disk_inode *d)
+{
+	i->atime = decode_time(d->atime, has_field(fs, d, atime_extra) ? d->atime_extra : 0);
+	i->mtime = decode_time(d->mtime, has_field(fs, d, mtime_extra) ? d->mtime_extra : 0);
+	i->ctime = decode_time(d->ctime, has_field(fs, d, ctime_extra) ? d->ctime_extra : 0);
+	i->btime = (struct inode_time){0};
+	if (has_field(fs, d, crtime))
+		i->btime = decode_time(d->crtime,
+				       has_field(fs, d, crtime_extra) ? d->crtime_extra : 0);
+}
+
+static void fill_ops(struct inode *i, const struct ext4 *fs, const struct ext4_disk_inode *d)
+{
+	i->ops = &file_ops_none;
+	i->file_ops = &ext4_file_ops;
+	switch (i->mode & S_IFMT) {
+	case S_IFREG:
+		i->mapping.ops = &ext4_file_mapping;
+		break;
+	case S_IFDIR:
+		i->ops = &ext4_dir_ops;
+		i->file_ops = &ext4_dir_file_ops;
+		i->mapping.ops = &ext4_dir_mapping;
+		break;
+	case S_IFLNK:
+		i->ops = is_fast_link(fs, d) ? &fast_link_ops : &slow_link_ops;
+		if (i->ops == &slow_link_ops)
+			i->mapping.ops = &ext4_file_mapping;
+		break;
+	case S_IFCHR:
+	case S_IFBLK:
+		i->rdev = decode_rdev(d);
+		break;
+	default:
+		break;
+	}
+}
+
+/* A checked inode of the disk becomes one of memory; NULL without memory. */
+static struct ext4_inode *inode_make(struct ext4 *fs, u32 ino, const u8 *data)
+{
+	const struct ext4_disk_inode *d = (const struct ext4_disk_inode *)data;
+	struct ext4_inode *e = kzalloc(sizeof(*e));
+
+	if (!e)
+		return NULL;
+	inode_init(&e->inode, fs->super, ino, d->mode);
+	spin_init(&e->run_lock, RANK_FS_PRIVATE);
+	e->flags = d->flags;
+	e->seed = inode_seed(fs, ino, d->generation);
+	memcpy(e->disk_block, d->block, sizeof(e->disk_block));
+	e->inode.uid = d->uid | (u32)d->uid_high << 16;
+	e->inode.gid = d->gid | (u32)d->gid_high << 16;
+	e->inode.nlink = d->links_count;
+	e->inode.size = d->size_lo | (u64)d->size_high << 32;
+	e->inode.blocks = d->blocks_lo;
+	if (fs->huge_file) {
+		e->inode.blocks |= (u64)d->blocks_high << 32;
+		if (d->flags & EXT4_HUGE_FILE_FL)
+			e->inode.blocks <<= fs->block_shift - 9;
+	}
+	fill_times(&e->inode, fs, d);
+	fill_ops(&e->inode, fs, d);
+	if (S_ISLNK(d->mode)) {
+		/* What follows a short link must be NULs, the first at least. */
+		if (e->inode.ops == &fast_link_ops)
+			((char *)e->disk_block)[e->inode.size] = 0;
+	}
+	return e;
+}
+
+static int inode_from_disk(struct ext4 *fs, u32 ino, const u8 *data, struct inode **to)
+{
+	const char *wrong = inode_wrong(fs, ino, data);
+	struct ext4_inode *e;
+	struct inode *other;
+
+	if (wrong) {
+		ext4_bad(fs, "inode %u: %s", ino, wrong);
+		return -EUCLEAN;
+	}
+	e = inode_make(fs, ino, data);
+	if (!e)
+		return -ENOMEM;
+	other = inode_hash(&e->inode);
+	*to = &e->inode;
+	if (other) {
+		/* Another task was first. */
+		inode_put(&e->inode);
+		*to = other;
+	}
+	return 0;
+}
+
+/* The journal and its like may be read, but are not reached by name. */
+static bool ino_valid(const struct ext4 *fs, u32 ino)
+{
+	return ino && ino <= fs->inodes &&
+	       (ino >= fs->first_ino || ino == EXT4_ROOT_INO || ino == fs->journal_ino);
+}
+
+co_t ext4_inode_get(struct co *co, struct ext4_inode_get *f)
+{
+	u64 offset;
+
+	CO_BEGIN;
+	*f->inode = inode_find(f->fs->super, f->ino);
+	if (*f->inode)
+		CO_RETURN(0);
+	if (!ino_valid(f->fs, f->ino)) {
+		ext4_bad(f->fs, "inode number %u is impossible", f->ino);
+		CO_RETURN(-EUCLEAN);
+	}
+	CO_AWAIT(f->err, ext4_group_get, .fs = f->fs,
+		 .group = (f->ino - 1) / f->fs->inodes_per_group, .inode_table = &f->block);
+	if (f->err)
+		CO_RETURN(f->err);
+	f->block += (u64)((f->ino - 1) % f->fs->inodes_per_group) * f->fs->inode_size >>
+		    f->fs->block_shift;
+	CO_AWAIT(f->err, ext4_block_get, .fs = f->fs, .block = f->block, .page = &f->page,
+		 .data = &f->data);
+	if (f->err)
+		CO_RETURN(f->err);
+	offset = (u64)((f->ino - 1) % f->fs->inodes_per_group) * f->fs->inode_size;
+	f->err = inode_from_disk(f->fs, f->ino, f->data + (offset & (f->fs->block_size - 1)),
+				 f->inode);
+	phys_page_put(f->page);
+	CO_RETURN(f->err);
+	CO_END;
+}

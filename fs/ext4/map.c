@@ -1,0 +1,39 @@
+/* fs/ext4/map.c -- where a file's blocks lie. The run found last is kept in the inode, so a
+ * sequential reader walks the tree once per extent. */
+#include "fs/ext4/ext4.h"
+
+static bool map_cached(struct ext4_inode *e, u64 block, struct ext4_run *run)
+{
+	bool found;
+
+	spin_lock(&e->run_lock);
+	found = block >= e->run.block && block - e->run.block < e->run.len;
+	if (found)
+		*run = e->run;
+	spin_unlock(&e->run_lock);
+	return found;
+}
+
+static void map_cache(struct ext4_inode *e, const struct ext4_run *run)
+{
+	spin_lock(&e->run_lock);
+	e->run = *run;
+	spin_unlock(&e->run_lock);
+}
+
+co_t ext4_map(struct co *co, struct ext4_map *f)
+{
+	CO_BEGIN;
+	if (map_cached(f->inode, f->block, f->run))
+		CO_RETURN(0);
+	if (f->inode->flags & EXT4_EXTENTS_FL)
+		CO_AWAIT(f->err, ext4_extent_map, .inode = f->inode, .block = f->block,
+			 .run = f->run);
+	else
+		CO_AWAIT(f->err, ext4_indirect_map, .inode = f->inode, .block = f->block,
+			 .run = f->run);
+	if (!f->err)
+		map_cache(f->inode, f->run);
+	CO_RETURN(f->err);
+	CO_END;
+}
