@@ -390,6 +390,8 @@ void executor_user_sync(struct task *t)
 		return;
 	hal_user_save(t->user);
 	ex->user_live = NULL;
+	/* Not straight back to user mode: they have to be loaded again. */
+	atomic_or(&ex->resched, RESCHED_ARM);
 }
 
 void executor_use_space(struct task *t, const struct hal_space *space)
