@@ -243,9 +243,13 @@ static unsigned receive_edit(struct ldisc *l, u8 c, bool mapped)
 	}
 }
 
+/* The flush takes back echoes of characters that came together with this one, too: they are
+ * not on their way yet. */
 static unsigned receive_signal(struct ldisc *l, u8 c, unsigned event)
 {
 	if (!ldisc_flag(l, NOFLSH)) {
+		l->out->head = l->batch_head;
+		l->column = l->batch_column;
 		ldisc_flush_output(l);
 		ldisc_flush_input(l);
 		event |= LDISC_FLUSHED;
@@ -332,6 +336,8 @@ unsigned ldisc_receive(struct ldisc *l, const u8 *bytes, size_t n, size_t *taken
 	unsigned events = 0;
 	size_t i = 0;
 
+	l->batch_head = l->out->head;
+	l->batch_column = l->column;
 	if (l->plain)
 		i = receive_plain(l, bytes, n);
 	else

@@ -48,6 +48,7 @@ struct ldisc {
 	u32 head, line, tail;
 	u32 column;		/* of the output */
 	u32 line_column;	/* where the line being edited began */
+	u32 batch_head, batch_column; /* out.head and column when this receive began */
 	bool literal;		/* the last character was LNEXT */
 	bool erasing;		/* inside an ECHOPRT group */
 	bool stopped;		/* output: by ^S or TCOOFF */
