@@ -7,6 +7,7 @@
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -170,9 +171,10 @@ TEST(exec_resets_handlers_and_keeps_ignored_and_mask)
 		sigemptyset(&mask);
 		sigaddset(&mask, SIGUSR2);
 		sigprocmask(SIG_SETMASK, &mask, NULL);
-		execl("/bin/sh", "sh", "-c",
-		      "grep -q 'SigBlk:\t0000000000000800' /proc/self/status &&"
-		      "grep -q 'SigIgn:\t0000000000000200' /proc/self/status", NULL);
+		execl("/usr/bin/awk", "awk",
+		      "/SigBlk/ { blocked = $2 } /SigIgn/ { ignored = $2 }"
+		      "END { exit !(blocked == \"0000000000000800\" &&"
+		      " ignored == \"0000000000000200\") }", "/proc/self/status", NULL);
 		_exit(99);
 	}
 	CHECK_EQ(WEXITSTATUS(test_wait(pid)), 0);

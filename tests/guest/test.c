@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -116,6 +117,15 @@ static void explain(int status)
 		dprintf(1, "# exited with %d\n", WEXITSTATUS(status));
 }
 
+/* In a session and a folder of its own. */
+static void run_one(int i)
+{
+	setsid();
+	CHECK_EQ(mkdir(tests[i].name, 0755), 0);
+	CHECK_EQ(chdir(tests[i].name), 0);
+	tests[i].run();
+}
+
 int main(int argc, char **argv)
 {
 	bool failed = false;
@@ -128,8 +138,7 @@ int main(int argc, char **argv)
 			continue;
 		pid = fork();
 		if (pid == 0) {
-			setsid();
-			tests[i].run();
+			run_one(i);
 			_exit(0);
 		}
 		status = test_wait(pid);

@@ -5,7 +5,7 @@ import os
 import signal
 import sys
 
-from . import (base, bench, build, debugger, distro, execute, host, interactive, oracle, rootfs, suite,
+from . import (base, bench, build, debugger, distro, execute, guesttests, host, interactive, oracle, rootfs, suite,
                sysroot, vm)
 
 HELP = """\
@@ -14,6 +14,8 @@ usage: ./lichen COMMAND [OPTION...]
   qemu                     build everything and boot to a shell on this terminal
   exec [...] -- CMD ARG... boot, run one command as root, pass on its output and status
   test [TIER...] [-k NAME] build everything and run the tests (a tier is a ctest label)
+  guest [-k PROGRAM.TEST]  the programs of tests/guest; --smp N, --kernel lichen|linux
+  distro [-k NAME]         real commands compared with Linux's answers; the same options
   bench                    instructions per operation, ours beside Linux's
   image [NAME]             build the kernel and a root file system; print where they are
   gdb                      our kernel stopped at its first instruction, under gdb
@@ -82,6 +84,10 @@ def command_distro(argv):
 def command_bench(argv):
     parse("bench", argv)
     return bench.main()
+
+
+def command_guest(argv):
+    return guesttests.main(parse("guest", argv, guesttests.add_options))
 
 
 def command_image(argv):

@@ -1,0 +1,230 @@
+/* What /proc and the small devices tell. */
+#include <dirent.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/auxv.h>
+#include <sys/mman.h>
+#include <sys/random.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/sysinfo.h>
+#include <sys/utsname.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "test.h"
+
+/* The number after "NAME:" in a file of such lines, or -1. */
+static long field(const char *path, const char *name)
+{
+	const char *text = test_read_file(path), *at;
+	char key[64];
+
+	snprintf(key, sizeof(key), "%s:", name);
+	at = strncmp(text, key, strlen(key)) ? strstr(text, key) : text;
+	return at ? atol(at + strlen(key)) : -1;
+}
+
+TEST(status_of_a_process)
+{
+	CHECK_EQ(field("/proc/self/status", "Pid"), getpid());
+	CHECK_EQ(field("/proc/self/status", "PPid"), getppid());
+	CHECK_EQ(field("/proc/self/status", "Tgid"), getpid());
+	CHECK_EQ(field("/proc/self/status", "Threads"), 1);
+	CHECK(field("/proc/self/status", "VmRSS") > 0);
+	CHECK(field("/proc/self/status", "VmSize") >= field("/proc/self/status", "VmRSS"));
+	CHECK(strstr(test_read_file("/proc/self/status"), "State:\tR (running)"));
+}
+
+TEST(stat_of_a_process)
+{
+	const char *text = test_read_file("/proc/self/stat");
+	int pid, parent, group, session;
+	char name[32], state;
+
+	CHECK_EQ(sscanf(text, "%d (%31[^)]) %c %d %d %d", &pid, name, &state, &parent, &group,
+			&session), 6);
+	CHECK_EQ(pid, getpid());
+	CHECK_EQ(parent, getppid());
+	CHECK_EQ(group, getpgrp());
+	CHECK_EQ(session, getsid(0));
+	CHECK_EQ(state, 'R');
+}
+
+TEST(a_stopped_and_a_dead_child)
+{
+	char path[64];
+	pid_t pid = fork();
+
+	if (pid == 0)
+		for (;;)
+			pause();
+	snprintf(path, sizeof(path), "/proc/%d/stat", pid);
+	kill(pid, SIGSTOP);
+	waitpid(pid, NULL, WUNTRACED);
+	CHECK(strstr(test_read_file(path), ") T "));
+	kill(pid, SIGKILL);
+	waitid(P_PID, (id_t)pid, &(siginfo_t) { 0 }, WEXITED | WNOWAIT);
+	CHECK(strstr(test_read_file(path), ") Z "));
+	test_wait(pid);
+	CHECK_ERR(open(path, O_RDONLY), ENOENT);
+}
+
+TEST(arguments_and_environment)
+{
+	pid_t pid = fork();
+
+	if (pid == 0) {
+		char *argv[] = { "bash", "-c",
+			"[ \"$(tr '\\0' '|' < /proc/$$/cmdline | head -c 8)\" = 'bash|-c|' ] &&"
+			"[ \"$(tr '\\0' '|' < /proc/$$/environ)\" = 'A=1|B=2|' ]", NULL };
+		char *envp[] = { "A=1", "B=2", NULL };
+
+		execve("/bin/bash", argv, envp);
+	}
+	CHECK_EQ(test_wait(pid), 0);
+}
+
+TEST(maps_name_what_is_mapped)
+{
+	char line[128];
+	char *at = mmap(NULL, 3 * 4096, PROT_READ, MAP_PRIVATE, open("/bin/bash", O_RDONLY), 4096);
+
+	snprintf(line, sizeof(line), "%lx-%lx r--p 00001000 ", (long)at, (long)at + 3 * 4096);
+	CHECK(strstr(test_read_file("/proc/self/maps"), line));
+	CHECK(strstr(test_read_file("/proc/self/maps"), "[stack]"));
+	CHECK(strstr(test_read_file("/proc/self/maps"), "libc.so.6"));
+	CHECK(strstr(test_read_file("/proc/self/maps"), "[vdso]"));
+}
+
+TEST(links_of_a_process)
+{
+	char text[256] = "", here[256];
+	ssize_t n;
+	int fd;
+
+	CHECK(getcwd(here, sizeof(here)));
+	CHECK(readlink("/proc/self/cwd", text, sizeof(text) - 1) > 0);
+	CHECK_EQ(strcmp(text, here), 0);
+	n = readlink("/proc/self/exe", text, sizeof(text) - 1);
+	CHECK(n > 0);
+	text[n] = '\0';
+	CHECK_EQ(access(text, X_OK), 0);
+	n = readlink("/proc/self", text, sizeof(text) - 1);
+	text[n] = '\0';
+	CHECK_EQ(atoi(text), getpid());
+	test_write_file("f", "content");
+	fd = open("f", O_RDONLY);
+	unlink("f");
+	snprintf(here, sizeof(here), "/proc/self/fd/%d", fd);
+	n = readlink(here, text, sizeof(text) - 1);
+	text[n] = '\0';
+	CHECK(strstr(text, "/f (deleted)"));
+	CHECK_EQ(strcmp(test_read_file(here), "content"), 0);
+}
+
+TEST(descriptors_are_listed)
+{
+	DIR *folder = opendir("/proc/self/fd");
+	struct dirent *entry;
+	int n = 0;
+
+	CHECK(folder);
+	while ((entry = readdir(folder)))
+		n += entry->d_name[0] != '.';
+	CHECK(n >= 4);
+	CHECK_ERR(open("/proc/self/fd/99", O_RDONLY), ENOENT);
+}
+
+TEST(memory_of_the_system)
+{
+	struct sysinfo info;
+	long total = field("/proc/meminfo", "MemTotal");
+
+	CHECK(total > 100000);
+	CHECK(field("/proc/meminfo", "MemFree") > 0);
+	CHECK(field("/proc/meminfo", "MemAvailable") <= total);
+	CHECK_EQ(sysinfo(&info), 0);
+	CHECK_EQ(info.totalram / 1024 * info.mem_unit, total);
+	CHECK(info.procs > 0);
+}
+
+TEST(processes_are_listed)
+{
+	DIR *folder = opendir("/proc");
+	struct dirent *entry;
+	bool first = false, self = false;
+
+	CHECK(folder);
+	while ((entry = readdir(folder))) {
+		first |= !strcmp(entry->d_name, "1");
+		self |= atoi(entry->d_name) == getpid();
+	}
+	CHECK(first && self);
+}
+
+TEST(read_only_and_partial_reads)
+{
+	char one[2] = "", all[4096];
+	int fd = open("/proc/self/stat", O_RDONLY);
+	ssize_t n = read(fd, all, sizeof(all));
+
+	CHECK(n > 50);
+	CHECK_EQ(read(fd, all + n, 10), 0);
+	CHECK_EQ(pread(fd, one, 1, 1), 1);
+	CHECK_EQ(one[0], all[1]);
+	CHECK_ERR(open("/proc/new", O_CREAT | O_WRONLY, 0600), ENOENT);
+	CHECK_ERR(mkdir("/proc/new", 0755), ENOENT);
+	CHECK_ERR(unlink("/proc/self/stat"), EPERM);
+}
+
+static void peek(void *path)
+{
+	CHECK_ERR(open(path, O_RDONLY), EACCES);
+}
+
+TEST(others_may_not_look_into_a_process)
+{
+	char path[64];
+
+	snprintf(path, sizeof(path), "/proc/%d/environ", getpid());
+	CHECK_EQ(test_child_as(65534, peek, path), 0);
+}
+
+TEST(names_of_the_system)
+{
+	struct utsname name;
+
+	CHECK_EQ(uname(&name), 0);
+	CHECK_EQ(strcmp(name.sysname, "Linux"), 0);
+	CHECK_EQ(strcmp(name.machine, "aarch64"), 0);
+	CHECK_EQ(strcmp(name.nodename, "lichen"), 0);
+}
+
+TEST(the_auxiliary_vector)
+{
+	CHECK_EQ(getauxval(AT_PAGESZ), 4096);
+	CHECK_EQ(getauxval(AT_UID), 0);
+	CHECK_EQ(getauxval(AT_SECURE), 0);
+	CHECK_EQ(getauxval(AT_CLKTCK), 100);
+	CHECK(getauxval(AT_PHDR) && getauxval(AT_PHNUM) && getauxval(AT_BASE) && getauxval(AT_ENTRY));
+	CHECK(getauxval(AT_RANDOM) && getauxval(AT_EXECFN) && getauxval(AT_SYSINFO_EHDR));
+	CHECK_EQ(strcmp((char *)getauxval(AT_PLATFORM), "aarch64"), 0);
+	CHECK(getauxval(AT_HWCAP));
+}
+
+TEST(random_bytes)
+{
+	char a[64], b[64];
+
+	CHECK_EQ(getrandom(a, sizeof(a), 0), sizeof(a));
+	CHECK_EQ(getrandom(b, sizeof(b), GRND_NONBLOCK), sizeof(b));
+	CHECK(memcmp(a, b, sizeof(a)));
+	CHECK_ERR(getrandom(a, 10, 0x100), EINVAL);
+	CHECK_ERR(syscall(SYS_getrandom, 16, 10, 0), EFAULT);
+	CHECK_EQ(read(open("/dev/urandom", O_RDONLY), a, sizeof(a)), sizeof(a));
+	CHECK_EQ(write(open("/dev/random", O_WRONLY), a, sizeof(a)), sizeof(a));
+}
