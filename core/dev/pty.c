@@ -452,6 +452,14 @@ void pty_set_host(struct pty_host *h)
 	spin_unlock(&host_lock);
 }
 
+void pty_forget_host(struct pty_host *h)
+{
+	spin_lock(&host_lock);
+	if (default_host == h)
+		default_host = NULL;
+	spin_unlock(&host_lock);
+}
+
 void pty_set_inode_ops(const struct inode_ops *slave, const struct inode_ops *ptmx)
 {
 	slave_inode_ops = slave;

@@ -23,9 +23,10 @@ struct pty_host {
 	void (*put)(struct pty_host *h);
 };
 
-/* The host that /dev/ptmx uses from now on, and that a ptmx inode of devpts itself has in its
- * `private`. NULL: none. */
+/* The host that /dev/ptmx uses from now on (a ptmx inode of devpts itself has its own in its
+ * `private`); and that one goes. */
 void pty_set_host(struct pty_host *h);
+void pty_forget_host(struct pty_host *h);
 
 /* The inode operations of devpts's nodes: only with these is `private` what is said here
  * (slaves: their tty; ptmx: the host). */
