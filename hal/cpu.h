@@ -26,7 +26,8 @@ struct hal_cpu {
  * bool hal_irq_pending(void): an interrupt waits to be taken on this CPU; loops with a
  *	budget look at it.
  * void hal_sim_point(const volatile void *what): nothing on a machine; on hal/host a place where
- *	another simulated CPU may run. Called by every atomic and spinlock operation.
+ *	another simulated CPU may run. Called by every atomic and spinlock operation;
+ *	hal_sim_read is the same before an operation that only reads.
  * HAL_SIMULATED: constant 1 on hal/host, 0 on a machine. */
 
 /* CPUs the machine has, 1 .. HAL_MAX_CPUS; constant after boot. */

@@ -8,9 +8,9 @@
 #include "hal/cpu.h"
 
 #define atomic_load(p) \
-	({ hal_sim_point(p); __atomic_load_n((p), __ATOMIC_ACQUIRE); })
+	({ hal_sim_read(p); __atomic_load_n((p), __ATOMIC_ACQUIRE); })
 #define atomic_load_relaxed(p) \
-	({ hal_sim_point(p); __atomic_load_n((p), __ATOMIC_RELAXED); })
+	({ hal_sim_read(p); __atomic_load_n((p), __ATOMIC_RELAXED); })
 #define atomic_store(p, v) \
 	({ hal_sim_point(p); __atomic_store_n((p), (v), __ATOMIC_RELEASE); })
 #define atomic_store_relaxed(p, v) \

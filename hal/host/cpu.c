@@ -145,29 +145,35 @@ static void jump(void)
 	tick(0);
 }
 
-static void point(const volatile void *what, bool leave)
+static void point(const volatile void *what, bool reads, bool leave)
 {
 	struct host_cpu *me = host_self;
 	u32 mask;
 
-	tick(HOST_STEP_NS);
+	tick(host_config.mode == HOST_EXPLORED ? 0 : HOST_STEP_NS);
 	if (host_attached || is_free())
 		return;
 	me->at = what;
+	me->reads = reads;
 	host_result->steps++;
 	mask = enabled_mask();
-	if (mask & (mask - 1) || !(mask & 1u << me->cpu.id)) {
-		if (!mask)
-			host_end(HOST_STUCK, "every CPU waits for another");
+	if (!mask)
+		host_end(HOST_STUCK, "every CPU waits for another");
+	if (mask != 1u << me->cpu.id || host_config.mode == HOST_EXPLORED)
 		baton_pass(choose(mask, leave));
-	}
 	host_result->digest = host_result->digest * 31 + me->cpu.id;
 }
 
 void hal_sim_point(const volatile void *what)
 {
 	if (host_self)
-		point(what, false);
+		point(what, false, false);
+}
+
+void hal_sim_read(const volatile void *what)
+{
+	if (host_self)
+		point(what, true, false);
 }
 
 /* The CPU spins: nothing changes for it until another one does something. */
@@ -184,9 +190,13 @@ void hal_relax(void)
 	if (host_attached)
 		host_fail("spins for a lock that nobody else can release");
 	if (host_config.mode == HOST_EXPLORED) {
+		u32 mask;
+
 		me->spinning = true;
-		baton_pass(choose(enabled_mask(), true));
-		me->spinning = false;
+		mask = enabled_mask();
+		if (!mask)
+			host_end(HOST_STUCK, "every CPU spins or is idle");
+		baton_pass(choose(mask, true));
 		return;
 	}
 	/* Alone: every other CPU is idle, so who should release it? */
@@ -196,7 +206,7 @@ void hal_relax(void)
 	} else {
 		spins = 0;
 	}
-	point(me->at, true);
+	point(me->at, true, true);
 }
 
 /* --- hal/cpu.h --- */
@@ -218,6 +228,8 @@ struct hal_cpu *hal_cpu_nth(unsigned n)
 
 bool hal_irq_pending(void)
 {
+	if (host_config.mode == HOST_EXPLORED)
+		hal_sim_read(&host_self->pending);
 	return __atomic_load_n(&host_self->pending, __ATOMIC_ACQUIRE);
 }
 
@@ -275,14 +287,25 @@ static void idle_free(struct host_cpu *me)
 static void idle_baton(struct host_cpu *me)
 {
 	me->at = &me->pending;
+	me->reads = false;
 	me->idle = true;
 	while (!me->pending) {
 		u32 mask = enabled_mask();
 
-		if (mask)
+		if (mask) {
 			baton_pass(choose(mask, true));
-		else
+		} else if (host_exploring()) {
+			/* A round is over; CPU 0 begins the next. */
+			if (me == &host_cpus[0]) {
+				me->idle = false;
+				host_explore_round();
+				me->idle = true;
+			} else {
+				baton_pass(0);
+			}
+		} else {
 			jump();
+		}
 	}
 	me->idle = false;
 }
@@ -348,7 +371,7 @@ void host_cpus_run(void)
 u64 hal_clock_ns(void)
 {
 	if (host_self)
-		tick(HOST_STEP_NS);
+		tick(host_config.mode == HOST_EXPLORED ? 0 : HOST_STEP_NS);
 	return host_now();
 }
 

@@ -75,6 +75,7 @@ struct host_result {
 	enum host_end end;
 	u64 ns;			/* virtual time at the end */
 	u64 steps;		/* points passed */
+	u64 rounds;		/* explored: orders tried */
 	u64 digest;		/* of the order of points: equal runs have equal digests */
 	int signal;		/* HOST_CRASHED: its number, or 0 */
 	char why[512];
@@ -85,6 +86,20 @@ struct host_result {
 /* One run. The result is also complete if the run crashed. */
 enum host_end host_run(const struct host_config *config, struct host_result *result);
 const char *host_end_name(enum host_end end);
+
+/* Every interleaving of a program, in one run of mode HOST_EXPLORED. Once the machine is up a
+ * worker calls host_explore and ends. Whenever every CPU is idle `settled` judges the round
+ * and `begin` starts the next one, on CPU 0: it must leave things as they were the first time,
+ * addresses included. The run ends (HOST_OFF) when all orders have been seen; result->rounds
+ * says how many that were. Time stands still, so nothing in the program may depend on it. */
+struct host_exploration {
+	void (*begin)(void);
+	bool (*settled)(void);
+	u64 limit;	/* more rounds than this are a failure */
+	unsigned preemptions; /* not 0: only orders that take a CPU that could go on from its
+			       * work at most this often; for programs too large for all */
+};
+void host_explore(const struct host_exploration *e);
 
 /* Be CPU 0 of a machine in this very thread, for tests that call kernel functions directly:
  * no other CPU runs, nothing is fork()ed, time only moves by host_advance. */

@@ -38,7 +38,8 @@ struct host_cpu {
 	pthread_t thread;
 	u32 go;			/* [a] futex: the baton is here */
 	bool started, idle, spinning, stopped;
-	const volatile void *at; /* explored: what the next step touches */
+	const volatile void *at; /* explored: what the next step touches, */
+	bool reads;		 /* and that it only reads it */
 	u32 pending;		/* [a] HOST_PEND_* */
 	u64 timer_ns;
 	struct hal_user *user;	/* whose registers are loaded */
@@ -96,6 +97,8 @@ struct host_virtio_queue;
 
 /* explore.c: the choice of the next CPU; bit n of `enabled`: CPU n could go on. */
 unsigned host_explore_next(u32 enabled, unsigned current);
+bool host_exploring(void);
+void host_explore_round(void);	/* every CPU is idle: judge, and begin the next round */
 
 /* run.c */
 void host_coverage_add(void);

@@ -1,5 +1,5 @@
-/* tests/unit/fake_hal.c -- a machine of 64 MiB without devices, for tests of the lowest
- * folders: threads are CPUs, a user access walks the page tables in software. */
+/* tests/unit/fake_hal.c -- a machine of 64 MiB without devices or user mode, for tests of the
+ * lowest folders: threads are CPUs. */
 #include "fake_hal.h"
 
 #include <sched.h>
@@ -14,7 +14,6 @@
 #include "hal/cpu.h"
 #include "hal/machine.h"
 #include "hal/memory.h"
-#include "hal/uaccess.h"
 
 #define RAM_BASE 0x40000000ul
 #define RAM_SIZE (64ul << 20)
@@ -26,7 +25,6 @@ static u8 *ram;
 static struct hal_cpu cpus[HAL_MAX_CPUS];
 static unsigned cpu_count = 1;
 static _Thread_local unsigned my_cpu;
-static _Thread_local u64 loaded_root;
 
 void fake_start(unsigned n)
 {
@@ -44,7 +42,6 @@ void fake_start(unsigned n)
 	for (unsigned i = 0; i < HAL_MAX_CPUS; i++)
 		cpus[i].id = i;
 	my_cpu = 0;
-	loaded_root = 0;
 }
 
 void fake_be_cpu(unsigned n)
@@ -81,6 +78,10 @@ void hal_sim_point(const volatile void *what)
 {
 }
 
+void hal_sim_read(const volatile void *what)
+{
+}
+
 void hal_stop_others(void)
 {
 }
@@ -97,6 +98,16 @@ void hal_halt(void)
 u64 hal_clock_ns(void)
 {
 	return fake.now_ns++;
+}
+
+u64 hal_clock_counter(void)
+{
+	return fake.now_ns;
+}
+
+u64 hal_clock_rtc_seconds(void)
+{
+	return 0;
 }
 
 void hal_console_poll(const char *bytes, size_t n)

@@ -30,6 +30,11 @@ static inline void hal_sim_point(const volatile void *what)
 	(void)what;
 }
 
+static inline void hal_sim_read(const volatile void *what)
+{
+	(void)what;
+}
+
 /* Of hal/memory.h: too hot to be calls. The direct map starts at the bottom of the kernel's
  * half (DIRECT_BASE), below everything else there. */
 static inline void *hal_phys_to_virt(paddr p)

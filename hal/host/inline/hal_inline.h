@@ -8,5 +8,6 @@ struct hal_cpu *hal_cpu_self(void);
 void hal_relax(void);
 bool hal_irq_pending(void);
 void hal_sim_point(const volatile void *what);
+void hal_sim_read(const volatile void *what);
 
 #endif
