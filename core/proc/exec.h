@@ -3,7 +3,6 @@
 #define PROC_EXEC_H
 
 #include "core/proc/thread.h"
-#include "vfs/path.h"
 
 struct exec_args;
 struct file;
@@ -30,17 +29,14 @@ co_t exec_args_read(struct co *co, struct exec_args_read *f);
 struct exec_image;
 
 /* Run `file` (opened for execution, borrowed) under the name `name`. 0: the thread is set
- * up to enter the program; a negative errno: nothing changed. Past the point of no return
- * a failure kills the process. Takes over the args. */
+ * up to enter the program; a negative errno: nothing changed. Takes over the args. */
 struct exec_run {
 	struct co_frame co;
 	struct file *file;
 	const char *name;
 	struct exec_args *args;
 	struct exec_image *image;
-	struct space *old;
-	long err;
-	unsigned depth;
+	long err, ignored;
 };
 co_t exec_run(struct co *co, struct exec_run *f);
 

@@ -9,6 +9,9 @@
 struct thread_exit {
 	struct co_frame co;
 	int status;
+	bool last;
+	struct space *space;
+	struct fd_table *fds;
 	long ignored;
 };
 co_t thread_exit(struct co *co, struct thread_exit *f);
@@ -17,10 +20,8 @@ co_t thread_exit(struct co *co, struct thread_exit *f);
  * clear_tid, walks the robust list. Does not leave the space. */
 struct exit_release_user {
 	struct co_frame co;
-	bool dying;
+	u32 zero;
 	long err;
-	uptr word;
-	struct page *page;
 };
 co_t exit_release_user(struct co *co, struct exit_release_user *f);
 

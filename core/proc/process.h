@@ -18,6 +18,7 @@
 #include "coro/task.h"
 
 struct session;
+struct file;
 struct posix_timer;
 struct space;
 struct fd_table;
@@ -37,10 +38,6 @@ struct process_usage {
 	u64 max_rss;		/* pages */
 };
 
-struct process_itimer {
-	u64 next, interval;	/* ns; next 0: off. ITIMER_REAL: a clock value; others: CPU time */
-};
-
 struct process {
 	refcount refs;			/* [a] */
 	struct pid *pid;		/* [I] owned */
@@ -52,16 +49,18 @@ struct process {
 	struct list sibling;
 	struct list threads;		/* struct thread.in_process */
 	u32 thread_count;
+	u32 live;			/* [a] threads not yet in their exit */
 	struct pid *group;		/* owned */
 	struct list in_group;
 	struct session *session;	/* owned */
-	struct list in_table;		/* every process; tree order of creation */
 	int exit_signal;		/* to the parent at exit; 0: none. -1: never waited for */
 	bool has_execed;		/* setpgid by the parent is over */
 	bool subreaper;
 	bool wait_stopped, wait_continued; /* an event that wait may report */
 	int wait_stop_signal;
 	int exit_status;		/* as wait4 gives it */
+	char last_name[16];		/* of the thread that went last */
+	u32 last_uid;
 	struct process_usage children_usage;	/* waited-for children */
 	struct process_usage dead_usage;	/* threads gone */
 	struct waitq child_wait;	/* woken when a child changes state */
@@ -77,22 +76,23 @@ struct process {
 	int stop_signal;		/* not 0: a group stop is on */
 	u32 stop_left;			/* threads that have yet to stop */
 	bool stopped;			/* all have */
+	bool stop_taken;		/* a stop signal was taken and no SIGCONT came since */
 	struct waitq stop_wait;		/* woken by SIGCONT and SIGKILL */
 	struct rlimits limits;
 	struct list timers;		/* struct posix_timer.link */
 	u32 timer_next;
-	struct process_itimer itimers[3];
-	struct posix_timer *real_timer;	/* what ITIMER_REAL and the others run on */
+	bool tell_continued;		/* the parent has yet to hear of a SIGCONT */
+	struct user_counts *user;	/* owned; of the real uid */
 
 	/* The rest. */
-	struct space *space;		/* [s] the threads' one; NULL after exit */
+	struct space *space;		/* [s] the threads' one, a reference; NULL after exit */
+	struct file *exe;		/* [s] owned: the program's file */
 	u64 start_ns;			/* [I] */
 	u32 personality;		/* [a] */
 	int pdeath_signal;		/* [a] */
 	int oom_score_adj;		/* [a] */
-	bool no_new_privs;		/* [a] */
 	bool keep_caps;			/* [a] */
-	bool vfork_done;		/* [a] child of vfork let go of the space */
+	u32 vfork_done;			/* [a] a child of vfork let go of the space */
 	struct waitq vfork_wait;
 };
 
@@ -144,6 +144,7 @@ bool process_thread_info(struct process *p, int tid, struct process_info *to);
  * with their own layers' put. */
 struct space *process_space(struct process *p);		/* space_put */
 struct cred *process_cred(struct process *p);		/* cred_put */
+struct file *process_exe(struct process *p);		/* file_put */
 struct fd_table *process_fds(struct process *p);	/* fd_table's put */
 struct fs_context *process_fs(struct process *p);	/* fs_context's put */
 /* The thread's task record, for its coroutine backtrace; task_put it. NULL: none. */
@@ -168,8 +169,9 @@ void process_init(void);	/* at boot, after slab_init */
 /* A process with nothing but its number, alive but in no tree; NULL without memory. */
 struct process *process_new(struct pid *pid);
 
-/* The first process (pid 1), ready to have its image loaded: one thread that will run
- * `start` as its first coroutine. fs and fds: owned by the new thread. */
+/* The first process (pid 1) with one thread, not started: the caller pushes a coroutine that
+ * awaits exec_run on its task, then task_start. Takes over the three references. Panics
+ * without memory; once. */
 struct thread *process_new_init(struct cred *cred, struct fs_context *fs, struct fd_table *fds);
 
 #endif

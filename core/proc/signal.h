@@ -14,6 +14,7 @@
 
 #include <asm/signal.h>
 #include <asm/siginfo.h>
+#include <linux/signal.h>
 
 #include "core/base/list.h"
 #include "core/base/spinlock.h"
@@ -46,6 +47,7 @@ struct signal_record {
 	struct list link;		/* in a signal_queue */
 	struct user_counts *user;	/* counted there; NULL: a timer's own record */
 	bool queued;			/* a timer's: in a queue */
+	int overrun_last;		/* a timer's: of the signal taken last */
 	struct signal_info info;
 };
 
@@ -80,8 +82,9 @@ void sighand_put(struct sighand *s);
 /* info NULL: from the kernel (SI_KERNEL). 0, or -EAGAIN (real-time, queue full). */
 int signal_process(struct process *p, int sig, const struct signal_info *info);
 int signal_thread(struct thread *t, int sig, const struct signal_info *info);
-/* A timer's: the record is its own and queued at most once; true if it now is. */
-bool signal_timer(struct process *p, struct thread *t, struct signal_record *r);
+/* A timer's: the record is its own and queued at most once; true if it now is. `extra`: so
+ * many expirations more than one. */
+bool signal_timer(struct process *p, struct thread *t, struct signal_record *r, u64 extra);
 /* The same, from a timer that goes: its record leaves the queue. */
 void signal_forget(struct process *p, struct signal_record *r);
 
@@ -111,6 +114,7 @@ void signal_set_temporary_mask(struct thread *t, sigmask blocked);
 void signal_restore_mask(struct thread *t);
 /* Set or clear TASK_SIGNAL according to what is pending. */
 void signal_recalculate(struct thread *t);
+/* What of `set` is pending, whatever is blocked. */
 bool signal_pending(struct thread *t);
 /* Anything of `set` pending on t or its process. */
 sigmask signal_pending_set(struct thread *t);

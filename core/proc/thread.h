@@ -34,6 +34,7 @@ struct thread {
 
 	/* Signals. */
 	sigmask blocked;		/* [s] written by the thread only */
+	sigmask waits_for;		/* [s] sigtimedwait: wake it for these though blocked */
 	sigmask saved_mask;
 	bool mask_is_saved;
 	bool stop_counted;		/* [s] has yet to stop in the group stop under way */
@@ -54,16 +55,14 @@ struct thread {
 
 	/* User memory the kernel touches at the end. */
 	uptr clear_tid;			/* set_tid_address */
-	uptr robust_list;
+	uptr robust_list, robust_head;	/* set_robust_list; head: while it is walked */
 	uptr rseq;
 	u32 rseq_len, rseq_sig;
 	u32 rseq_cpu;			/* what cpu_id holds now; ~0: nothing yet */
 
 	u64 start_ns;			/* [I] */
 	u64 minor_faults, major_faults;
-	struct process *vfork_of;	/* the child of vfork that this one waits for */
-	bool vforked;			/* its parent waits for it: [a] */
-	int exit_code;			/* wait status of its own end */
+	bool vforked;			/* its parent waits for it to let go of the space */
 };
 
 static inline struct thread *thread_of(struct task *t)
@@ -96,7 +95,8 @@ struct thread_clone {
 	struct space *space;
 	struct process *made;
 	int nr;
-	long err;
+	bool wait;
+	long err, ignored;
 };
 /* fork, vfork, clone, clone3: the child's number or a negative errno. */
 co_t thread_clone(struct co *co, struct thread_clone *f);
@@ -110,7 +110,7 @@ extern const struct task_ops thread_ops;
 /* A thread of p, not in any list yet; NULL without memory. */
 struct thread *thread_new(struct process *p, struct pid *tid, const char *name);
 /* Enter it in its process. */
-void thread_add(struct thread *t);
+void thread_add(struct thread *t) REQUIRES(proc_tree_lock);
 /* Undo thread_new, before it was added. */
 void thread_drop(struct thread *t);
 

@@ -1,0 +1,260 @@
+/* core/proc/clone.c -- fork, vfork, clone, clone3. */
+#include <linux/sched.h>
+
+#include "core/cred/cred.h"
+#include "core/proc/internal.h"
+#include "coro/executor.h"
+#include "hal/clock.h"
+#include "mem/space/pin.h"
+#include "mem/space/space.h"
+#include "vfs/fd.h"
+#include "vfs/file.h"
+#include "vfs/fs_context.h"
+
+#define CLONE_NAMESPACES                                                                    \
+	(CLONE_NEWNS | CLONE_NEWUTS | CLONE_NEWIPC | CLONE_NEWUSER | CLONE_NEWPID |         \
+	 CLONE_NEWNET | CLONE_NEWCGROUP | CLONE_NEWTIME)
+
+static int clone_check(const struct thread_clone *f)
+{
+	u64 flags = f->flags;
+	struct process *me = process_current();
+	const struct cred *cred = task_current()->cred;
+	u32 count = atomic_load(&me->user->processes);
+
+	if ((flags & CLONE_THREAD) && !(flags & CLONE_SIGHAND))
+		return -EINVAL;
+	if ((flags & CLONE_SIGHAND) && !(flags & CLONE_VM))
+		return -EINVAL;
+	if ((flags & (CLONE_NEWNS | CLONE_FS)) == (CLONE_NEWNS | CLONE_FS))
+		return -EINVAL;
+	if ((flags & CLONE_SIGHAND) && (flags & CLONE_CLEAR_SIGHAND))
+		return -EINVAL;
+	if ((flags & CLONE_PARENT) && me == process_first)
+		return -EINVAL;
+	/* Neither namespaces, nor process descriptors, nor cgroups yet. */
+	if (flags & (CLONE_NAMESPACES | CLONE_PIDFD | CLONE_INTO_CGROUP))
+		return -EINVAL;
+	if (count >= rlimit_get(me, RLIMIT_NPROC) && cred->uid &&
+	    !cred_capable(cred, CAP_SYS_RESOURCE) && !cred_capable(cred, CAP_SYS_ADMIN))
+		return -EAGAIN;
+	return 0;
+}
+
+/* The part of a new process that comes from its parent. */
+static int clone_process(struct process *p, struct process *parent, u64 flags)
+{
+	struct sighand *hand;
+
+	spin_lock(&parent->sig_lock);
+	hand = parent->sighand;
+	sighand_get(hand);
+	p->limits = parent->limits;
+	p->user = parent->user;
+	user_counts_get(p->user);
+	p->oom_score_adj = parent->oom_score_adj;
+	p->exe = parent->exe;
+	if (p->exe)
+		file_get(p->exe);
+	spin_unlock(&parent->sig_lock);
+	p->personality = parent->personality;
+	p->keep_caps = parent->keep_caps;
+	if (flags & CLONE_SIGHAND) {
+		p->sighand = hand;
+		return 0;
+	}
+	p->sighand = sighand_copy(hand);
+	sighand_put(hand);
+	if (!p->sighand)
+		return -ENOMEM;
+	if (flags & CLONE_CLEAR_SIGHAND)
+		for (int i = 0; i < 64; i++)
+			if (p->sighand->act[i].handler != (u64)SIG_IGN)
+				p->sighand->act[i] = (struct sigact){0};
+	return 0;
+}
+
+/* Descriptors, root and directory, credentials. */
+static int clone_slots(struct thread *child, struct thread *me, u64 flags)
+{
+	struct task *to = &child->task, *from = &me->task;
+
+	to->cred = from->cred;
+	cred_get(to->cred);
+	if (flags & CLONE_FILES)
+		fd_table_get(from->fds);
+	to->fds = flags & CLONE_FILES ? from->fds : fd_table_clone(from->fds);
+	if (!to->fds)
+		return -ENOMEM;
+	if (flags & CLONE_FS)
+		fs_context_get(from->fs);
+	to->fs = flags & CLONE_FS ? from->fs : fs_context_clone(from->fs);
+	return to->fs ? 0 : -ENOMEM;
+}
+
+static void clone_registers(struct thread *child, struct thread *me, const struct thread_clone *f)
+{
+	executor_user_sync(&me->task);
+	child->user = me->user;
+	child->user.fp_cpu = -1;
+	child->user.x[0] = 0;
+	if (f->stack)
+		child->user.sp = f->stack;
+	if (f->flags & CLONE_SETTLS)
+		child->user.tls = f->tls;
+}
+
+static void clone_thread_state(struct thread *child, struct thread *me, const struct thread_clone *f)
+{
+	child->task.affinity = me->task.affinity;
+	child->task.sched.nice = me->task.sched.nice;
+	child->task.sched.weight = me->task.sched.weight;
+	child->task.sched.slice_ns = me->task.sched.slice_ns;
+	child->blocked = me->mask_is_saved ? me->saved_mask : me->blocked;
+	if (!(f->flags & CLONE_VM) || (f->flags & CLONE_VFORK)) {
+		child->alt_sp = me->alt_sp;
+		child->alt_size = me->alt_size;
+		child->alt_flags = me->alt_flags;
+	}
+	if (!(f->flags & CLONE_VM)) {
+		child->rseq = me->rseq;
+		child->rseq_len = me->rseq_len;
+		child->rseq_sig = me->rseq_sig;
+	}
+	if (f->flags & CLONE_CHILD_CLEARTID)
+		child->clear_tid = f->child_tid;
+	child->vforked = f->made && (f->flags & CLONE_VFORK);
+}
+
+/* The record, everything but its space. */
+static int clone_make(struct thread_clone *f, struct thread *me)
+{
+	struct pid *pid = pid_new();
+	struct process *p = me->process;
+	int err = -ENOMEM;
+
+	if (!pid)
+		return -EAGAIN;
+	if (!(f->flags & CLONE_THREAD)) {
+		p = process_new(pid);
+		if (!p)
+			goto out;
+		f->made = p;
+		err = clone_process(p, me->process, f->flags);
+		if (err)
+			goto out;
+		p->exit_signal = f->exit_signal;
+	}
+	f->child = thread_new(p, pid, me->task.name);
+	err = f->child ? clone_slots(f->child, me, f->flags) : -ENOMEM;
+	if (!err) {
+		clone_registers(f->child, me, f);
+		clone_thread_state(f->child, me, f);
+		f->nr = pid->nr;
+	}
+out:
+	if (!f->child) {
+		spin_lock(&proc_tree_lock);
+		pid_unname(pid);
+		spin_unlock(&proc_tree_lock);
+	}
+	pid_put(pid);
+	return err;
+}
+
+/* The point of no return: into the tree, unless the parent is on its way out. */
+static int clone_publish(struct thread_clone *f, struct thread *me)
+{
+	struct process *p = f->child->process, *parent = me->process;
+	int err = 0;
+
+	spin_lock(&proc_tree_lock);
+	/* A signal sent before the child is in the tree must find it or end the call. */
+	if (atomic_load(&me->task.flags) & (TASK_SIGNAL | TASK_KILLED))
+		err = -ERESTARTNOINTR;
+	if (!err && f->made) {
+		if (f->flags & CLONE_PARENT)
+			p->exit_signal = parent->exit_signal;
+		process_link(p, f->flags & CLONE_PARENT ? parent->parent : parent);
+	}
+	if (!err)
+		thread_add(f->child);
+	spin_unlock(&proc_tree_lock);
+	if (!err)
+		process_count_fork();
+	return err;
+}
+
+static bool clone_vfork_is_done(struct process *child)
+{
+	return atomic_load(&child->vfork_done);
+}
+
+/* What a failed clone leaves behind, but for the space. */
+static void clone_undo(struct thread_clone *f)
+{
+	struct thread *t = f->child;
+
+	if (t) {
+		fd_table_put(t->task.fds);
+		fs_context_put(t->task.fs);
+		spin_lock(&proc_tree_lock);
+		pid_unname(t->tid);
+		spin_unlock(&proc_tree_lock);
+		if (f->made && f->made->space)
+			space_put(f->made->space);
+		thread_drop(t);
+	}
+	process_put(f->made);
+}
+
+co_t thread_clone(struct co *co, struct thread_clone *f)
+{
+	struct thread *me = thread_of_co(co);
+
+	CO_BEGIN;
+	f->err = clone_check(f);
+	if (f->err)
+		CO_RETURN(f->err);
+	f->err = clone_make(f, me);
+	if (f->err)
+		goto undo;
+	if (f->flags & CLONE_VM) {
+		f->space = co_task(co)->space;
+		space_join(f->space);
+	} else {
+		CO_AWAIT(f->err, space_fork, .space = co_task(co)->space, .to = &f->space);
+		if (f->err)
+			goto undo;
+	}
+	f->child->task.space = f->space;
+	f->child->task.hal_space = &f->space->hal;
+	if (f->made) {
+		space_get(f->space);
+		f->made->space = f->space;
+	}
+	if (f->flags & CLONE_PARENT_SETTID)
+		CO_AWAIT(f->ignored, space_access, .space = co_task(co)->space, .addr = f->parent_tid,
+			 .buf = &f->nr, .len = sizeof(f->nr), .write = true);
+	if (f->flags & CLONE_CHILD_SETTID)
+		CO_AWAIT(f->ignored, space_access, .space = f->space, .addr = f->child_tid,
+			 .buf = &f->nr, .len = sizeof(f->nr), .write = true);
+	f->err = clone_publish(f, me);
+	if (f->err) {
+		CO_AWAIT(f->ignored, space_leave, .space = f->space);
+		goto undo;
+	}
+	f->wait = f->child->vforked;
+	task_start(&f->child->task);
+	if (f->wait) {
+		CO_WAIT_KILLABLE(f->ignored, &f->child->process->vfork_wait,
+				 clone_vfork_is_done(f->child->process));
+	}
+	thread_drop(f->child);
+	process_put(f->made);
+	CO_RETURN(f->nr);
+undo:
+	clone_undo(f);
+	CO_RETURN(f->err);
+	CO_END;
+}

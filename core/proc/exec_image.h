@@ -1,0 +1,48 @@
+/* core/proc/exec_image.h -- a new program's space, built completely beside the old one. */
+#ifndef PROC_EXEC_IMAGE_H
+#define PROC_EXEC_IMAGE_H
+
+#include "core/proc/elf.h"
+#include "core/proc/exec_args.h"
+
+#define EXEC_HEAD_SIZE 256	/* what of a file decides its kind; BINPRM_BUF_SIZE */
+#define EXEC_WORDS     64	/* of the stack's table written at a time */
+
+struct exec_image {
+	struct elf main, interp;
+	struct file *file, *interp_file;	/* owned */
+	struct exec_args *args;			/* borrowed */
+	const char *name;			/* AT_EXECFN; borrowed */
+	struct space *space;			/* owned until it is used */
+	struct cred *cred;			/* owned: after the exec */
+	bool secure, dumpable;
+	u64 entry, sp;
+
+	/* the stack, from the top down */
+	u64 stack_top, name_at, strings_at, prefix_at, platform_at, random_at;
+	u64 stack_limit;
+	struct {
+		u64 word;		/* next of the table */
+		u64 offset;		/* next string in the pages */
+	} table;
+	u64 words[EXEC_WORDS];
+	u8 random[16];
+	char head[EXEC_HEAD_SIZE];
+	char path[4096];
+};
+
+struct exec_image_build {
+	struct co_frame co;
+	struct exec_image *image;
+	u64 at;
+	long err;
+	u64 len;
+};
+/* From image->file (an ELF), args, name, cred: 0, or a negative errno and nothing kept but
+ * what exec_image_free frees. */
+co_t exec_image_build(struct co *co, struct exec_image_build *f);
+
+/* Drops what it owns; the space through exec_image_leave before. */
+void exec_image_free(struct exec_image *image);
+
+#endif

@@ -1,0 +1,372 @@
+/* core/proc/exit.c -- how a thread ends, and with the last one its process.
+ *
+ *	leave      no signal reaches it any more; shared ones go to others
+ *	let go     robust list, clear_tid, vfork parent; space, files, directory
+ *	finish     out of the lists; the last thread makes the process a zombie, gives its
+ *	           children to a reaper and tells the parent
+ */
+#include "core/proc/exit.h"
+
+#include <linux/futex.h>
+
+#include "core/base/log.h"
+#include "core/cred/cred.h"
+#include "core/proc/futex.h"
+#include "core/proc/internal.h"
+#include "core/proc/session.h"
+#include "coro/executor.h"
+#include "mem/space/pin.h"
+#include "mem/space/space.h"
+#include "mem/space/uaccess.h"
+#include "vfs/fd.h"
+#include "vfs/fs_context.h"
+
+/* --- leaving --- */
+
+/* true: the last of its process. */
+static bool exit_leave(struct thread *t, int status)
+{
+	struct process *p = t->process;
+	struct thread *each;
+	sigmask shared;
+
+	spin_lock(&p->sig_lock);
+	t->leaving = true;
+	if (t->tid == p->pid && !p->group_exiting)
+		p->group_status = status;
+	shared = p->pending.pending;
+	list_each(each, &p->threads, in_process)
+		if (each != t && !each->leaving && (shared & ~each->blocked))
+			task_interrupt(&each->task, TASK_SIGNAL);
+	/* It need not stop any more for a group stop to be complete. */
+	if (t->stop_counted) {
+		t->stop_counted = false;
+		p->stop_left--;
+	}
+	/* Nothing interrupts what is left to do. */
+	atomic_store(&t->task.flags, 0u);
+	spin_unlock(&p->sig_lock);
+	return atomic_sub(&p->live, 1u) == 1;
+}
+
+/* --- letting go of user memory --- */
+
+/* A mutex of a thread that died: mark it, wake one waiter. Shared and private waiters both:
+ * the list does not say which they are. */
+struct exit_robust_word {
+	struct co_frame co;
+	uptr word;
+	u32 tid;
+	bool pending;		/* the operation under way, not yet or no longer listed */
+	struct page *page;
+	long err;
+};
+static co_t exit_robust_word(struct co *co, struct exit_robust_word *f)
+{
+	u32 *word, old;
+	bool wake = false;
+
+	CO_BEGIN;
+	if (f->word.raw & 3)
+		CO_RETURN(-EINVAL);
+	CO_AWAIT(f->err, space_pin, .space = co_task(co)->space, .addr = f->word,
+		 .access = HAL_READ | HAL_WRITE, .page = &f->page);
+	if (f->err)
+		CO_RETURN(f->err);
+	word = (u32 *)((char *)phys_page_data(f->page) + (f->word.raw & ~PAGE_MASK));
+	old = atomic_load(word);
+	if ((old & FUTEX_TID_MASK) == f->tid) {
+		while (!atomic_cas(word, &old, (old & FUTEX_WAITERS) | FUTEX_OWNER_DIED))
+			if ((old & FUTEX_TID_MASK) != f->tid)
+				break;
+		wake = old & FUTEX_WAITERS;
+	} else if (f->pending && !old) {
+		wake = true;
+	}
+	phys_page_put(f->page);
+	if (wake) {
+		CO_AWAIT(f->err, futex_wake, .addr = f->word, .count = 1,
+			 .bitset = FUTEX_BITSET_MATCH_ANY, .shared = true);
+	}
+	CO_RETURN(0);
+	CO_END;
+}
+
+#define EXIT_ROBUST_MAX 2048	/* ROBUST_LIST_LIMIT of the ABI */
+
+struct exit_robust {
+	struct co_frame co;
+	struct robust_list_head head;
+	u64 entry, next;
+	unsigned left;
+	long err;
+};
+static co_t exit_robust(struct co *co, struct exit_robust *f)
+{
+	struct thread *t = thread_of_co(co);
+	u64 pending;
+
+	CO_BEGIN;
+	CO_COPY_FROM_USER(f->err, &f->head, t->robust_list, sizeof(f->head));
+	t->robust_list = uptr_of(0);
+	if (f->err)
+		CO_RETURN(0);
+	f->left = EXIT_ROBUST_MAX;
+	f->entry = (u64)f->head.list.next;
+	while (f->entry && f->entry != (u64)t->robust_head.raw && f->left--) {
+		CO_COPY_FROM_USER(f->err, &f->next, uptr_of(f->entry & ~1ul), sizeof(f->next));
+		if (f->err)
+			f->next = 0;
+		pending = (u64)f->head.list_op_pending & ~1ul;
+		if ((f->entry & ~1ul) != pending) {
+			CO_AWAIT(f->err, exit_robust_word, .tid = (u32)thread_id(t),
+				 .word = uptr_of((f->entry & ~1ul) + (u64)f->head.futex_offset));
+			if (f->err)
+				CO_RETURN(0);
+		}
+		f->entry = f->next;
+		CO_BREATHE;
+	}
+	pending = (u64)f->head.list_op_pending & ~1ul;
+	if (pending) {
+		CO_AWAIT(f->err, exit_robust_word, .tid = (u32)thread_id(t), .pending = true,
+			 .word = uptr_of(pending + (u64)f->head.futex_offset));
+	}
+	CO_RETURN(0);
+	CO_END;
+}
+
+void exit_tell_vfork_parent(struct thread *t)
+{
+	struct process *p = t->process;
+
+	if (!t->vforked)
+		return;
+	t->vforked = false;
+	atomic_store(&p->vfork_done, 1u);
+	waitq_wake(&p->vfork_wait);
+}
+
+co_t exit_release_user(struct co *co, struct exit_release_user *f)
+{
+	struct thread *t = thread_of_co(co);
+
+	CO_BEGIN;
+	if (t->robust_list.raw) {
+		t->robust_head = t->robust_list;
+		CO_AWAIT(f->err, exit_robust);
+	}
+	if (t->clear_tid.raw && atomic_load(&co_task(co)->space->users.n) > 1) {
+		f->zero = 0;
+		CO_COPY_TO_USER(f->err, t->clear_tid, &f->zero, sizeof(f->zero));
+		if (!f->err) {
+			CO_AWAIT(f->err, futex_wake, .addr = t->clear_tid, .count = 1,
+				 .bitset = FUTEX_BITSET_MATCH_ANY, .shared = true);
+		}
+	}
+	t->clear_tid = uptr_of(0);
+	t->rseq = uptr_of(0);
+	CO_RETURN(0);
+	CO_END;
+}
+
+/* Take the thread's slots, so that nobody finds them half gone. */
+static struct fd_table *exit_take_fds(struct thread *t)
+{
+	struct process *p = t->process;
+	struct fd_table *fds;
+
+	spin_lock(&p->sig_lock);
+	fds = t->task.fds;
+	t->task.fds = NULL;
+	spin_unlock(&p->sig_lock);
+	return fds;
+}
+
+static struct space *exit_take_space(struct thread *t)
+{
+	struct process *p = t->process;
+	struct space *s = t->task.space;
+
+	spin_lock(&p->sig_lock);
+	t->task.space = NULL;
+	spin_unlock(&p->sig_lock);
+	executor_use_space(&t->task, NULL);
+	return s;
+}
+
+static void exit_drop_fs(struct thread *t)
+{
+	struct process *p = t->process;
+	struct fs_context *fs;
+
+	spin_lock(&p->sig_lock);
+	fs = t->task.fs;
+	t->task.fs = NULL;
+	spin_unlock(&p->sig_lock);
+	fs_context_put(fs);
+}
+
+/* --- the end of the process --- */
+
+static bool exit_parent_ignores(struct process *parent)
+{
+	struct sigact act;
+
+	spin_lock(&parent->sig_lock);
+	act = signal_action_of(parent, SIGCHLD);
+	spin_unlock(&parent->sig_lock);
+	return act.handler == (u64)SIG_IGN || (act.flags & SA_NOCLDWAIT);
+}
+
+void exit_notify_parent(struct process *p, int code, int status)
+{
+	struct process *parent = p->parent;
+	struct signal_info info = {.si_code = code};
+	bool ended = code == CLD_EXITED || code == CLD_KILLED || code == CLD_DUMPED;
+	int sig = ended ? p->exit_signal : SIGCHLD;
+	struct sigact act;
+
+	if (!parent)
+		return;
+	info.si_pid = process_pid(p);
+	info.si_uid = p->last_uid;
+	info.si_status = status;
+	info.si_utime = (long)(p->dead_usage.user_ns / 10000000);
+	info.si_stime = (long)(p->dead_usage.system_ns / 10000000);
+	spin_lock(&parent->sig_lock);
+	act = signal_action_of(parent, SIGCHLD);
+	spin_unlock(&parent->sig_lock);
+	if (sig > 0 && (ended || (act.handler != (u64)SIG_IGN && !(act.flags & SA_NOCLDSTOP))))
+		signal_process(parent, sig, &info);
+	waitq_wake(&parent->child_wait);
+}
+
+/* p became a zombie: tell its parent, or, if that does not care, be done with it. */
+static void exit_announce(struct process *p) REQUIRES(proc_tree_lock)
+{
+	int status = p->exit_status;
+	int sig = status & 0x7f;
+	struct process *parent = p->parent;
+	bool reap = !parent || (p->exit_signal == SIGCHLD && exit_parent_ignores(parent));
+
+	exit_notify_parent(p, sig ? CLD_KILLED : CLD_EXITED, sig ? sig : (status >> 8) & 0xff);
+	if (reap)
+		process_unlink(p);
+}
+
+/* Who gets p's children: the nearest ancestor that asked, else init. */
+static struct process *exit_reaper(struct process *p) REQUIRES(proc_tree_lock)
+{
+	for (struct process *a = p->parent; a; a = a->parent)
+		if (a->subreaper && a->state == PROCESS_ALIVE && !list_empty(&a->threads))
+			return a;
+	return process_first;
+}
+
+static void exit_give_away_children(struct process *p) REQUIRES(proc_tree_lock)
+{
+	struct process *reaper = exit_reaper(p), *child, *next;
+	int sig;
+
+	list_each_safe(child, next, &p->children, sibling) {
+		list_remove(&child->sibling);
+		child->parent = reaper;
+		list_add_back(&reaper->children, &child->sibling);
+		child->exit_signal = SIGCHLD;
+		if (child->state == PROCESS_ZOMBIE) {
+			exit_announce(child);
+			continue;
+		}
+		sig = atomic_load(&child->pdeath_signal);
+		if (sig)
+			signal_process(child, sig, NULL);
+		group_check_orphaned(child, p);
+	}
+}
+
+static void exit_process(struct process *p) REQUIRES(proc_tree_lock)
+{
+	struct space *s;
+	struct file *exe;
+
+	if (p == process_first) {
+		log_set_sink(NULL);
+		log_err("init ended with status %#x: nothing is left to run",
+			(unsigned)p->exit_status);
+		hal_power_off();
+	}
+	exit_give_away_children(p);
+	group_check_orphaned(p, p->parent);
+	spin_lock(&p->sig_lock);
+	s = p->space;
+	p->space = NULL;
+	exe = p->exe;
+	p->exe = NULL;
+	signal_queue_flush(&p->pending, ~0ul);
+	spin_unlock(&p->sig_lock);
+	file_put(exe);
+	if (s)
+		space_put(s);
+	p->state = PROCESS_ZOMBIE;
+	exit_announce(p);
+}
+
+static void exit_finish(struct thread *t)
+{
+	struct process *p = t->process;
+	struct process_usage usage;
+	bool last;
+
+	spin_lock(&proc_tree_lock);
+	spin_lock(&p->sig_lock);
+	thread_usage(t, &usage);
+	process_add_usage(&p->dead_usage, &usage);
+	if (p->space)
+		p->dead_usage.max_rss = max(p->dead_usage.max_rss, p->space->rss_peak);
+	list_remove(&t->in_process);
+	p->thread_count--;
+	atomic_sub(&p->user->processes, 1u);
+	last = list_empty(&p->threads);
+	if (last) {
+		string_copy(p->last_name, t->task.name, sizeof(p->last_name));
+		p->last_uid = t->task.cred->uid;
+		p->exit_status = p->group_status;
+	}
+	spin_unlock(&p->sig_lock);
+	if (t->tid->thread == t)
+		t->tid->thread = NULL;
+	pid_unname(t->tid);
+	waitq_wake(&p->threads_wait);
+	process_get(p);
+	if (last)
+		exit_process(p);
+	spin_unlock(&proc_tree_lock);
+	process_put(p);
+}
+
+co_t thread_exit(struct co *co, struct thread_exit *f)
+{
+	struct thread *t = thread_of_co(co);
+
+	CO_BEGIN;
+	f->last = exit_leave(t, f->status);
+	if (f->last)
+		posix_timer_release_all(t->process, false);
+	CO_AWAIT(f->ignored, exit_release_user);
+	f->space = exit_take_space(t);
+	exit_tell_vfork_parent(t);
+	CO_AWAIT(f->ignored, space_leave, .space = f->space);
+	f->fds = exit_take_fds(t);
+	if (atomic_load(&f->fds->refs.n) == 1)
+		CO_AWAIT(f->ignored, fd_close_range, .table = f->fds, .last = UINT32_MAX);
+	fd_table_put(f->fds);
+	exit_drop_fs(t);
+	if (f->last)
+		session_leader_exits(t->process);
+	exit_stop_is_complete(t);
+	exit_finish(t);
+	co_task(co)->exiting = true;
+	CO_RETURN(0);
+	CO_END;
+}

@@ -1,0 +1,373 @@
+/* core/proc/futex.c -- waiting on a word of user memory.
+ *
+ * A waiter enters the bucket of its key, then looks at the word, both under the bucket's
+ * lock: a waker changes the word first and takes the lock after, so either the waiter sees
+ * the new value or the waker sees the waiter.
+ *
+ * A waker's last touch of a waiter is clearing `bucket`; the waiter, seeing it set, looks
+ * again under the lock. So neither the frame nor the task can go while it is being woken.
+ */
+#include "core/proc/futex.h"
+
+#include <linux/futex.h>
+
+#include "core/proc/internal.h"
+#include "hal/clock.h"
+#include "mem/space/space.h"
+#include "mem/space/uaccess.h"
+
+#define FUTEX_BUCKETS 256
+
+struct futex_bucket {
+	spinlock lock;		/* rank 0: requeue takes two, by address */
+	struct list waiters;	/* under lock */
+};
+
+static struct futex_bucket buckets[FUTEX_BUCKETS];
+
+void futex_init(void)
+{
+	for (int i = 0; i < FUTEX_BUCKETS; i++) {
+		spin_init(&buckets[i].lock, RANK_NONE);
+		list_init(&buckets[i].waiters);
+	}
+}
+
+static struct futex_bucket *futex_bucket(const struct futex_key *key)
+{
+	u64 hash = (key->object >> 4) * 0x9e3779b97f4a7c15ul + (key->at >> 2);
+
+	hash *= 0x9e3779b97f4a7c15ul;
+	return &buckets[hash >> 56];
+}
+static_assert(FUTEX_BUCKETS == 256, "the hash's top 8 bits");
+
+static bool futex_same(const struct futex_key *a, const struct futex_key *b)
+{
+	return a->object == b->object && a->at == b->at;
+}
+
+/* --- waiting --- */
+
+/* Enter and look at the word: 0 (waiting now), -EAGAIN (another value), -EFAULT (the word's
+ * page is not there). */
+static int futex_enter(struct futex_wait *f, struct task *task)
+{
+	struct futex_bucket *b = futex_bucket(&f->me.key);
+	u32 value;
+	int err = 0;
+
+	spin_lock(&b->lock);
+	if (!hal_load_user32(&value, f->addr)) {
+		err = -EFAULT;
+	} else if (value != f->value) {
+		err = -EAGAIN;
+	} else {
+		f->me.task = task;
+		f->me.bitset = f->bitset;
+		atomic_store(&f->me.bucket, b);
+		list_add_back(&b->waiters, &f->me.link);
+	}
+	spin_unlock(&b->lock);
+	return err;
+}
+
+static bool futex_is_woken(struct futex_waiter *w)
+{
+	struct futex_bucket *b;
+	bool woken;
+
+	do {
+		b = atomic_load(&w->bucket);
+		if (!b)
+			return true;
+		spin_lock(&b->lock);
+		woken = w->bucket != b;
+		spin_unlock(&b->lock);
+		/* Woken, or moved to another bucket meanwhile: look again. */
+	} while (woken);
+	return false;
+}
+
+/* true: it had not been woken. */
+static bool futex_leave(struct futex_waiter *w)
+{
+	struct futex_bucket *b;
+	bool mine = false;
+
+	while (!mine && (b = atomic_load(&w->bucket))) {
+		spin_lock(&b->lock);
+		mine = w->bucket == b;
+		if (mine) {
+			list_remove(&w->link);
+			w->bucket = NULL;
+		}
+		spin_unlock(&b->lock);
+	}
+	return mine;
+}
+
+static long futex_interrupted(struct thread *t, const struct futex_wait *f)
+{
+	if (f->deadline_ns == CO_FOREVER || !f->relative)
+		return -ERESTARTSYS;
+	t->restart = (struct restart){
+		.kind = RESTART_FUTEX,
+		.arg = f->value,
+		.arg2 = f->bitset,
+		.flags = f->shared,
+		.addr = f->addr,
+		.deadline_ns = f->deadline_ns,
+	};
+	return -ERESTART_RESTARTBLOCK;
+}
+
+co_t futex_wait(struct co *co, struct futex_wait *f)
+{
+	CO_BEGIN;
+	if (!f->bitset)
+		CO_RETURN(-EINVAL);
+	if (f->addr.raw & 3)
+		CO_RETURN(-EINVAL);
+	for (;;) {
+		f->err = space_try_futex_key(co_task(co)->space, f->addr, f->shared, &f->me.key);
+		if (f->err == -EAGAIN) {
+			CO_AWAIT(f->err, space_futex_key, .space = co_task(co)->space,
+				 .addr = f->addr, .shared = f->shared, .key = &f->me.key);
+		}
+		if (f->err)
+			CO_RETURN(f->err);
+		f->err = futex_enter(f, co_task(co));
+		if (f->err != -EFAULT)
+			break;
+		CO_AWAIT(f->err, user_fault_in, .addr = f->addr, .n = sizeof(u32));
+		if (f->err)
+			CO_RETURN(f->err);
+	}
+	if (f->err)
+		CO_RETURN(f->err);
+	CO_WAIT_UNTIL(f->err, NULL, futex_is_woken(&f->me), f->deadline_ns);
+	if (f->err && !futex_leave(&f->me))
+		f->err = 0;
+	if (f->err == -ERESTARTSYS)
+		f->err = futex_interrupted(thread_of_co(co), f);
+	CO_RETURN(f->err);
+	CO_END;
+}
+
+/* --- waking --- */
+
+static void futex_wake_one(struct futex_waiter *w)
+{
+	list_remove(&w->link);
+	task_wake(w->task);
+	atomic_store(&w->bucket, (struct futex_bucket *)NULL);
+}
+
+static long futex_wake_some(struct futex_bucket *b, const struct futex_key *key, u32 count,
+			    u32 bitset) REQUIRES(b->lock)
+{
+	struct futex_waiter *w, *next;
+	long n = 0;
+
+	list_each_safe(w, next, &b->waiters, link) {
+		if (n >= count)
+			break;
+		if (!futex_same(&w->key, key) || !(w->bitset & bitset))
+			continue;
+		futex_wake_one(w);
+		n++;
+	}
+	return n;
+}
+
+long futex_wake_key(const struct futex_key *key, u32 count, u32 bitset)
+{
+	struct futex_bucket *b = futex_bucket(key);
+	long n;
+
+	spin_lock(&b->lock);
+	n = futex_wake_some(b, key, count, bitset);
+	spin_unlock(&b->lock);
+	return n;
+}
+
+co_t futex_wake(struct co *co, struct futex_wake *f)
+{
+	CO_BEGIN;
+	if (!f->bitset || (f->addr.raw & 3))
+		CO_RETURN(-EINVAL);
+	f->err = space_try_futex_key(co_task(co)->space, f->addr, f->shared, &f->key);
+	if (f->err == -EAGAIN) {
+		CO_AWAIT(f->err, space_futex_key, .space = co_task(co)->space, .addr = f->addr,
+			 .shared = f->shared, .key = &f->key);
+	}
+	if (f->err)
+		CO_RETURN(f->err);
+	CO_RETURN(futex_wake_key(&f->key, f->count, f->bitset));
+	CO_END;
+}
+
+/* --- moving waiters --- */
+
+static void futex_lock_two(struct futex_bucket *a, struct futex_bucket *b) NO_LOCK_ANALYSIS
+{
+	spin_lock(a < b ? &a->lock : &b->lock);
+	if (a != b)
+		spin_lock(a < b ? &b->lock : &a->lock);
+}
+
+static void futex_unlock_two(struct futex_bucket *a, struct futex_bucket *b) NO_LOCK_ANALYSIS
+{
+	spin_unlock(&a->lock);
+	if (a != b)
+		spin_unlock(&b->lock);
+}
+
+/* -EFAULT: the word has to be faulted in. */
+static long futex_move(struct futex_requeue *f) NO_LOCK_ANALYSIS
+{
+	struct futex_bucket *from = futex_bucket(&f->key), *to = futex_bucket(&f->key2);
+	struct futex_waiter *w, *next;
+	u32 moved = 0, value = 0;
+	long n;
+
+	futex_lock_two(from, to);
+	n = f->compare && !hal_load_user32(&value, f->addr) ? -EFAULT :
+	    f->compare && value != f->value		    ? -EAGAIN :
+							      0;
+	if (n)
+		goto out;
+	n = futex_wake_some(from, &f->key, f->wake, FUTEX_BITSET_MATCH_ANY);
+	list_each_safe(w, next, &from->waiters, link) {
+		if (moved >= f->requeue)
+			break;
+		if (!futex_same(&w->key, &f->key))
+			continue;
+		moved++;
+		w->key = f->key2;
+		if (from == to)
+			continue;
+		list_remove(&w->link);
+		list_add_back(&to->waiters, &w->link);
+		atomic_store(&w->bucket, to);
+	}
+	/* FUTEX_REQUEUE counts the woken only. */
+	if (f->compare)
+		n += moved;
+out:
+	futex_unlock_two(from, to);
+	return n;
+}
+
+co_t futex_requeue(struct co *co, struct futex_requeue *f)
+{
+	CO_BEGIN;
+	if ((f->addr.raw | f->addr2.raw) & 3)
+		CO_RETURN(-EINVAL);
+	if ((i32)f->wake < 0 || (i32)f->requeue < 0)
+		CO_RETURN(-EINVAL);
+	for (;;) {
+		CO_AWAIT(f->err, space_futex_key, .space = co_task(co)->space, .addr = f->addr,
+			 .shared = f->shared, .key = &f->key);
+		if (f->err)
+			CO_RETURN(f->err);
+		CO_AWAIT(f->err, space_futex_key, .space = co_task(co)->space, .addr = f->addr2,
+			 .shared = f->shared, .key = &f->key2);
+		if (f->err)
+			CO_RETURN(f->err);
+		f->err = futex_move(f);
+		if (f->err != -EFAULT)
+			CO_RETURN(f->err);
+		CO_AWAIT(f->err, user_fault_in, .addr = f->addr, .n = sizeof(u32));
+		if (f->err)
+			CO_RETURN(f->err);
+	}
+	CO_END;
+}
+
+/* --- FUTEX_WAKE_OP --- */
+
+static bool futex_op_is_known(u32 op)
+{
+	return ((op >> 28) & 7) <= FUTEX_OP_XOR && ((op >> 24) & 15) <= FUTEX_OP_CMP_GE;
+}
+
+/* Change the word as encoded in op; does the old value fulfil its comparison? */
+static bool futex_op(u32 *word, u32 op)
+{
+	i32 arg = (i32)(op << 8) >> 20, against = (i32)(op << 20) >> 20;
+	u32 old, new;
+
+	if (op & (FUTEX_OP_OPARG_SHIFT << 28))
+		arg = (i32)(1u << (arg & 31));
+	old = atomic_load(word);
+	do {
+		switch ((op >> 28) & 7) {
+		case FUTEX_OP_SET:
+			new = (u32)arg;
+			break;
+		case FUTEX_OP_ADD:
+			new = old + (u32)arg;
+			break;
+		case FUTEX_OP_OR:
+			new = old | (u32)arg;
+			break;
+		case FUTEX_OP_ANDN:
+			new = old & ~(u32)arg;
+			break;
+		default:
+			new = old ^ (u32)arg;
+			break;
+		}
+	} while (!atomic_cas(word, &old, new));
+	switch ((op >> 24) & 15) {
+	case FUTEX_OP_CMP_EQ:
+		return (i32)old == against;
+	case FUTEX_OP_CMP_NE:
+		return (i32)old != against;
+	case FUTEX_OP_CMP_LT:
+		return (i32)old < against;
+	case FUTEX_OP_CMP_LE:
+		return (i32)old <= against;
+	case FUTEX_OP_CMP_GT:
+		return (i32)old > against;
+	default:
+		return (i32)old >= against;
+	}
+}
+
+static long futex_op_and_wake(struct futex_wake_op *f)
+{
+	u32 *word = (u32 *)((char *)phys_page_data(f->page) + (f->addr2.raw & ~PAGE_MASK));
+	bool second = futex_op(word, f->op);
+	long n = futex_wake_key(&f->key, f->wake, FUTEX_BITSET_MATCH_ANY);
+
+	if (second)
+		n += futex_wake_key(&f->key2, f->wake2, FUTEX_BITSET_MATCH_ANY);
+	phys_page_put(f->page);
+	return n;
+}
+
+co_t futex_wake_op(struct co *co, struct futex_wake_op *f)
+{
+	CO_BEGIN;
+	if ((f->addr.raw | f->addr2.raw) & 3)
+		CO_RETURN(-EINVAL);
+	if (!futex_op_is_known(f->op))
+		CO_RETURN(-ENOSYS);
+	CO_AWAIT(f->err, space_futex_key, .space = co_task(co)->space, .addr = f->addr,
+		 .shared = f->shared, .key = &f->key);
+	if (f->err)
+		CO_RETURN(f->err);
+	CO_AWAIT(f->err, space_futex_key, .space = co_task(co)->space, .addr = f->addr2,
+		 .shared = f->shared, .key = &f->key2);
+	if (f->err)
+		CO_RETURN(f->err);
+	CO_AWAIT(f->err, space_pin, .space = co_task(co)->space, .addr = f->addr2,
+		 .access = HAL_READ | HAL_WRITE, .page = &f->page);
+	if (f->err)
+		CO_RETURN(f->err);
+	CO_RETURN(futex_op_and_wake(f));
+	CO_END;
+}

@@ -1,0 +1,54 @@
+/* core/proc/posix_timer.h -- timers that send signals: timer_create and setitimer.
+ *
+ * A timer that fires does so in an interrupt, where no signal can be sent: it goes on a list
+ * and wakes a worker, which sends. Timers on CPU time look again when the time could have been
+ * used up at the earliest.
+ *
+ * Ownership  a process's list holds one reference of each timer, the expired list another.
+ * Units      ns.
+ * Locking    process->sig_lock for the list; a timer's settings change only while it is not
+ *            armed. Nothing here waits.
+ */
+#ifndef PROC_POSIX_TIMER_H
+#define PROC_POSIX_TIMER_H
+
+#include "core/proc/thread.h"
+
+struct posix_timer {
+	refcount refs;			/* [a] */
+	struct list link;		/* process->timers, [s] */
+	struct process *process;	/* [I] owned */
+	struct thread *target;		/* [I] owned task reference, or NULL */
+	int id;				/* [I] -1 - which: setitimer's */
+	int clock;			/* [I] */
+	int notify;			/* [I] SIGEV_* */
+	struct timer timer;
+	struct signal_record record;	/* [s] */
+	u64 interval;
+	u64 cpu_deadline;		/* a CPU clock's value */
+	u64 expired;			/* [a] times since the worker looked */
+	u32 queued;			/* [a] on the expired list */
+	bool dead;			/* [a] deleted */
+	struct posix_timer *next;	/* the expired list's */
+};
+
+struct posix_timer_setting {
+	u64 value;	/* until it fires; 0: it does not */
+	u64 interval;
+};
+
+void posix_timer_start_worker(void);	/* at boot */
+
+/* sigevent checked here; *id gets the number. */
+int posix_timer_create(struct process *p, int clock, const sigevent_t *event, int *id);
+int posix_timer_set(struct process *p, int id, bool absolute,
+		    const struct posix_timer_setting *new, struct posix_timer_setting *old);
+int posix_timer_get(struct process *p, int id, struct posix_timer_setting *to);
+int posix_timer_overrun(struct process *p, int id);
+int posix_timer_delete(struct process *p, int id);
+
+/* setitimer, getitimer: which is ITIMER_*; new may be NULL. */
+int posix_timer_itimer(struct process *p, int which, const struct posix_timer_setting *new,
+		       struct posix_timer_setting *old);
+
+#endif

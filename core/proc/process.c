@@ -1,0 +1,496 @@
+/* core/proc/process.c -- process records, their place in the tree, and what others may see. */
+#include "core/proc/process.h"
+
+#include "core/base/log.h"
+#include "core/cred/cred.h"
+#include "core/proc/clock.h"
+#include "core/proc/futex.h"
+#include "core/proc/internal.h"
+#include "core/proc/posix_timer.h"
+#include "core/proc/random.h"
+#include "core/proc/session.h"
+#include "coro/executor.h"
+#include "hal/clock.h"
+#include "mem/phys/slab.h"
+#include "mem/space/space.h"
+#include "vfs/fd.h"
+#include "vfs/fs_context.h"
+
+struct process *process_first;
+static struct slab_cache *processes;
+static u64 forks;		/* [a] */
+static u32 threads_total;	/* [a] */
+
+void process_init(void)
+{
+	processes = slab_cache_new("process", sizeof(struct process), 0);
+	user_counts_init();
+	signal_init();
+	thread_init();
+	futex_init();
+	random_init();
+	clock_init();
+	vdso_init();
+}
+
+struct process *process_current(void)
+{
+	return thread_current()->process;
+}
+
+struct process *process_of(struct co *co)
+{
+	return thread_of_co(co)->process;
+}
+
+struct process *process_new(struct pid *pid)
+{
+	struct process *p = slab_zalloc(processes);
+
+	if (!p)
+		return NULL;
+	ref_init(&p->refs);
+	p->pid = pid;
+	pid_get(pid);
+	list_init(&p->children);
+	list_init(&p->sibling);
+	list_init(&p->threads);
+	list_init(&p->in_group);
+	list_init(&p->timers);
+	spin_init(&p->sig_lock, RANK_PROC_SIGHAND);
+	signal_queue_init(&p->pending);
+	waitq_init(&p->child_wait);
+	waitq_init(&p->threads_wait);
+	waitq_init(&p->stop_wait);
+	waitq_init(&p->vfork_wait);
+	p->start_ns = hal_clock_ns();
+	return p;
+}
+
+void process_get(struct process *p)
+{
+	ref_get(&p->refs);
+}
+
+void process_put(struct process *p)
+{
+	if (!p || !ref_put(&p->refs))
+		return;
+	signal_queue_flush(&p->pending, ~0ul);
+	sighand_put(p->sighand);
+	user_counts_put(p->user);
+	file_put(p->exe);
+	session_put(p->session);
+	pid_put(p->group);
+	pid_put(p->pid);
+	slab_free(processes, p);
+}
+
+/* --- the tree --- */
+
+void process_link(struct process *p, struct process *parent)
+{
+	process_get(p);
+	p->parent = parent;
+	if (parent)
+		list_add_back(&parent->children, &p->sibling);
+	p->pid->process = p;
+	session_join(p, parent);
+}
+
+/* p was waited for: it names nothing any more. */
+void process_unlink(struct process *p)
+{
+	list_remove(&p->sibling);
+	p->parent = NULL;
+	p->state = PROCESS_DEAD;
+	session_leave(p);
+	p->pid->process = NULL;
+	pid_unname(p->pid);
+	process_put(p);
+}
+
+int process_parent_pid(struct process *p)
+{
+	int nr;
+
+	spin_lock(&proc_tree_lock);
+	nr = p->parent ? process_pid(p->parent) : 0;
+	spin_unlock(&proc_tree_lock);
+	return nr;
+}
+
+struct process *process_find(int nr)
+{
+	struct process *p = NULL;
+	struct pid *pid;
+
+	spin_lock(&proc_tree_lock);
+	pid = pid_lookup(nr);
+	if (pid && pid->process) {
+		p = pid->process;
+		process_get(p);
+	}
+	spin_unlock(&proc_tree_lock);
+	return p;
+}
+
+struct process *process_next(int nr)
+{
+	struct process *p = NULL;
+	struct pid *pid;
+
+	spin_lock(&proc_tree_lock);
+	pid = pid_next_process(nr);
+	if (pid) {
+		p = pid->process;
+		process_get(p);
+	}
+	spin_unlock(&proc_tree_lock);
+	return p;
+}
+
+int process_nth_tid(struct process *p, unsigned n)
+{
+	struct thread *t;
+	int tid = 0;
+
+	spin_lock(&proc_tree_lock);
+	list_each(t, &p->threads, in_process) {
+		if (n-- == 0) {
+			tid = thread_id(t);
+			break;
+		}
+	}
+	spin_unlock(&proc_tree_lock);
+	return tid;
+}
+
+/* --- snapshots --- */
+
+static void process_add_thread_usage(struct process_usage *u, const struct thread *t)
+{
+	u->user_ns += t->task.sched.ran_ns;
+	u->minor_faults += t->minor_faults;
+	u->major_faults += t->major_faults;
+	u->voluntary += t->task.sched.switches_voluntary;
+	u->involuntary += t->task.sched.switches_involuntary;
+}
+
+void process_add_usage(struct process_usage *to, const struct process_usage *u)
+{
+	to->user_ns += u->user_ns;
+	to->system_ns += u->system_ns;
+	to->minor_faults += u->minor_faults;
+	to->major_faults += u->major_faults;
+	to->voluntary += u->voluntary;
+	to->involuntary += u->involuntary;
+	to->max_rss = max(to->max_rss, u->max_rss);
+}
+
+void thread_usage(struct thread *t, struct process_usage *to)
+{
+	*to = (struct process_usage){0};
+	process_add_thread_usage(to, t);
+	if (t == thread_current())
+		to->user_ns += hal_clock_ns() - t->task.sched.picked_ns;
+}
+
+/* What the process's threads and its dead ones used; either lock. */
+void process_usage_locked(struct process *p, struct process_usage *to)
+{
+	struct thread *t;
+	struct process_usage one;
+
+	*to = p->dead_usage;
+	list_each(t, &p->threads, in_process) {
+		thread_usage(t, &one);
+		process_add_usage(to, &one);
+	}
+	if (p->space)
+		to->max_rss = max(to->max_rss, atomic_load_relaxed(&p->space->rss_peak));
+}
+
+void process_cpu_time(struct process *p, struct process_usage *to)
+{
+	spin_lock(&p->sig_lock);
+	process_usage_locked(p, to);
+	spin_unlock(&p->sig_lock);
+}
+
+static char process_task_state(struct process *p, struct thread *t) REQUIRES(p->sig_lock)
+{
+	if (p->stopped)
+		return 'T';
+	switch (atomic_load(&t->task.state)) {
+	case TASK_IDLE:
+		return t->task.co.leaf && t->task.co.wait_kind != CO_INTERRUPTIBLE ? 'D' : 'S';
+	case TASK_DEAD:
+		return 'Z';
+	default:
+		return 'R';
+	}
+}
+
+static void process_fill_signals(struct process *p, struct process_info *to)
+	REQUIRES(p->sig_lock)
+{
+	to->pending_shared = p->pending.pending;
+	to->queued_signals = p->user ? atomic_load_relaxed(&p->user->signals) : 0;
+	for (int sig = 1; sig <= 64; sig++) {
+		struct sigact act = signal_action_of(p, sig);
+
+		if (act.handler == (u64)SIG_IGN)
+			to->ignored |= SIG_BIT(sig);
+		else if (act.handler != (u64)SIG_DFL)
+			to->caught |= SIG_BIT(sig);
+	}
+}
+
+static void process_fill_thread(struct process *p, struct thread *t, struct process_info *to)
+	REQUIRES(p->sig_lock)
+{
+	to->state = process_task_state(p, t);
+	to->nice = t->task.sched.nice;
+	to->pending_thread = t->pending.pending;
+	to->blocked = t->blocked;
+	to->cpu = t->task.home->id;
+	to->no_new_privs = t->task.cred->no_new_privs;
+	string_copy(to->name, t->task.name, sizeof(to->name));
+}
+
+/* Everything that is the process's and not a thread's. */
+static void process_fill(struct process *p, struct process_info *to)
+	REQUIRES(proc_tree_lock, p->sig_lock)
+{
+	*to = (struct process_info){
+		.pid = process_pid(p),
+		.ppid = p->parent ? process_pid(p->parent) : 0,
+		.pgrp = p->group ? p->group->nr : 0,
+		.session = p->session ? session_id(p->session) : 0,
+		.tty = p->session ? p->session->tty : NULL,
+		.state = 'Z',
+		.threads = p->thread_count,
+		.children = p->children_usage,
+		.start_ns = p->start_ns,
+		.exit_signal = p->exit_signal,
+		.exit_status = p->exit_status,
+		.oom_score_adj = p->oom_score_adj,
+	};
+	process_usage_locked(p, &to->own);
+	process_fill_signals(p, to);
+	string_copy(to->name, p->last_name, sizeof(to->name));
+}
+
+void process_info(struct process *p, struct process_info *to)
+{
+	spin_lock(&proc_tree_lock);
+	spin_lock(&p->sig_lock);
+	process_fill(p, to);
+	if (!list_empty(&p->threads))
+		process_fill_thread(p, list_first(&p->threads, struct thread, in_process), to);
+	spin_unlock(&p->sig_lock);
+	spin_unlock(&proc_tree_lock);
+}
+
+bool process_thread_info(struct process *p, int tid, struct process_info *to)
+{
+	struct thread *t;
+	bool found = false;
+
+	spin_lock(&proc_tree_lock);
+	spin_lock(&p->sig_lock);
+	list_each(t, &p->threads, in_process) {
+		if (thread_id(t) != tid)
+			continue;
+		found = true;
+		process_fill(p, to);
+		process_fill_thread(p, t, to);
+		to->start_ns = t->start_ns;
+		thread_usage(t, &to->own);
+		break;
+	}
+	spin_unlock(&p->sig_lock);
+	spin_unlock(&proc_tree_lock);
+	return found;
+}
+
+/* --- references to what it works with --- */
+
+struct space *process_space(struct process *p)
+{
+	struct space *s;
+
+	spin_lock(&p->sig_lock);
+	s = p->space;
+	if (s)
+		space_get(s);
+	spin_unlock(&p->sig_lock);
+	return s;
+}
+
+struct file *process_exe(struct process *p)
+{
+	struct file *exe;
+
+	spin_lock(&p->sig_lock);
+	exe = p->exe;
+	if (exe)
+		file_get(exe);
+	spin_unlock(&p->sig_lock);
+	return exe;
+}
+
+struct cred *process_cred(struct process *p)
+{
+	struct cred *cred = NULL;
+
+	spin_lock(&p->sig_lock);
+	if (!list_empty(&p->threads)) {
+		cred = list_first(&p->threads, struct thread, in_process)->task.cred;
+		cred_get(cred);
+	}
+	spin_unlock(&p->sig_lock);
+	return cred;
+}
+
+struct fd_table *process_fds(struct process *p)
+{
+	struct fd_table *fds = NULL;
+	struct thread *t;
+
+	spin_lock(&p->sig_lock);
+	list_each(t, &p->threads, in_process) {
+		fds = t->task.fds;
+		if (fds) {
+			fd_table_get(fds);
+			break;
+		}
+	}
+	spin_unlock(&p->sig_lock);
+	return fds;
+}
+
+struct fs_context *process_fs(struct process *p)
+{
+	struct fs_context *fs = NULL;
+	struct thread *t;
+
+	spin_lock(&p->sig_lock);
+	list_each(t, &p->threads, in_process) {
+		fs = t->task.fs;
+		if (fs) {
+			fs_context_get(fs);
+			break;
+		}
+	}
+	spin_unlock(&p->sig_lock);
+	return fs;
+}
+
+struct task *process_task(struct process *p, int tid)
+{
+	struct task *task = NULL;
+	struct thread *t;
+
+	spin_lock(&proc_tree_lock);
+	list_each(t, &p->threads, in_process) {
+		if (thread_id(t) == tid) {
+			task = &t->task;
+			task_get(task);
+			break;
+		}
+	}
+	spin_unlock(&proc_tree_lock);
+	return task;
+}
+
+int process_may_inspect(struct process *p)
+{
+	const struct cred *me = task_current()->cred;
+	struct cred *they;
+	struct space *s;
+	int err = -EPERM;
+
+	if (p == process_current())
+		return 0;
+	they = process_cred(p);
+	if (!they)
+		return -ESRCH;
+	s = process_space(p);
+	if (cred_capable(me, CAP_SYS_PTRACE))
+		err = 0;
+	else if (me->fsuid == they->uid && me->fsuid == they->euid && me->fsuid == they->suid &&
+		 me->fsgid == they->gid && me->fsgid == they->egid && me->fsgid == they->sgid &&
+		 s && atomic_load(&s->dumpable))
+		err = 0;
+	if (s)
+		space_put(s);
+	cred_put(they);
+	return err;
+}
+
+/* --- counts --- */
+
+void process_count_fork(void)
+{
+	atomic_add_relaxed(&forks, 1ul);
+}
+
+u64 process_forks(void)
+{
+	return atomic_load_relaxed(&forks);
+}
+
+void process_count_thread(int by)
+{
+	atomic_add_relaxed(&threads_total, (u32)by);
+}
+
+u32 process_thread_total(void)
+{
+	return atomic_load_relaxed(&threads_total);
+}
+
+u32 process_running(void)
+{
+	struct pid *pid;
+	u32 n = 0;
+
+	spin_lock(&proc_tree_lock);
+	for (int nr = 1; (pid = pid_next_process(nr)); nr = pid->nr + 1) {
+		struct thread *t;
+
+		list_each(t, &pid->process->threads, in_process)
+			n += atomic_load_relaxed(&t->task.state) != TASK_IDLE;
+	}
+	spin_unlock(&proc_tree_lock);
+	return n;
+}
+
+struct thread *process_new_init(struct cred *cred, struct fs_context *fs, struct fd_table *fds)
+{
+	struct pid *pid = pid_new();
+	struct process *p = pid ? process_new(pid) : NULL;
+	struct thread *t;
+
+	if (!p)
+		panic("no memory for the first process");
+	rlimit_defaults(&p->limits);
+	p->sighand = sighand_new();
+	p->user = user_counts_find(cred->uid);
+	t = thread_new(p, pid, "init");
+	if (!p->sighand || !p->user || !t)
+		panic("no memory for the first process");
+	t->task.cred = cred;
+	t->task.fs = fs;
+	t->task.fds = fds;
+	spin_lock(&proc_tree_lock);
+	process_link(p, NULL);
+	thread_add(t);
+	spin_unlock(&proc_tree_lock);
+	process_first = p;
+	process_put(p);
+	posix_timer_start_worker();
+	return t;
+}

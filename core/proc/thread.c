@@ -1,0 +1,276 @@
+/* core/proc/thread.c -- thread records, and the ways in and out of user mode.
+ *
+ *	dispatch_syscall / thread_fault / thread_interrupted
+ *	    -> executor_return -> thread_returned -> (user_return) -> user mode
+ *
+ * thread_returned is asked whenever a thread with an empty frame stack is about to enter user
+ * mode the slow way: it stores a system call's result and, if a flag is set or the call wants
+ * to be restarted, begins user_return.
+ */
+#include "core/proc/thread.h"
+
+#include "core/base/log.h"
+#include "core/cred/cred.h"
+#include "core/proc/internal.h"
+#include "coro/executor.h"
+#include "hal/clock.h"
+#include "mem/phys/slab.h"
+#include "mem/space/fault.h"
+
+static struct slab_cache *threads;
+
+void thread_init(void)
+{
+	threads = slab_cache_new("thread", sizeof(struct thread), 64);
+}
+
+static bool thread_wants_restart(i64 result)
+{
+	return result <= -ERESTARTSYS && result >= -ERESTART_RESTARTBLOCK;
+}
+
+static co_t thread_returned(struct task *task)
+{
+	struct thread *t = thread_of(task);
+	bool call = t->syscall >= 0;
+	bool restart = false;
+
+	if (task->exiting)
+		return CO_DONE;
+	if (call) {
+		t->user.x[0] = (u64)task->co.result;
+		restart = thread_wants_restart(task->co.result);
+	}
+	if (restart || t->mask_is_saved || atomic_load(&task->flags) || rseq_update(t, !call))
+		return co_begin(&task->co, user_return);
+	t->syscall = -1;
+	return CO_DONE;
+}
+
+static void thread_release(struct task *task)
+{
+	struct thread *t = thread_of(task);
+
+	process_count_thread(-1);
+	signal_queue_flush(&t->pending, ~0ul);
+	cred_put(task->cred);
+	pid_put(t->tid);
+	process_put(t->process);
+	slab_free(threads, t);
+}
+
+const struct task_ops thread_ops = {
+	.returned = thread_returned,
+	.release = thread_release,
+};
+
+struct thread *thread_new(struct process *p, struct pid *tid, const char *name)
+{
+	struct thread *t = slab_zalloc(threads);
+
+	if (!t)
+		return NULL;
+	task_init(&t->task, name, &t->user, &thread_ops);
+	hal_user_init(&t->user, 0, 0);
+	t->process = p;
+	process_get(p);
+	t->tid = tid;
+	pid_get(tid);
+	list_init(&t->in_process);
+	signal_queue_init(&t->pending);
+	t->syscall = -1;
+	t->alt_flags = SS_DISABLE;
+	t->rseq_cpu = UINT32_MAX;
+	t->start_ns = hal_clock_ns();
+	process_count_thread(1);
+	return t;
+}
+
+void thread_drop(struct thread *t)
+{
+	task_put(&t->task);
+}
+
+void thread_add(struct thread *t)
+{
+	struct process *p = t->process;
+
+	spin_lock(&p->sig_lock);
+	list_add_back(&p->threads, &t->in_process);
+	p->thread_count++;
+	atomic_add(&p->user->processes, 1u);
+	atomic_add(&p->live, 1u);
+	t->tid->thread = t;
+	/* Born into a group stop or a group's end. */
+	if (p->stop_signal || p->exec_by)
+		atomic_or(&t->task.flags, (u32)TASK_WORK);
+	if (p->group_exiting)
+		atomic_or(&t->task.flags, (u32)(TASK_KILLED | TASK_SIGNAL));
+	spin_unlock(&p->sig_lock);
+}
+
+struct thread *thread_find(int tid)
+{
+	struct thread *t = NULL;
+	struct pid *pid;
+
+	spin_lock(&proc_tree_lock);
+	pid = pid_lookup(tid);
+	if (pid && pid->thread) {
+		t = pid->thread;
+		task_get(&t->task);
+	}
+	spin_unlock(&proc_tree_lock);
+	return t;
+}
+
+void thread_set_cred(struct thread *t, struct cred *cred)
+{
+	struct process *p = t->process;
+	struct user_counts *user = NULL, *old_user = NULL;
+	struct cred *old;
+
+	if (cred->uid != p->user->uid)
+		user = user_counts_find(cred->uid);
+	spin_lock(&p->sig_lock);
+	old = t->task.cred;
+	t->task.cred = cred;
+	if (user && p->user->uid != cred->uid) {
+		atomic_sub(&p->user->processes, p->thread_count);
+		atomic_add(&user->processes, p->thread_count);
+		old_user = p->user;
+		p->user = user;
+		user = NULL;
+	}
+	spin_unlock(&p->sig_lock);
+	cred_put(old);
+	user_counts_put(user);
+	user_counts_put(old_user);
+}
+
+struct cred *thread_cred(struct thread *t)
+{
+	struct process *p = t->process;
+	struct cred *cred;
+
+	spin_lock(&p->sig_lock);
+	cred = t->task.cred;
+	cred_get(cred);
+	spin_unlock(&p->sig_lock);
+	return cred;
+}
+
+/* --- faults and interrupts from user mode --- */
+
+struct fault_await {
+	struct co_frame co;
+	u64 addr;
+	unsigned access;
+	long result;
+};
+
+/* What a fault that could not be mended means for the program. */
+static void fault_signal(struct thread *t, long result, u64 addr)
+{
+	switch (result) {
+	case FAULT_MAPERR:
+		signal_force(t, SIGSEGV, SEGV_MAPERR, addr);
+		break;
+	case FAULT_ACCERR:
+		signal_force(t, SIGSEGV, SEGV_ACCERR, addr);
+		break;
+	case FAULT_BUS:
+		signal_force(t, SIGBUS, BUS_ADRERR, addr);
+		break;
+	case FAULT_OOM:
+		log_warn("%s (%d): out of memory, killed", t->task.name, thread_id(t));
+		signal_group_exit(t->process, SIGKILL);
+		break;
+	default:
+		break;
+	}
+}
+
+static co_t fault_await(struct co *co, struct fault_await *f)
+{
+	struct thread *t = thread_of_co(co);
+
+	CO_BEGIN;
+	t->major_faults++;
+	CO_AWAIT(f->result, fault_handle, .space = co_task(co)->space, .addr = uptr_of(f->addr),
+		 .access = f->access);
+	fault_signal(t, f->result, f->addr);
+	CO_RETURN(0);
+	CO_END;
+}
+
+static co_t fault_page(struct thread *t, u64 addr, enum hal_access access)
+{
+	enum fault_result result = FAULT_MAPERR;
+
+	if (addr < HAL_USER_END)
+		result = fault_try(t->task.space, uptr_of(addr), access);
+	if (result == FAULT_WAIT)
+		return co_begin(&t->task.co, fault_await, .addr = addr, .access = access);
+	if (result == FAULT_DONE)
+		t->minor_faults++;
+	else
+		fault_signal(t, result, addr);
+	return CO_DONE;
+}
+
+static co_t fault_take(struct thread *t, const struct hal_fault *why)
+{
+	/* The top byte is the program's to use as a tag. */
+	u64 addr = why->addr & (1ul << 55) ? why->addr : why->addr & ~(0xfful << 56);
+	u64 pc = t->user.pc;
+
+	t->fault_addr = why->addr;
+	t->fault_esr = why->esr;
+	switch (why->kind) {
+	case HAL_FAULT_PAGE:
+		return fault_page(t, addr, why->access);
+	case HAL_FAULT_ALIGN:
+		signal_force(t, SIGBUS, BUS_ADRALN, addr);
+		break;
+	case HAL_FAULT_BUS:
+		signal_force(t, SIGBUS, BUS_OBJERR, addr);
+		break;
+	case HAL_FAULT_ILLEGAL:
+		signal_force(t, SIGILL, ILL_ILLOPC, pc);
+		break;
+	case HAL_FAULT_BREAK:
+		signal_force(t, SIGTRAP, TRAP_BRKPT, pc);
+		break;
+	case HAL_FAULT_STEP:
+		signal_force(t, SIGTRAP, TRAP_TRACE, pc);
+		break;
+	case HAL_FAULT_HWBREAK:
+		signal_force(t, SIGTRAP, TRAP_HWBKPT, addr);
+		break;
+	}
+	return CO_DONE;
+}
+
+struct hal_user *thread_fault(struct hal_user *u, const struct hal_fault *why)
+{
+	struct thread *t = thread_current();
+	co_t status;
+
+	t->syscall = -1;
+	status = fault_take(t, why);
+	if (status == CO_DONE && !t->task.co.chunk &&
+	    executor_may_return(&t->task, executor_this()))
+		return u;
+	return executor_return(status);
+}
+
+struct hal_user *thread_interrupted(struct hal_user *u)
+{
+	struct thread *t = thread_current();
+
+	t->syscall = -1;
+	if (executor_may_return(&t->task, executor_this()))
+		return u;
+	return executor_return(CO_DONE);
+}
