@@ -13,8 +13,12 @@ typedef struct __attribute__((packed)) word {
 #define WORD(p) (((word *)(p))->v)
 #define CWORD(p) (((const word *)(p))->v)
 
+/* As written: the compiler's own unrolling costs short copies more than it saves long ones. */
+#define PLAIN_LOOP _Pragma("clang loop vectorize(disable) interleave(disable) unroll(disable)")
+
 static void copy_up(u8 *to, const u8 *from, size_t n)
 {
+	PLAIN_LOOP
 	for (; n >= 32; n -= 32, to += 32, from += 32) {
 		u64 a = CWORD(from), b = CWORD(from + 8);
 		u64 c = CWORD(from + 16), d = CWORD(from + 24);
@@ -24,8 +28,10 @@ static void copy_up(u8 *to, const u8 *from, size_t n)
 		WORD(to + 16) = c;
 		WORD(to + 24) = d;
 	}
+	PLAIN_LOOP
 	for (; n >= 8; n -= 8, to += 8, from += 8)
 		WORD(to) = CWORD(from);
+	PLAIN_LOOP
 	for (; n; n--)
 		*to++ = *from++;
 }
@@ -34,6 +40,7 @@ static void copy_down(u8 *to, const u8 *from, size_t n)
 {
 	to += n;
 	from += n;
+	PLAIN_LOOP
 	for (; n >= 32; n -= 32) {
 		u64 a, b, c, d;
 
@@ -48,11 +55,13 @@ static void copy_down(u8 *to, const u8 *from, size_t n)
 		WORD(to + 8) = b;
 		WORD(to) = a;
 	}
+	PLAIN_LOOP
 	for (; n >= 8; n -= 8) {
 		to -= 8;
 		from -= 8;
 		WORD(to) = CWORD(from);
 	}
+	PLAIN_LOOP
 	for (; n; n--)
 		*--to = *--from;
 }
@@ -77,14 +86,17 @@ void *(memset)(void *to, int byte, size_t n)
 	u64 w = (u8)byte * 0x0101010101010101ul;
 	u8 *p = to;
 
+	PLAIN_LOOP
 	for (; n >= 32; n -= 32, p += 32) {
 		WORD(p) = w;
 		WORD(p + 8) = w;
 		WORD(p + 16) = w;
 		WORD(p + 24) = w;
 	}
+	PLAIN_LOOP
 	for (; n >= 8; n -= 8, p += 8)
 		WORD(p) = w;
+	PLAIN_LOOP
 	for (; n; n--)
 		*p++ = (u8)byte;
 	return to;
@@ -94,8 +106,10 @@ int memcmp(const void *a, const void *b, size_t n)
 {
 	const u8 *x = a, *y = b;
 
+	PLAIN_LOOP
 	for (; n >= 8 && CWORD(x) == CWORD(y); n -= 8, x += 8, y += 8)
 		;
+	PLAIN_LOOP
 	for (; n; n--, x++, y++)
 		if (*x != *y)
 			return *x < *y ? -1 : 1;
@@ -106,6 +120,7 @@ void *memchr(const void *s, int c, size_t n)
 {
 	const u8 *p = s;
 
+	PLAIN_LOOP
 	for (; n; n--, p++)
 		if (*p == (u8)c)
 			return (void *)p;
@@ -117,6 +132,7 @@ void string_copy_page(void *restrict to, const void *restrict from)
 	const u64 *f = from;
 	u64 *t = to;
 
+	PLAIN_LOOP
 	for (const u64 *end = f + PAGE_SIZE / 8; f < end; f += 8, t += 8) {
 		u64 a = f[0], b = f[1], c = f[2], d = f[3];
 		u64 e = f[4], g = f[5], h = f[6], i = f[7];
@@ -136,6 +152,7 @@ void string_zero_page(void *to)
 {
 	u64 *t = to;
 
+	PLAIN_LOOP
 	for (u64 *end = t + PAGE_SIZE / 8; t < end; t += 8) {
 		t[0] = 0;
 		t[1] = 0;

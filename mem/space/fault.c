@@ -284,11 +284,12 @@ static enum fault_result resolve(struct space *s, u64 va, unsigned access,
 	if (!allowed(v, access))
 		return FAULT_ACCERR;
 	va = PAGE_DOWN(va);
-	if (already(s, va, access))
-		return FAULT_DONE;
 	if (!v->pager)
 		return access & HAL_WRITE ? private_write(s, v, va, access, NULL, need)
 					  : anon_read(s, v, va, need);
+	/* Ask the pager only for what is really missing: it may not have it any more. */
+	if (already(s, va, access))
+		return FAULT_DONE;
 	if (!(access & HAL_WRITE))
 		return pager_read(s, v, va, need);
 	if (v->flags & VMA_SHARED)

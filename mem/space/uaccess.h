@@ -7,6 +7,7 @@
  *
  *	CO_COPY_FROM_USER(err, &f->timespec, f->user_ptr, sizeof(f->timespec));
  *
+ * The arguments are evaluated more than once.
  * `to` and `from` on the kernel's side lie in the frame or the heap, never on the C stack.
  *
  * Units  bytes.

@@ -244,7 +244,13 @@ void vma_resize(struct vma *v, u64 start, u64 end)
 void vma_set_flags(struct vma *v, u32 flags)
 {
 	account(v->space, v->flags, v->end - v->start, -1);
-	v->flags = flags;
+	if (v->pager) { /* who comes by the pager looks at them */
+		spin_lock(&v->pager->lock);
+		v->flags = flags;
+		spin_unlock(&v->pager->lock);
+	} else {
+		v->flags = flags;
+	}
 	account(v->space, v->flags, v->end - v->start, 1);
 	rb_updated(&v->space->vmas, &v->node);
 }

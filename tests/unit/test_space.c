@@ -1,6 +1,8 @@
 /* tests/unit/test_space.c -- address spaces: calls, faults, copies, fork, files. */
 #include "space_machine.h"
 
+#include "mem/phys/shrink.h"
+
 #include <string.h>
 
 #define RW (PROT_READ | PROT_WRITE)
@@ -388,12 +390,100 @@ static void test_shares(void **state)
 	co_machine_seeds(3, 1, begin_shares);
 }
 
+/* --- running out of memory --- */
+
+static struct list hoard = {&hoard, &hoard};
+static u64 hoarded, cleaned;
+
+static u64 hoard_count(void)
+{
+	return hoarded;
+}
+
+static u64 hoard_scan(u64 pages)
+{
+	u64 n = 0;
+
+	for (; n < pages && !list_empty(&hoard); n++) {
+		struct page *p = list_first(&hoard, struct page, link);
+
+		list_remove(&p->link);
+		phys_page_put(p);
+		hoarded--;
+	}
+	return n;
+}
+
+static struct shrinker hoarder = {.name = "hoard", .count = hoard_count, .scan = hoard_scan};
+
+/* Dirty pages: after a wait they are the shrinker's. */
+static struct list dirty = {&dirty, &dirty};
+struct hoard_clean { struct reclaim_clean; u64 n; };
+static co_t hoard_clean(struct co *co, struct hoard_clean *f)
+{
+	CO_BEGIN;
+	CO_YIELD;
+	for (f->n = 0; f->n < f->pages && !list_empty(&dirty); f->n++) {
+		struct page *p = list_first(&dirty, struct page, link);
+
+		list_remove(&p->link);
+		list_add_back(&hoard, &p->link);
+		hoarded++;
+	}
+	cleaned += f->n;
+	CO_RETURN((i64)f->n);
+	CO_END;
+}
+static const struct reclaim_ops cleaner = {.clean = CO_IMPLEMENTS(reclaim_clean, hoard_clean)};
+
+struct oom { COMMON; };
+static co_t oom(struct co *co, struct oom *f)
+{
+	CO_BEGIN;
+	START();
+	shrink_add(&hoarder);
+	reclaim_set(&cleaner);
+	for (f->i = 0; f->i < 1000; f->i++) {
+		f->p = buddy_alloc(0, 0);
+		host_expect(f->p);
+		hoarded += f->i < 500;
+		list_add_back(f->i < 500 ? &hoard : &dirty, &f->p->link);
+	}
+	EXPECT_MAP(f->a, .space = f->s, .len = 128ul << 20, .prot = RW, .flags = ANON);
+	for (f->i = 0; f->i < 32768; f->i++) {
+		CO_AWAIT(f->r, put, .at = f->a + f->i * PG, .value = f->i);
+		if (f->r)
+			break;
+	}
+	host_expect(f->r == -EFAULT && !hoarded && cleaned == 500);
+	host_expect(f->s->rss_anon == f->i && f->i > f->before * 9 / 10);
+	CO_AWAIT(f->r, fault_handle, .space = f->s, .addr = uptr_of(f->a + f->i * PG), .access = HAL_WRITE);
+	host_expect(f->r == FAULT_OOM);
+	EXPECT(-ENOMEM, page_alloc_await, .page = &f->p);
+	EXPECT(-ENOMEM, space_fork, .space = f->s, .to = &f->c);
+	EXPECT(-EFAULT, put, .at = f->a + f->i * PG, .value = 1);
+	HOLDS(f->a, 0);
+	EXPECT(0, put, .at = f->a, .value = 1);
+	EXPECT(0, space_unmap, .space = f->s, .addr = f->a + 64 * PG, .len = 64 * PG);
+	EXPECT(0, put, .at = f->a + f->i * PG, .value = 1);
+	check_space(f->s);
+	END();
+	CO_RETURN(0);
+	CO_END;
+}
+CO_MACHINE_MAIN(oom)
+
+static void test_oom(void **state)
+{
+	co_machine_seeds(1, 1, begin_oom);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_basics), cmocka_unit_test(test_heap),
 		cmocka_unit_test(test_remaps), cmocka_unit_test(test_files),
-		cmocka_unit_test(test_shares),
+		cmocka_unit_test(test_shares), cmocka_unit_test(test_oom),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
