@@ -61,7 +61,7 @@ struct entry_remove {
 	struct dentry *d;
 	struct inode *victim;
 	bool locked, victim_locked;
-	long err;
+	long err, ignored;
 };
 co_t entry_remove(struct co *co, struct entry_remove *f);
 
@@ -75,7 +75,7 @@ struct entry_rename {
 	struct dentry *from, *to;
 	struct inode *victim;
 	u8 locked;
-	long err;
+	long err, ignored;
 };
 co_t entry_rename(struct co *co, struct entry_rename *f);
 

@@ -149,7 +149,8 @@ struct file_write {
 	struct uio *uio;
 	i64 pos;
 	u64 limit_fsize;
-	long n;
+	i64 end;
+	long n, ignored;
 	bool locked;
 };
 co_t file_write(struct co *co, struct file_write *f);
@@ -186,25 +187,21 @@ co_t file_sync(struct co *co, struct file_sync *f);
  * For file systems that wrap them. pos is validated; uio bounded by UIO_MAX. */
 struct file_cache_read {
 	struct file_transfer;
-	struct mapping *m;
+	struct inode *inode;
 	struct page *page;
 	long err, done;
 };
 co_t file_cache_read(struct co *co, struct file_cache_read *f);
 struct file_cache_write {
 	struct file_transfer;
-	struct mapping *m;
+	u64 limit;		/* RLIMIT_FSIZE; 0: none */
+	i64 *end;		/* may be NULL: gets the position after it */
+	struct inode *inode;
 	struct page *page;
-	long err, done;
-	bool locked;
-	u64 limit;
+	long err, done, ignored;
+	u64 most;
+	bool begun;
 };
 co_t file_cache_write(struct co *co, struct file_cache_write *f);
-
-/* What can be opened: chains for special inodes. */
-static inline struct inode *file_inode(const struct file *file)
-{
-	return file->inode;
-}
 
 #endif

@@ -5,6 +5,7 @@
 
 #include "core/cred/cred.h"
 #include "hal/clock.h"
+#include "mem/phys/slab.h"
 #include "vfs/flock.h"
 #include "vfs/reaper.h"
 #include "vfs/super.h"
@@ -23,6 +24,7 @@ void inode_setup(void)
 	spin_unlock(&inode_table_lock);
 	inode_clock_offset = (i64)(hal_clock_rtc_seconds() * 1000000000ul);
 	reaper_setup();
+	super_setup();
 }
 
 struct inode_time inode_now(void)
@@ -48,6 +50,19 @@ void inode_init(struct inode *inode, struct super *s, u64 ino, u32 mode)
 	list_init(&inode->reap);
 	mapping_init(&inode->mapping, inode);
 	super_get(s);
+}
+
+struct inode *inode_new_loose(u32 mode)
+{
+	static const struct inode_ops loose_ops;
+	static u64 next_ino; /* [a] */
+	struct inode *inode = kmalloc(sizeof(*inode));
+
+	if (!inode)
+		return NULL;
+	inode_init(inode, super_loose(), atomic_add(&next_ino, 1ul) + 1, mode);
+	inode->ops = &loose_ops;
+	return inode;
 }
 
 void inode_get(struct inode *inode)
@@ -200,17 +215,11 @@ void inode_touch(struct inode *inode, unsigned which)
 	inode_apply(inode, &attr);
 }
 
-/* --- two at once: by address, so that two tasks never wait for each other --- */
+/* --- two at once --- */
 
 co_t inode_lock_two(struct co *co, struct inode_lock_two *f)
 {
 	CO_BEGIN;
-	if (f->b && f->b < f->a) {
-		struct inode *swap = f->a;
-
-		f->a = f->b;
-		f->b = swap;
-	}
 	CO_WRITE_LOCK(&f->a->lock);
 	if (f->b && f->b != f->a)
 		CO_WRITE_LOCK(&f->b->lock);

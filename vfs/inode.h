@@ -199,6 +199,9 @@ struct inode {
 
 /* Set up the generic part; refs 1, not hashed, one link, times now. */
 void inode_init(struct inode *inode, struct super *s, u64 ino, u32 mode);
+/* One in no directory, of no file system that anybody mounted (pipes, sockets); NULL without
+ * memory. `private` is the caller's, freed by its files' `closed`. */
+struct inode *inode_new_loose(u32 mode);
 void inode_get(struct inode *inode);
 /* Unless it is being evicted. */
 bool inode_get_live(struct inode *inode);
@@ -250,8 +253,9 @@ static inline void inode_add_links(struct inode *inode, int n)
 	atomic_store(&inode->nlink, inode->nlink + (u32)n);
 }
 
-/* Awaitable locks of one or two inodes, in their order (rename, link): lock for writing.
- * b may be NULL or equal to a. */
+/* Lock one or two inodes for writing, a first; b may be NULL or equal to a. The order everywhere:
+ * a directory before what it contains; of two directories without such a relation any, since
+ * the super's rename mutex is held. */
 struct inode_lock_two {
 	struct co_frame co;
 	struct inode *a, *b;

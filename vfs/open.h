@@ -12,7 +12,8 @@
  * Must not wait. Set once at boot by core/dev. */
 void open_set_devices(const struct file_ops *(*lookup)(u32 mode, u32 rdev));
 
-/* openat(2): flags O_*, mode already masked to 07777 (umask is applied here). */
+/* openat(2): flags O_*, mode already masked to 07777 (umask is applied here). O_TMPFILE is
+ * -EOPNOTSUPP. */
 struct open_at {
 	struct co_frame co;
 	int dirfd;
@@ -20,20 +21,18 @@ struct open_at {
 	u32 flags, mode;
 	struct file **file;
 	struct walk walk;
-	struct dentry *d;
-	struct inode *made;
-	struct file *new;
 	bool created;
 	long err;
 };
 co_t open_at(struct co *co, struct open_at *f);
 
 /* Open what lies at path (borrowed): exec, the console, /proc/self/fd's. Permission by cred
- * unless NULL. */
+ * unless `checked`. */
 struct open_path {
 	struct co_frame co;
 	const struct path *path;
-	const struct cred *cred;	/* NULL: kernel's, no check */
+	const struct cred *cred;
+	bool checked;		/* just created: no permission check, no truncation */
 	u32 flags;
 	struct file **file;
 	struct file *new;
@@ -41,12 +40,14 @@ struct open_path {
 };
 co_t open_path(struct co *co, struct open_path *f);
 
-/* By name for the kernel itself (init's /dev/console, exec's interpreter): from the task's
- * root, with its credentials. want: CRED_EXEC asks for a regular, executable file (-EACCES
- * otherwise, noexec included). */
+/* By name for the kernel itself (init's console, exec's interpreter): from the task's root and
+ * working directory, with its credentials. want: CRED_EXEC asks for a regular file that may be
+ * executed (-EACCES otherwise, noexec included). */
 struct open_kernel {
 	struct co_frame co;
+	int dirfd;		/* AT_FDCWD, or where a relative name starts */
 	const char *name;
+	u32 walk_flags;		/* WALK_*: usually WALK_FOLLOW */
 	u32 flags;
 	unsigned want;
 	struct file **file;
@@ -54,7 +55,5 @@ struct open_kernel {
 	long err;
 };
 co_t open_kernel(struct co *co, struct open_kernel *f);
-
-/* O_TMPFILE and memfd are -EOPNOTSUPP and -ENOSYS. */
 
 #endif

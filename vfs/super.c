@@ -1,8 +1,12 @@
 /* vfs/super.c -- the kinds of file system and the instances of them. */
 #include "vfs/super.h"
 
+#include <linux/magic.h>
+
+#include "core/base/log.h"
 #include "core/base/string.h"
 #include "mem/phys/slab.h"
+#include "vfs/mount.h"
 #include "vfs/reaper.h"
 
 static spinlock super_lock = SPINLOCK_INIT(RANK_INODE_TABLE);
@@ -62,6 +66,53 @@ struct super *super_new(const struct fs_type *type, const struct super_ops *ops)
 	list_add_back(&super_all, &s->all);
 	spin_unlock(&super_lock);
 	return s;
+}
+
+/* --- the loose super --- */
+
+static void super_loose_free(struct inode *inode)
+{
+	kfree(inode);
+}
+
+static void super_loose_statfs(struct super *s, struct statfs_info *to)
+{
+	*to = (struct statfs_info){.type = PIPEFS_MAGIC, .block_size = PAGE_SIZE, .name_max = 255};
+}
+
+static const struct super_ops super_loose_ops = {
+	.free_inode = super_loose_free,
+	.statfs = super_loose_statfs,
+};
+static const struct fs_type super_loose_type = {.name = "pipefs"};
+static struct super *super_loose_one; /* [I] after boot */
+static struct mount super_loose_at;   /* [I]; never freed */
+
+void super_setup(void)
+{
+	spin_lock(&super_lock);
+	list_init(&super_types);
+	list_init(&super_all);
+	spin_unlock(&super_lock);
+	super_next_dev = 0;
+	super_loose_one = super_new(&super_loose_type, &super_loose_ops);
+	if (!super_loose_one)
+		panic("no memory for the first file system");
+	super_loose_at = (struct mount){.super = super_loose_one, .parent = &super_loose_at};
+	ref_init(&super_loose_at.refs);
+	list_init(&super_loose_at.children);
+	list_init(&super_loose_at.child);
+	list_init(&super_loose_at.all);
+}
+
+struct super *super_loose(void)
+{
+	return super_loose_one;
+}
+
+struct mount *super_loose_mount(void)
+{
+	return &super_loose_at;
 }
 
 void super_get(struct super *s)

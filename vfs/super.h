@@ -69,6 +69,9 @@ struct fs_type {
 	struct list link;	/* fs_register's */
 };
 
+struct mount;
+
+void super_setup(void);	/* at boot, after slab_init */
 void fs_register(struct fs_type *type);
 struct fs_type *fs_find(const char *name);
 
@@ -77,6 +80,9 @@ struct super *super_new(const struct fs_type *type, const struct super_ops *ops)
 
 /* For /proc/filesystems: the n-th type, NULL past the last. */
 struct fs_type *fs_nth(unsigned n);
+/* The super of loose inodes, which lives for ever, and its mount. */
+struct super *super_loose(void);
+struct mount *super_loose_mount(void);
 void super_get(struct super *s);
 void super_put(struct super *s);
 /* A file system that fails to mount after super_new: drop it; shutdown is not called. */

@@ -49,17 +49,16 @@ struct walk {
 	u8 need;
 	u8 links;
 	u32 flags;
-	bool jumped;		/* the last step was a magic link or ".." */
 	const char *rest;
 	char *text;		/* owned: a link's target joined with the rest */
 	const struct cred *cred;
 	struct path root;	/* referenced */
-	struct dentry *link;	/* owned: the link to be read */
+	struct dentry *held;	/* owned: just looked up, or the link to be read */
 };
 
 /* dirfd: AT_FDCWD or a descriptor of a directory. -EBADF, -ENOTDIR, -ENOENT for "". */
 int walk_start(struct walk *w, struct co *co, int dirfd, const char *name, unsigned flags);
-/* From a given place, which is also the root if `beneath`; kernel callers. */
+/* From a given place under a given root; borrowed for the call. Kernel callers. */
 void walk_start_at(struct walk *w, const struct cred *cred, const struct path *from,
 		   const struct path *root, const char *name, unsigned flags);
 /* 0, a negative errno, or WALK_WAITS. */
@@ -71,16 +70,23 @@ void walk_take(struct walk *w, struct path *to);
 struct walk_on {
 	struct co_frame co;
 	struct walk *walk;
-	struct inode *found;
-	struct dentry *d;
-	char *text;
+	struct inode *dir;
 	int err;
 };
 co_t walk_on(struct co *co, struct walk_on *f);
 
-/* After WALK_PARENT: the last name turned out to be the link d (a reference): go on through it
- * to the parent of what it names. Then WALK again. 0 or -ELOOP. */
-int walk_follow(struct walk *w, struct dentry *link);
+/* The permission checks of a walk are made under dentry_lock: inode_ops.permission and
+ * link_target take no lock of a lower rank. revalidate and jump are called with none. */
+
+/* After WALK_PARENT: the last name turned out to be a link, held by the caller: go on through
+ * it to the parent of what it names. */
+struct walk_follow {
+	struct co_frame co;
+	struct walk *walk;
+	struct dentry *link;
+	int err;
+};
+co_t walk_follow(struct co *co, struct walk_follow *f);
 
 #define WALK(err, w)                                          \
 	do {                                                  \

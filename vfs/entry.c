@@ -1,0 +1,255 @@
+/* vfs/entry.c -- making, linking and removing directory entries. */
+#include "vfs/entry.h"
+
+#include <linux/fs.h>
+#include <linux/stat.h>
+
+#include "mem/phys/slab.h"
+#include "vfs/fs_context.h"
+#include "vfs/super.h"
+
+int entry_may_create(const struct path *dir, const struct cred *cred)
+{
+	struct inode *inode = dir->dentry->inode;
+	int err = mount_may_write(dir->mount);
+
+	if (atomic_load(&inode->flags) & INODE_DEAD)
+		return -ENOENT;
+	return err ? err : inode_permission(inode, cred, CRED_WRITE | CRED_EXEC);
+}
+
+int entry_may_delete(const struct path *dir, const struct dentry *d, bool directory,
+		     const struct cred *cred)
+{
+	struct inode *inode = dir->dentry->inode;
+	int err;
+
+	if (!d->inode)
+		return -ENOENT;
+	err = entry_may_create(dir, cred);
+	if (err)
+		return err;
+	if (!cred_may_delete(cred, inode->mode, inode->uid, d->inode->uid))
+		return -EPERM;
+	if (directory && !S_ISDIR(d->inode->mode))
+		return -ENOTDIR;
+	if (!directory && S_ISDIR(d->inode->mode))
+		return -EISDIR;
+	return 0;
+}
+
+/* The directory of a walk that ended with WALK_PARENT. */
+static struct inode *entry_dir(const struct walk *w)
+{
+	return w->path.dentry->inode;
+}
+
+/* --- making --- */
+
+/* The new one's group and mode, as a set-gid directory has it. */
+static void entry_owner(const struct inode *dir, const struct cred *cred, u32 *mode, u32 *gid)
+{
+	*gid = cred->fsgid;
+	if (!(dir->mode & S_ISGID))
+		return;
+	*gid = dir->gid;
+	if (S_ISDIR(*mode))
+		*mode |= S_ISGID;
+}
+
+co_t entry_create(struct co *co, struct entry_create *f)
+{
+	u32 gid;
+
+	CO_BEGIN;
+	f->err = entry_may_create(f->dir, f->cred);
+	if (f->err)
+		CO_RETURN(f->err);
+	if (!f->dir->dentry->inode->ops->create.step)
+		CO_RETURN(-EPERM);
+	if (!S_ISLNK(f->mode))
+		f->mode &= ~atomic_load_relaxed(&fs_current(co)->umask);
+	else
+		f->mode = S_IFLNK | 0777;
+	entry_owner(f->dir->dentry->inode, f->cred, &f->mode, &gid);
+	CO_AWAIT_OP(f->err, f->dir->dentry->inode->ops->create, .dir = f->dir->dentry->inode,
+		    .name = f->d->name, .len = f->d->len, .mode = f->mode,
+		    .uid = f->cred->fsuid, .gid = gid, .rdev = f->rdev, .target = f->target,
+		    .made = &f->made);
+	if (!f->err)
+		dentry_fill(f->d, f->made);
+	CO_RETURN(f->err);
+	CO_END;
+}
+
+/* What the last name of a walk may be when something is to be made there. */
+static int entry_check_new(const struct walk *w, bool directory)
+{
+	if (w->last_kind != WALK_NORMAL)
+		return -EEXIST;
+	return 0;
+}
+
+co_t entry_make(struct co *co, struct entry_make *f)
+{
+	CO_BEGIN;
+	f->err = walk_start(&f->walk, co, f->dirfd, f->name, WALK_PARENT);
+	if (!f->err)
+		WALK(f->err, &f->walk);
+	if (!f->err)
+		f->err = entry_check_new(&f->walk, S_ISDIR(f->mode));
+	if (f->err)
+		goto out;
+	CO_WRITE_LOCK(&entry_dir(&f->walk)->lock);
+	f->locked = true;
+	CO_AWAIT(f->err, walk_child, .dir = f->walk.path.dentry, .name = f->walk.last,
+		 .len = f->walk.last_len, .found = &f->d);
+	if (f->err)
+		goto out;
+	if (f->d->inode)
+		f->err = -EEXIST;
+	else if (f->walk.last_slash && !S_ISDIR(f->mode))
+		f->err = -ENOENT;
+	else
+		CO_AWAIT(f->err, entry_create, .dir = &f->walk.path, .d = f->d, .mode = f->mode,
+			 .rdev = f->rdev, .target = f->target, .cred = cred_current(co));
+out:
+	if (f->locked)
+		rwlock_unlock_write(&entry_dir(&f->walk)->lock);
+	dentry_put(f->d);
+	walk_finish(&f->walk);
+	CO_RETURN(f->err);
+	CO_END;
+}
+
+/* --- linking --- */
+
+static int entry_check_link(const struct entry_link *f, const struct cred *cred)
+{
+	const struct inode *inode = f->from->dentry->inode;
+
+	if (S_ISDIR(inode->mode))
+		return -EPERM;
+	if (inode->super != entry_dir(&f->walk)->super || f->from->mount != f->walk.path.mount)
+		return -EXDEV;
+	if (!inode->nlink)
+		return -ENOENT;
+	if (!entry_dir(&f->walk)->ops->link.step)
+		return -EPERM;
+	return entry_may_create(&f->walk.path, cred);
+}
+
+co_t entry_link(struct co *co, struct entry_link *f)
+{
+	CO_BEGIN;
+	f->err = walk_start(&f->walk, co, f->dirfd, f->name, WALK_PARENT);
+	if (!f->err)
+		WALK(f->err, &f->walk);
+	if (!f->err)
+		f->err = entry_check_new(&f->walk, false);
+	if (f->err)
+		goto out;
+	CO_AWAIT(f->err, inode_lock_two, .a = entry_dir(&f->walk),
+		 .b = S_ISDIR(f->from->dentry->inode->mode) ? NULL : f->from->dentry->inode);
+	f->locked = true;
+	CO_AWAIT(f->err, walk_child, .dir = f->walk.path.dentry, .name = f->walk.last,
+		 .len = f->walk.last_len, .found = &f->d);
+	if (f->err)
+		goto out;
+	if (f->d->inode)
+		f->err = -EEXIST;
+	else if (f->walk.last_slash)
+		f->err = -ENOENT;
+	else
+		f->err = entry_check_link(f, cred_current(co));
+	if (f->err)
+		goto out;
+	CO_AWAIT_OP(f->err, entry_dir(&f->walk)->ops->link, .dir = entry_dir(&f->walk),
+		    .name = f->d->name, .len = f->d->len, .inode = f->from->dentry->inode);
+	if (!f->err) {
+		inode_get(f->from->dentry->inode);
+		dentry_fill(f->d, f->from->dentry->inode);
+	}
+out:
+	if (f->locked)
+		inode_unlock_two(entry_dir(&f->walk), S_ISDIR(f->from->dentry->inode->mode)
+							       ? NULL
+							       : f->from->dentry->inode);
+	dentry_put(f->d);
+	walk_finish(&f->walk);
+	CO_RETURN(f->err);
+	CO_END;
+}
+
+/* --- removing --- */
+
+static int entry_check_remove(const struct entry_remove *f)
+{
+	if (f->walk.last_kind == WALK_NORMAL)
+		return 0;
+	if (!f->directory)
+		return -EISDIR;
+	return f->walk.last_kind == WALK_DOT      ? -EINVAL
+	       : f->walk.last_kind == WALK_DOTDOT ? -ENOTEMPTY
+						  : -EBUSY;
+}
+
+/* With the directory locked and f->d found: may it go? */
+static int entry_check_victim(const struct entry_remove *f, const struct cred *cred)
+{
+	int err;
+
+	if (f->d->inode && f->walk.last_slash && !f->directory)
+		return S_ISDIR(f->d->inode->mode) ? -EISDIR : -ENOTDIR;
+	err = entry_may_delete(&f->walk.path, f->d, f->directory, cred);
+	if (err)
+		return err;
+	if (f->d->mounts)
+		return -EBUSY;
+	return entry_dir(&f->walk)->ops->unlink.step ? 0 : -EPERM;
+}
+
+co_t entry_remove(struct co *co, struct entry_remove *f)
+{
+	CO_BEGIN;
+	f->err = walk_start(&f->walk, co, f->dirfd, f->name, WALK_PARENT);
+	if (!f->err)
+		WALK(f->err, &f->walk);
+	if (!f->err)
+		f->err = entry_check_remove(f);
+	if (f->err)
+		goto out;
+	CO_WRITE_LOCK(&entry_dir(&f->walk)->lock);
+	f->locked = true;
+	CO_AWAIT(f->err, walk_child, .dir = f->walk.path.dentry, .name = f->walk.last,
+		 .len = f->walk.last_len, .found = &f->d);
+	if (f->err)
+		goto out;
+	f->err = entry_check_victim(f, cred_current(co));
+	if (f->err)
+		goto out;
+	f->victim = f->d->inode;
+	inode_get(f->victim);
+	CO_WRITE_LOCK(&f->victim->lock);
+	f->victim_locked = true;
+	CO_AWAIT_OP(f->err, entry_dir(&f->walk)->ops->unlink, .dir = entry_dir(&f->walk),
+		    .name = f->d->name, .len = f->d->len, .inode = f->victim);
+	if (f->err)
+		goto out;
+	if (f->directory) {
+		atomic_or(&f->victim->flags, (u32)INODE_DEAD);
+		dentry_drop_children(f->d);
+	}
+	dentry_drop(f->d);
+out:
+	if (f->victim_locked)
+		rwlock_unlock_write(&f->victim->lock);
+	if (f->locked)
+		rwlock_unlock_write(&entry_dir(&f->walk)->lock);
+	dentry_put(f->d);
+	walk_finish(&f->walk);
+	/* Last, and awaited: the space is free when the call returns. */
+	CO_AWAIT(f->ignored, inode_put_wait, .inode = f->victim);
+	CO_RETURN(f->err);
+	CO_END;
+}

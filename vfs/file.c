@@ -1,0 +1,373 @@
+/* vfs/file.c -- open files: references, positions, and which way a read or write goes: the
+ * file's own operation, or the page cache (vfs/file_cache.c).
+ */
+#include "vfs/file.h"
+
+#include <linux/fcntl.h>
+#include <linux/fs.h>
+#include <linux/stat.h>
+
+#include "core/cred/cred.h"
+#include "mem/phys/slab.h"
+#include "vfs/dentry.h"
+#include "vfs/file_cache.h"
+#include "vfs/flock.h"
+#include "vfs/mount.h"
+#include "vfs/reaper.h"
+#include "vfs/super.h"
+
+static const struct file_ops file_no_ops;
+
+struct file *file_new(const struct path *path, u32 flags, const struct cred *cred)
+{
+	struct file *file = kzalloc(sizeof(*file));
+
+	if (!file)
+		return NULL;
+	ref_init(&file->refs);
+	file->path = *path;
+	file->inode = path->dentry->inode;
+	file->ops = file->inode->file_ops ? file->inode->file_ops : &file_no_ops;
+	file->flags = flags & ~(u32)(O_CREAT | O_EXCL | O_NOCTTY | O_TRUNC | O_CLOEXEC);
+	if (flags & O_PATH)
+		file->mode = FILE_PATH;
+	else
+		file->mode = (flags & O_ACCMODE) == O_WRONLY ? FILE_WRITE
+			     : (flags & O_ACCMODE) == O_RDWR ? FILE_READ | FILE_WRITE
+							     : FILE_READ;
+	if (file->mode == FILE_PATH)
+		file->ops = &file_no_ops;
+	mutex_init(&file->pos_lock, CO_RANK_FILE_POS);
+	list_init(&file->reap);
+	cred_get(cred);
+	file->cred = (struct cred *)cred;
+	return file;
+}
+
+struct file *file_new_loose(struct inode *inode, const char *name, const struct file_ops *ops,
+			    u32 flags, const struct cred *cred)
+{
+	struct path path = {super_loose_mount(), NULL};
+	struct file *file;
+
+	path.dentry = dentry_new_loose(inode->super, inode, name);
+	if (!path.dentry)
+		return NULL;
+	mount_get(path.mount);
+	file = file_new(&path, flags, cred);
+	if (!file) {
+		path_put(&path);
+		return NULL;
+	}
+	file->ops = ops;
+	return file;
+}
+
+static void file_free(struct file *file)
+{
+	if (file->locks_seen)
+		flock_released(file);
+	path_put(&file->path);
+	cred_put(file->cred);
+	kfree(file);
+}
+
+void file_put(struct file *file)
+{
+	if (!file || !ref_put(&file->refs))
+		return;
+	if (file->ops->closed)
+		file->ops->closed(file);
+	if (file->ops->release.step)
+		reaper_add_file(file);
+	else
+		file_free(file);
+}
+
+co_t file_release(struct co *co, struct file_release *f)
+{
+	CO_BEGIN;
+	if (f->file->ops->release.step)
+		CO_AWAIT_OP(f->ignored, f->file->ops->release, .file = f->file);
+	file_free(f->file);
+	CO_RETURN(0);
+	CO_END;
+}
+
+co_t file_close(struct co *co, struct file_close *f)
+{
+	CO_BEGIN;
+	if (!ref_put(&f->file->refs))
+		CO_RETURN(0);
+	if (f->file->ops->closed)
+		f->file->ops->closed(f->file);
+	CO_AWAIT(f->ignored, file_release, .file = f->file);
+	CO_RETURN(0);
+	CO_END;
+}
+
+/* --- which way --- */
+
+/* The inode whose page cache holds the file's bytes; NULL if it has none. */
+struct inode *file_data(const struct file *file)
+{
+	struct inode *inode = file->inode;
+
+	if (inode->ops->data)
+		inode = inode->ops->data(inode);
+	return S_ISREG(inode->mode) && inode->mapping.ops ? inode : NULL;
+}
+
+/* May this transfer begin? 0 or an error. */
+static long file_check(const struct file *file, const struct uio *uio, i64 pos, bool write)
+{
+	const struct file_transfer_op *op = write ? &file->ops->write : &file->ops->read;
+
+	if (!(file->mode & (write ? FILE_WRITE : FILE_READ)))
+		return -EBADF;
+	if (S_ISDIR(file->inode->mode))
+		return -EISDIR;
+	if (file->ops->stream && pos != FILE_POS)
+		return -ESPIPE;
+	if (pos != FILE_POS && (pos < 0 || uio->left > (u64)(INT64_MAX - pos)))
+		return -EINVAL;
+	if (!op->step && !file_data(file))
+		return -EINVAL;
+	return 0;
+}
+
+co_t file_read(struct co *co, struct file_read *f)
+{
+	i64 pos;
+
+	CO_BEGIN;
+	f->n = file_check(f->file, f->uio, f->pos, false);
+	if (f->n)
+		CO_RETURN(f->n);
+	if (f->pos == FILE_POS && !f->file->ops->stream) {
+		CO_LOCK(&f->file->pos_lock);
+		f->locked = true;
+	}
+	pos = f->locked ? f->file->pos : f->file->ops->stream ? 0 : f->pos;
+	if (f->file->ops->read.step)
+		CO_AWAIT_OP(f->n, f->file->ops->read, .file = f->file, .uio = f->uio, .pos = pos);
+	else
+		CO_AWAIT(f->n, file_cache_read, .file = f->file, .uio = f->uio, .pos = pos);
+	if (f->locked) {
+		if (f->n > 0)
+			f->file->pos += f->n;
+		mutex_unlock(&f->file->pos_lock);
+	}
+	CO_RETURN(f->n);
+	CO_END;
+}
+
+co_t file_write(struct co *co, struct file_write *f)
+{
+	i64 pos;
+
+	CO_BEGIN;
+	f->n = file_check(f->file, f->uio, f->pos, true);
+	if (f->n)
+		CO_RETURN(f->n);
+	if (f->pos == FILE_POS && !f->file->ops->stream) {
+		CO_LOCK(&f->file->pos_lock);
+		f->locked = true;
+	}
+	f->end = -1;
+	pos = f->locked ? f->file->pos : f->file->ops->stream ? 0 : f->pos;
+	if (f->file->ops->write.step)
+		CO_AWAIT_OP(f->n, f->file->ops->write, .file = f->file, .uio = f->uio, .pos = pos);
+	else
+		CO_AWAIT(f->n, file_cache_write, .file = f->file, .uio = f->uio, .pos = pos,
+			 .limit = f->limit_fsize, .end = &f->end);
+	if (f->locked) {
+		if (f->n > 0)
+			f->file->pos = f->end >= 0 ? f->end : f->file->pos + f->n;
+		mutex_unlock(&f->file->pos_lock);
+	}
+	if (f->n > 0 && (atomic_load_relaxed(&f->file->flags) & O_DSYNC) && file_data(f->file))
+		CO_AWAIT(f->ignored, file_sync, .file = f->file, .data_only = true);
+	CO_RETURN(f->n);
+	CO_END;
+}
+
+i64 file_try_read(struct file *file, struct uio *uio, i64 pos)
+{
+	bool own = pos == FILE_POS;
+	i64 n = file_check(file, uio, pos, false);
+
+	if (n)
+		return n;
+	if (file->ops->stream) {
+		n = file->ops->try_read ? file->ops->try_read(file, uio) : -EAGAIN;
+		return n == -EAGAIN ? FILE_WAITS : n;
+	}
+	if (file->ops->read.step)
+		return FILE_WAITS;
+	if (own) {
+		if (!mutex_trylock(&file->pos_lock))
+			return FILE_WAITS;
+		pos = file->pos;
+	}
+	n = file_cache_try_read(file, uio, pos);
+	if (own) {
+		if (n > 0)
+			file->pos += n;
+		mutex_unlock(&file->pos_lock);
+	}
+	return n;
+}
+
+i64 file_try_write(struct file *file, struct uio *uio, i64 pos, u64 limit_fsize)
+{
+	bool own = pos == FILE_POS;
+	i64 n = file_check(file, uio, pos, true);
+	i64 end = -1;
+
+	if (n)
+		return n;
+	if (file->ops->stream) {
+		n = file->ops->try_write ? file->ops->try_write(file, uio) : -EAGAIN;
+		return n == -EAGAIN ? FILE_WAITS : n;
+	}
+	if (file->ops->write.step || (atomic_load_relaxed(&file->flags) & O_DSYNC))
+		return FILE_WAITS;
+	if (own) {
+		if (!mutex_trylock(&file->pos_lock))
+			return FILE_WAITS;
+		pos = file->pos;
+	}
+	n = file_cache_try_write(file, uio, pos, limit_fsize, &end);
+	if (own) {
+		if (n > 0)
+			file->pos = end;
+		mutex_unlock(&file->pos_lock);
+	}
+	return n;
+}
+
+/* --- positions --- */
+
+/* Where data or a hole begins at or after offset, by the pages that are there. A file system
+ * with storage below says: all is data. */
+static i64 file_seek_data(struct inode *inode, i64 offset, bool hole)
+{
+	struct mapping *m = &inode->mapping;
+	u64 size = inode_size(inode), index, end = PAGE_UP(size) >> PAGE_SHIFT;
+	struct page *page;
+
+	if (offset < 0 || (u64)offset >= size)
+		return -ENXIO;
+	if (!m->ops || m->ops->readpage.step)
+		return hole ? (i64)size : offset;
+	for (index = (u64)offset >> PAGE_SHIFT; index < end; index++) {
+		u64 at = index;
+
+		page = page_find_next(m, &at, end);
+		if (page)
+			phys_page_put(page);
+		if (!hole)
+			return page ? max(offset, (i64)(at << PAGE_SHIFT)) : -ENXIO;
+		if (!page || at != index)
+			return max(offset, (i64)(index << PAGE_SHIFT));
+	}
+	return hole ? (i64)size : -ENXIO;
+}
+
+static i64 file_seek_to(struct file *file, i64 offset, int whence)
+{
+	struct inode *inode = file_data(file);
+	i64 base = 0;
+
+	if (whence == SEEK_DATA || whence == SEEK_HOLE)
+		return inode ? file_seek_data(inode, offset, whence == SEEK_HOLE) : -EINVAL;
+	if (whence == SEEK_CUR)
+		base = file->pos;
+	else if (whence == SEEK_END)
+		base = S_ISDIR(file->inode->mode) ? -1 : (i64)inode_size(inode ? inode : file->inode);
+	else if (whence != SEEK_SET)
+		return -EINVAL;
+	if (base < 0 || add_overflows(base, offset, &base) || base < 0)
+		return -EINVAL;
+	if (!S_ISDIR(file->inode->mode) && (u64)base > file->inode->super->max_size)
+		return -EINVAL;
+	return base;
+}
+
+i64 file_try_seek(struct file *file, i64 offset, int whence)
+{
+	i64 to;
+
+	if (file->ops->stream)
+		return -ESPIPE;
+	if (!mutex_trylock(&file->pos_lock))
+		return FILE_WAITS;
+	to = file->ops->llseek ? file->ops->llseek(file, offset, whence)
+			       : file_seek_to(file, offset, whence);
+	if (to >= 0)
+		file->pos = to;
+	mutex_unlock(&file->pos_lock);
+	return to;
+}
+
+co_t file_seek(struct co *co, struct file_seek *f)
+{
+	CO_BEGIN;
+	for (;;) {
+		f->result = file_try_seek(f->file, f->offset, f->whence);
+		if (f->result != FILE_WAITS)
+			CO_RETURN(f->result);
+		CO_LOCK(&f->file->pos_lock);
+		mutex_unlock(&f->file->pos_lock);
+	}
+	CO_END;
+}
+
+/* --- the rest --- */
+
+u32 file_poll(struct file *file, struct poller *p)
+{
+	if (!file->ops->poll)
+		return POLLIN | POLLOUT | POLLRDNORM | POLLWRNORM;
+	return file->ops->poll(file, p);
+}
+
+int file_mmap(struct file *file, u64 offset, u64 size, bool shared, bool write,
+	      struct pager **pager)
+{
+	struct inode *inode;
+
+	if (!(file->mode & FILE_READ))
+		return -EACCES;
+	if (shared && write && !(file->mode & FILE_WRITE))
+		return -EACCES;
+	if (file->ops->mmap)
+		return file->ops->mmap(file, offset, size, shared, write, pager);
+	inode = file_data(file);
+	if (!inode)
+		return -ENODEV;
+	*pager = &inode->mapping.pager;
+	(*pager)->ops->get(*pager);
+	return 0;
+}
+
+co_t file_sync(struct co *co, struct file_sync *f)
+{
+	struct inode *inode;
+
+	CO_BEGIN;
+	if (f->file->ops->fsync.step) {
+		CO_AWAIT_OP(f->err, f->file->ops->fsync, .file = f->file,
+			    .data_only = f->data_only);
+		CO_RETURN(f->err);
+	}
+	if (S_ISDIR(f->file->inode->mode))
+		CO_RETURN(0);
+	inode = file_data(f->file);
+	if (!inode)
+		CO_RETURN(-EINVAL);
+	CO_AWAIT(f->err, page_write_back, .mapping = &inode->mapping, .last = UINT64_MAX - 1);
+	CO_RETURN(f->err);
+	CO_END;
+}

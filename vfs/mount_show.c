@@ -1,0 +1,114 @@
+/* vfs/mount_show.c -- mounts as text, for /proc/mounts and mountinfo. */
+#include <linux/fs.h>
+#include <linux/limits.h>
+#include <linux/mount.h>
+
+#include "core/base/string.h"
+#include "mem/phys/slab.h"
+#include "vfs/mount.h"
+#include "vfs/mount_list.h"
+
+struct mount_text {
+	char path[PATH_MAX + 16];
+	char point[2 * PATH_MAX], root[2 * PATH_MAX], source[2 * PATH_MAX];
+	char options[256], super_options[512];
+};
+
+/* Space, tab, newline and backslash as octal, as fstab wants it. */
+static void mount_escape(char *to, size_t size, const char *from)
+{
+	char *end = to + size - 5;
+
+	for (; *from && to < end; from++) {
+		if (*from == ' ' || *from == '\t' || *from == '\n' || *from == '\\')
+			to += format(to, 5, "\\%03o", *from);
+		else
+			*to++ = *from;
+	}
+	*to = 0;
+}
+
+static void mount_show_options(const struct mount *m, char *to, size_t size)
+{
+	u32 flags = atomic_load_relaxed(&m->flags);
+	static const struct {
+		u32 bit;
+		const char *text;
+	} names[] = {
+		{MS_NOSUID, ",nosuid"},	      {MS_NODEV, ",nodev"},
+		{MS_NOEXEC, ",noexec"},	      {MS_NOATIME, ",noatime"},
+		{MS_NODIRATIME, ",nodiratime"}, {MS_RELATIME, ",relatime"},
+	};
+	size_t len = format(to, size, "%s", mount_may_write(m) ? "ro" : "rw");
+
+	for (unsigned i = 0; i < ARRAY_SIZE(names); i++)
+		if (flags & names[i].bit)
+			len += format(to + len, size - len, "%s", names[i].text);
+}
+
+/* The root of a bind mount: the path inside its own super. */
+static void mount_show_root(const struct mount *m, struct mount_text *t)
+{
+	struct path p = {(struct mount *)m, m->root};
+	struct dentry *d;
+	char *at = t->path + sizeof(t->path) - 1;
+
+	*at = 0;
+	spin_lock(&dentry_lock);
+	for (d = p.dentry; d->parent != d && (size_t)(at - t->path) > d->len + 1ul;
+	     d = d->parent) {
+		at -= d->len;
+		memcpy(at, d->name, d->len);
+		*--at = '/';
+	}
+	spin_unlock(&dentry_lock);
+	mount_escape(t->root, sizeof(t->root), *at ? at : "/");
+}
+
+/* False: it does not lie below root. */
+static bool mount_show_one(const struct mount *m, const struct path *root, struct mount_text *t,
+			   struct mount_info *info)
+{
+	struct path at = {(struct mount *)m, m->root};
+	bool outside;
+	char *start;
+
+	if (path_text(&at, root, t->path, sizeof(t->path), false, &start, &outside) < 0 || outside)
+		return false;
+	mount_escape(t->point, sizeof(t->point), start);
+	mount_show_root(m, t);
+	mount_escape(t->source, sizeof(t->source), m->source);
+	mount_show_options(m, t->options, sizeof(t->options));
+	t->super_options[0] = 0;
+	if (m->super->ops->show_options)
+		m->super->ops->show_options(m->super, t->super_options + 2,
+					    sizeof(t->super_options) - 2);
+	else
+		t->super_options[2] = 0;
+	memcpy(t->super_options, m->super->read_only ? "ro" : "rw", 2);
+	*info = (struct mount_info){
+		.id = m->id, .parent_id = m->parent->id, .dev = m->super->dev,
+		.source = t->source, .type = m->super->type->name, .root = t->root,
+		.point = t->point, .options = t->options, .super_options = t->super_options,
+	};
+	return true;
+}
+
+int mount_each(const struct path *root, bool (*show)(void *arg, const struct mount_info *i),
+	       void *arg)
+{
+	struct mount_text *t = kmalloc(sizeof(*t));
+	struct mount_info info;
+	struct mount *m;
+	bool more = true;
+
+	if (!t)
+		return -ENOMEM;
+	for (unsigned n = 0; more && (m = mount_nth(n)); n++) {
+		if (mount_show_one(m, root, t, &info))
+			more = show(arg, &info);
+		mount_put(m);
+	}
+	kfree(t);
+	return 0;
+}

@@ -1,0 +1,578 @@
+/* vfs/pipe.c -- a ring of pages.
+ *
+ * Copies go between the ring and user memory under pipe.lock, with the copy that never waits:
+ * at most a page at a time, so the lock is held for one page copy. A fault drops the lock,
+ * faults the page in and starts again, so nobody can hold others up by a slow page.
+ *
+ * Bytes: head and tail count up for ever; tail - head are in the ring. Pages are allocated when
+ * the first byte of theirs is written and freed when the pipe is empty but one.
+ *
+ * Wakes: readers wait for bytes or the last writer's end; writers for room. Whoever changes
+ * that looks for waiters only if the change can matter to them.
+ */
+#include "vfs/pipe.h"
+
+#include <linux/fcntl.h>
+#include <linux/limits.h>
+#include <linux/stat.h>
+#include <asm/ioctls.h>
+
+#include "core/base/string.h"
+#include "core/cred/cred.h"
+#include "mem/phys/buddy.h"
+#include "mem/phys/slab.h"
+#include "mem/space/uaccess.h"
+
+struct pipe {
+	spinlock lock;			/* RANK_PIPE */
+	u32 pages;			/* under lock: slots, a power of two */
+	u64 head, tail;			/* under lock: bytes read, bytes written */
+	struct page **ring;		/* under lock */
+	u32 readers, writers;		/* under lock: open ends */
+	u32 reader_opens, writer_opens;	/* under lock: how many there ever were */
+	u32 files;			/* under lock: open files, keeps the pipe */
+	struct waitq can_read, can_write, opened;
+};
+
+static u64 pipe_bytes(const struct pipe *p) REQUIRES(p->lock)
+{
+	return p->tail - p->head;
+}
+
+static u64 pipe_capacity(const struct pipe *p) REQUIRES(p->lock)
+{
+	return (u64)p->pages << PAGE_SHIFT;
+}
+
+static struct pipe *pipe_new(void)
+{
+	struct pipe *p = kzalloc(sizeof(*p));
+
+	if (!p)
+		return NULL;
+	p->ring = kcalloc(PIPE_DEFAULT_PAGES, sizeof(*p->ring));
+	if (!p->ring) {
+		kfree(p);
+		return NULL;
+	}
+	p->pages = PIPE_DEFAULT_PAGES;
+	spin_init(&p->lock, RANK_PIPE);
+	waitq_init(&p->can_read);
+	waitq_init(&p->can_write);
+	waitq_init(&p->opened);
+	return p;
+}
+
+static void pipe_free(struct pipe *p)
+{
+	for (u32 i = 0; i < p->pages; i++)
+		if (p->ring[i])
+			phys_page_put(p->ring[i]);
+	kfree(p->ring);
+	kfree(p);
+}
+
+/* --- copying; the lock is held --- */
+
+static struct page **pipe_slot(struct pipe *p, u64 at) REQUIRES(p->lock)
+{
+	return &p->ring[(at >> PAGE_SHIFT) & (p->pages - 1)];
+}
+
+/* Read what is there and asked for, a budget of pages at most. *fault: user memory is missing. */
+static u64 pipe_copy_out(struct pipe *p, struct uio *uio, bool *fault) REQUIRES(p->lock)
+{
+	u64 done = 0;
+
+	*fault = false;
+	while (uio->left && pipe_bytes(p) && done < 16 * PAGE_SIZE) {
+		u64 at = p->head % PAGE_SIZE;
+		u64 n = min(PAGE_SIZE - at, uio->left), got;
+		struct page **slot = pipe_slot(p, p->head);
+
+		n = min(n, pipe_bytes(p));
+		got = uio_copy_to(uio, (char *)phys_page_data(*slot) + at, n);
+		p->head += got;
+		done += got;
+		/* A page that is read to its end goes, unless the ring is so full that the writer
+		 * is in it again, or so empty that he will be. */
+		if (got && p->head % PAGE_SIZE == 0 && pipe_bytes(p) &&
+		    pipe_capacity(p) - pipe_bytes(p) >= PAGE_SIZE) {
+			phys_page_put(*slot);
+			*slot = NULL;
+		}
+		if (got < n) {
+			*fault = true;
+			break;
+		}
+	}
+	if (!pipe_bytes(p) && p->head % PAGE_SIZE) {
+		/* Empty: start at the page's beginning again, so that small writes do not need
+		 * a second page. */
+		u64 up = PAGE_UP(p->head);
+		struct page *page = *pipe_slot(p, p->head);
+
+		*pipe_slot(p, p->head) = NULL;
+		if (*pipe_slot(p, up))
+			phys_page_put(page);
+		else
+			*pipe_slot(p, up) = page;
+		p->head = p->tail = up;
+	}
+	return done;
+}
+
+enum { COPY_OK, COPY_FAULT, COPY_NO_MEMORY };
+
+static u64 pipe_copy_in(struct pipe *p, struct uio *uio, int *why) REQUIRES(p->lock)
+{
+	u64 done = 0;
+
+	*why = COPY_OK;
+	while (uio->left && pipe_bytes(p) < pipe_capacity(p) && done < 16 * PAGE_SIZE) {
+		u64 at = p->tail % PAGE_SIZE;
+		u64 n = min(PAGE_SIZE - at, uio->left), got;
+		struct page **slot = pipe_slot(p, p->tail);
+
+		n = min(n, pipe_capacity(p) - pipe_bytes(p));
+		if (!*slot)
+			*slot = buddy_alloc(0, 0);
+		if (!*slot) {
+			*why = COPY_NO_MEMORY;
+			break;
+		}
+		got = uio_copy_from(uio, (char *)phys_page_data(*slot) + at, n);
+		p->tail += got;
+		done += got;
+		if (got < n) {
+			*why = COPY_FAULT;
+			break;
+		}
+	}
+	return done;
+}
+
+/* --- reading --- */
+
+/* Bytes, 0 at the end of everything, -EAGAIN with nothing there, -EFAULT: a fault is in the way. */
+static i64 pipe_try_read(struct file *file, struct uio *uio)
+{
+	struct pipe *p = file->private;
+	bool fault = false, was_full, wake, more;
+	i64 n;
+
+	if (!uio->left)
+		return 0;
+	spin_lock(&p->lock);
+	/* A writer of up to PIPE_BUF bytes waits for that much room. */
+	was_full = pipe_capacity(p) - pipe_bytes(p) < PIPE_BUF;
+	n = (i64)pipe_copy_out(p, uio, &fault);
+	if (!n)
+		n = fault ? -EFAULT : p->writers ? -EAGAIN : 0;
+	wake = n > 0 && was_full && pipe_capacity(p) - pipe_bytes(p) >= PIPE_BUF;
+	more = n > 0 && pipe_bytes(p);	/* for the next reader: only one was woken */
+	spin_unlock(&p->lock);
+	if (more)
+		waitq_wake_one(&p->can_read, POLLIN | POLLRDNORM);
+	if (wake)
+		waitq_wake_events(&p->can_write, POLLOUT | POLLWRNORM);
+	return n;
+}
+
+static i64 pipe_fast_read(struct file *file, struct uio *uio)
+{
+	i64 n = pipe_try_read(file, uio);
+
+	return n == -EFAULT ? -EAGAIN : n;
+}
+
+struct pipe_read {
+	struct file_transfer;
+	i64 n;
+	long err;
+};
+static co_t pipe_read(struct co *co, struct pipe_read *f)
+{
+	CO_BEGIN;
+	for (;;) {
+		f->n = pipe_try_read(f->file, f->uio);
+		if (f->n == -EFAULT) {
+			CO_AWAIT(f->err, uio_fault_in, .uio = f->uio, .n = PAGE_SIZE,
+				 .write = true);
+			if (f->err)
+				CO_RETURN(f->err);
+			continue;
+		}
+		if (f->n != -EAGAIN || (atomic_load_relaxed(&f->file->flags) & O_NONBLOCK))
+			CO_RETURN(f->n);
+		CO_WAIT_ONE(f->err, &((struct pipe *)f->file->private)->can_read,
+			    (f->n = pipe_try_read(f->file, f->uio)) != -EAGAIN);
+		if (f->err)
+			CO_RETURN(f->err);
+		if (f->n != -EFAULT)
+			CO_RETURN(f->n);
+	}
+	CO_END;
+}
+
+/* --- writing --- */
+
+/* Bytes, -EPIPE without readers, -EAGAIN without room (for all of it, up to PIPE_BUF),
+ * -EFAULT, -ENOMEM. */
+static i64 pipe_try_write(struct file *file, struct uio *uio)
+{
+	struct pipe *p = file->private;
+	struct uio start = *uio;
+	bool was_empty = false;
+	u64 tail;
+	int why = COPY_OK;
+	i64 n = 0;
+
+	if (!uio->left)
+		return 0;
+	spin_lock(&p->lock);
+	tail = p->tail;
+	if (!p->readers) {
+		n = -EPIPE;
+	} else if (pipe_capacity(p) - pipe_bytes(p) < min(uio->left, (u64)PIPE_BUF)) {
+		n = -EAGAIN;
+	} else {
+		was_empty = !pipe_bytes(p);
+		n = (i64)pipe_copy_in(p, uio, &why);
+		if (n && start.left <= PIPE_BUF && why != COPY_OK) {
+			p->tail = tail;		/* all or nothing */
+			*uio = start;
+			uio_advance(uio, 0);
+			n = 0;
+		}
+		if (!n)
+			n = why == COPY_NO_MEMORY ? -ENOMEM : -EFAULT;
+	}
+	spin_unlock(&p->lock);
+	if (n > 0 && was_empty)
+		waitq_wake_one(&p->can_read, POLLIN | POLLRDNORM);
+	return n;
+}
+
+static i64 pipe_fast_write(struct file *file, struct uio *uio)
+{
+	struct uio start = *uio;
+	i64 n = pipe_try_write(file, uio);
+
+	/* A write that goes on until all is written is the coroutine's. */
+	if (n == -EFAULT || n == -ENOMEM || (n > 0 && uio->left)) {
+		if (n > 0)
+			return n;
+		*uio = start;
+		return -EAGAIN;
+	}
+	return n;
+}
+
+struct pipe_write {
+	struct file_transfer;
+	i64 n;
+	u64 done;
+	long err;
+};
+static co_t pipe_write(struct co *co, struct pipe_write *f)
+{
+	CO_BEGIN;
+	while (f->uio->left) {
+		f->n = pipe_try_write(f->file, f->uio);
+		if (f->n == -EAGAIN && !(atomic_load_relaxed(&f->file->flags) & O_NONBLOCK)) {
+			CO_WAIT(f->err, &((struct pipe *)f->file->private)->can_write,
+				(f->n = pipe_try_write(f->file, f->uio)) != -EAGAIN);
+			if (f->err) {
+				f->n = f->err;
+				break;
+			}
+		}
+		if (f->n == -EFAULT) {
+			CO_AWAIT(f->n, uio_fault_in, .uio = f->uio,
+				 .n = min(f->uio->left, PAGE_SIZE));
+			if (f->n)
+				break;
+			continue;
+		}
+		if (f->n < 0)
+			break;
+		f->done += (u64)f->n;
+		CO_BREATHE;
+	}
+	CO_RETURN(f->done ? (i64)f->done : f->n);
+	CO_END;
+}
+
+/* --- ends --- */
+
+static void pipe_closed(struct file *file)
+{
+	struct pipe *p = file->private;
+	struct inode *inode = file->inode;
+	bool last;
+
+	if (!p)
+		return;
+	spin_lock(&inode->attr_lock);
+	spin_lock(&p->lock);
+	if (file->mode & FILE_READ)
+		p->readers--;
+	if (file->mode & FILE_WRITE)
+		p->writers--;
+	last = !--p->files;
+	if (last && inode->pipe == p)
+		inode->pipe = NULL;
+	/* Under the lock: the other end may close and free the pipe right after it. */
+	waitq_wake_events(&p->can_read, POLLIN | POLLRDNORM | POLLHUP);
+	waitq_wake_events(&p->can_write, POLLOUT | POLLWRNORM | POLLERR);
+	spin_unlock(&p->lock);
+	spin_unlock(&inode->attr_lock);
+	if (last)
+		pipe_free(p);
+}
+
+static u32 pipe_poll(struct file *file, struct poller *poller)
+{
+	struct pipe *p = file->private;
+	u32 events = 0;
+
+	if (file->mode & FILE_READ)
+		poller_add(poller, &p->can_read);
+	if (file->mode & FILE_WRITE)
+		poller_add(poller, &p->can_write);
+	spin_lock(&p->lock);
+	if (file->mode & FILE_READ) {
+		if (pipe_bytes(p))
+			events |= POLLIN | POLLRDNORM;
+		/* A FIFO nobody has opened for writing yet has not been hung up. */
+		if (!p->writers && p->writer_opens)
+			events |= POLLHUP;
+	}
+	if (file->mode & FILE_WRITE) {
+		if (pipe_capacity(p) - pipe_bytes(p) >= PIPE_BUF)
+			events |= POLLOUT | POLLWRNORM;
+		if (!p->readers)
+			events |= POLLERR;
+	}
+	spin_unlock(&p->lock);
+	return events;
+}
+
+struct pipe_ioctl {
+	struct file_ioctl;
+	i32 bytes;
+	long err;
+};
+static co_t pipe_ioctl(struct co *co, struct pipe_ioctl *f)
+{
+	struct pipe *p;
+
+	CO_BEGIN;
+	if (f->cmd != FIONREAD)
+		CO_RETURN(-ENOTTY);
+	p = f->file->private;
+	spin_lock(&p->lock);
+	f->bytes = (i32)pipe_bytes(p);
+	spin_unlock(&p->lock);
+	CO_COPY_TO_USER(f->err, uptr_of(f->arg), &f->bytes, sizeof(f->bytes));
+	CO_RETURN(f->err);
+	CO_END;
+}
+
+const struct file_ops pipe_ops = {
+	.read = CO_IMPLEMENTS(file_transfer, pipe_read),
+	.write = CO_IMPLEMENTS(file_transfer, pipe_write),
+	.ioctl = CO_IMPLEMENTS(file_ioctl, pipe_ioctl),
+	.poll = pipe_poll,
+	.stream = true,
+	.try_read = pipe_fast_read,
+	.try_write = pipe_fast_write,
+	.closed = pipe_closed,
+};
+
+int pipe_make(struct file *ends[2], u32 flags, const struct cred *cred)
+{
+	static const struct file_ops nothing;
+	struct inode *inode = inode_new_loose(S_IFIFO | 0600);
+	struct pipe *p = pipe_new();
+	char name[32];
+
+	ends[0] = ends[1] = NULL;
+	if (!inode || !p)
+		goto no_memory;
+	inode->uid = cred->fsuid;
+	inode->gid = cred->fsgid;
+	format(name, sizeof(name), "pipe:[%lu]", inode->ino);
+	inode_get(inode);	/* until both ends are there */
+	ends[0] = file_new_loose(inode, name, &pipe_ops, O_RDONLY | (flags & O_NONBLOCK), cred);
+	if (!ends[0])
+		goto no_memory;
+	path_get(&ends[0]->path);
+	ends[1] = file_new(&ends[0]->path, O_WRONLY | (flags & O_NONBLOCK), cred);
+	if (!ends[1]) {
+		struct path borrowed = ends[0]->path;
+
+		path_put(&borrowed);
+		ends[0]->ops = &nothing;
+		file_put(ends[0]);
+		goto no_memory;
+	}
+	ends[1]->ops = &pipe_ops;
+	p->readers = p->writers = p->reader_opens = p->writer_opens = 1;
+	p->files = 2;
+	ends[0]->private = ends[1]->private = p;
+	inode->pipe = p;
+	inode_put(inode);
+	return 0;
+no_memory:
+	inode_put(inode);
+	if (p)
+		pipe_free(p);
+	return -ENOMEM;
+}
+
+/* --- FIFOs: opening waits for the other end --- */
+
+/* Join the inode's pipe, which is made for the first. *seen: how often the other end was opened
+ * so far. */
+static int pipe_join(struct file *file, u32 *seen)
+{
+	struct inode *inode = file->inode;
+	struct pipe *fresh = pipe_new(), *p;
+
+	if (!fresh)
+		return -ENOMEM;
+	spin_lock(&inode->attr_lock);
+	if (!inode->pipe) {
+		inode->pipe = fresh;
+		fresh = NULL;
+	}
+	p = inode->pipe;
+	spin_lock(&p->lock);
+	p->files++;
+	if (file->mode & FILE_READ) {
+		p->readers++;
+		p->reader_opens++;
+	}
+	if (file->mode & FILE_WRITE) {
+		p->writers++;
+		p->writer_opens++;
+	}
+	*seen = file->mode & FILE_READ ? p->writer_opens : p->reader_opens;
+	spin_unlock(&p->lock);
+	spin_unlock(&inode->attr_lock);
+	file->private = p;
+	if (fresh)
+		pipe_free(fresh);
+	waitq_wake(&p->opened);
+	waitq_wake_events(&p->can_read, POLLIN);
+	return 0;
+}
+
+/* Has the other end been opened since `seen`, or is it open? */
+static bool pipe_met(struct file *file, u32 seen)
+{
+	struct pipe *p = file->private;
+	bool met;
+
+	spin_lock(&p->lock);
+	met = file->mode & FILE_READ ? p->writers || p->writer_opens != seen
+				     : p->readers || p->reader_opens != seen;
+	spin_unlock(&p->lock);
+	return met;
+}
+
+struct pipe_fifo_open {
+	struct file_opened;
+	u32 seen;
+	long err;
+};
+static co_t pipe_fifo_open(struct co *co, struct pipe_fifo_open *f)
+{
+	CO_BEGIN;
+	f->file->ops = &pipe_ops;
+	f->err = pipe_join(f->file, &f->seen);
+	if (f->err)
+		CO_RETURN(f->err);
+	if ((f->file->mode & (FILE_READ | FILE_WRITE)) == (FILE_READ | FILE_WRITE) ||
+	    pipe_met(f->file, f->seen))
+		CO_RETURN(0);
+	if (f->file->flags & O_NONBLOCK) {
+		f->err = f->file->mode & FILE_READ ? 0 : -ENXIO;
+	} else {
+		CO_WAIT(f->err, &((struct pipe *)f->file->private)->opened,
+			pipe_met(f->file, f->seen));
+	}
+	if (f->err) {
+		pipe_closed(f->file);
+		f->file->private = NULL;
+	}
+	CO_RETURN(f->err);
+	CO_END;
+}
+
+const struct file_ops pipe_fifo_ops = {
+	.open = CO_IMPLEMENTS(file_opened, pipe_fifo_open),
+	.stream = true,
+};
+
+/* --- size --- */
+
+long pipe_size(struct file *file)
+{
+	struct pipe *p = file->private;
+	long size;
+
+	if (file->ops != &pipe_ops)
+		return -EBADF;
+	spin_lock(&p->lock);
+	size = (long)pipe_capacity(p);
+	spin_unlock(&p->lock);
+	return size;
+}
+
+long pipe_set_size(struct file *file, u64 size, const struct cred *cred)
+{
+	struct pipe *p = file->private;
+	struct page **ring, **old;
+	u64 pages, at;
+	long err = 0;
+
+	if (file->ops != &pipe_ops)
+		return -EBADF;
+	if (size > 1ul << 31)
+		return -EINVAL;
+	pages = max(PAGE_UP(size) >> PAGE_SHIFT, 1ul);
+	if (!bits_is_power(pages))
+		pages = 2ul << bits_log2(pages);
+	if (pages << PAGE_SHIFT > PIPE_MAX_SIZE && !cred_capable(cred, CAP_SYS_RESOURCE))
+		return -EPERM;
+	ring = kcalloc(pages, sizeof(*ring));
+	if (!ring)
+		return -ENOMEM;
+	spin_lock(&p->lock);
+	old = p->ring;
+	/* Busy too if the oldest and the newest bytes share a page. */
+	if (PAGE_UP(p->tail) - PAGE_DOWN(p->head) > min(pages, (u64)p->pages) << PAGE_SHIFT) {
+		err = -EBUSY;
+		old = ring;
+	} else {
+		/* Slots move by their position; spare pages of empty slots are dropped. */
+		for (at = PAGE_DOWN(p->head); at < p->tail; at += PAGE_SIZE) {
+			ring[(at >> PAGE_SHIFT) & (pages - 1)] = *pipe_slot(p, at);
+			*pipe_slot(p, at) = NULL;
+		}
+		for (u32 i = 0; i < p->pages; i++)
+			if (old[i])
+				phys_page_put(old[i]);
+		p->ring = ring;
+		p->pages = (u32)pages;
+	}
+	spin_unlock(&p->lock);
+	kfree(old);
+	if (err)
+		return err;
+	waitq_wake_events(&p->can_write, POLLOUT | POLLWRNORM);
+	return (long)(pages << PAGE_SHIFT);
+}
