@@ -29,6 +29,12 @@ static u32 blk_page_bytes(const struct blk_device *dev, u64 index)
 
 /* --- filling and writing pages --- */
 
+/* What lies past the device's end reads as zeros. */
+static void blk_zero_tail(struct page *page, u32 len)
+{
+	memset((u8 *)phys_page_data(page) + len, 0, PAGE_SIZE - len);
+}
+
 struct blk_readpage {
 	struct mapping_readpage;
 	struct blk_segment segment;
@@ -42,6 +48,7 @@ static co_t blk_readpage(struct co *co, struct blk_readpage *f)
 		.len = blk_page_bytes(f->mapping->private, f->page->index),
 	};
 	f->err = -EIO;
+	blk_zero_tail(f->page, f->segment.len);
 	if (f->segment.len)
 		CO_AWAIT(f->err, blk_transfer, .dev = f->mapping->private, .kind = BLK_READ,
 			 .sector = f->page->index << (PAGE_SHIFT - BLK_SECTOR_SHIFT),
@@ -55,6 +62,7 @@ static bool blk_batch_page(struct blk_batch *b, struct page *page)
 {
 	u32 len = blk_page_bytes(b->dev, page->index);
 
+	blk_zero_tail(page, len);
 	return !len || blk_batch_add(b, page->index << (PAGE_SHIFT - BLK_SECTOR_SHIFT),
 				     phys_page_addr(page), len);
 }

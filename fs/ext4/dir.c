@@ -165,6 +165,15 @@ const struct mapping_ops ext4_dir_mapping = {
 
 #define DIR_READ_AHEAD 8	/* pages */
 
+/* How many pages from the one that holds `block` on are worth reading at once. */
+static unsigned read_ahead(const struct inode *dir, u64 block)
+{
+	u64 pages = PAGE_UP(inode_size(dir)) >> PAGE_SHIFT;
+	u64 index = block << ext4_of(dir)->block_shift >> PAGE_SHIFT;
+
+	return (unsigned)min(pages - index, (u64)DIR_READ_AHEAD);
+}
+
 co_t ext4_dir_block(struct co *co, struct ext4_dir_block *f)
 {
 	CO_BEGIN;
@@ -175,7 +184,7 @@ co_t ext4_dir_block(struct co *co, struct ext4_dir_block *f)
 	}
 	CO_AWAIT(f->err, page_get_filled, .mapping = &f->dir->mapping,
 		 .index = f->block << ext4_of(f->dir)->block_shift >> PAGE_SHIFT,
-		 .ahead = DIR_READ_AHEAD, .page = f->page);
+		 .ahead = read_ahead(f->dir, f->block), .page = f->page);
 	if (!f->err)
 		*f->data = (u8 *)phys_page_data(*f->page) +
 			   (f->block << ext4_of(f->dir)->block_shift & ~PAGE_MASK);

@@ -1,0 +1,67 @@
+/* tests/fs/tree.h -- a file system as a list of lines, one per file: seen by the kernel on the
+ * simulated machine, or by the build host. Equal lists: the kernel read all of it correctly.
+ *
+ *	/path type+mode uid gid links size seconds what
+ *
+ * `what` is a checksum of the contents, a link's target, or a device's number. Directories
+ * have no links, size and seconds: they differ between file systems.
+ */
+#ifndef TREE_H
+#define TREE_H
+
+#include <stddef.h>
+
+#include "hal/types.h"
+#include "vfs/super.h"
+
+/* Lies in memory that the run shares with the test. */
+struct tree {
+	size_t len;
+	unsigned files, errors;
+	bool full;
+	char text[24u << 20];
+};
+struct tree *tree_new(void);
+void tree_clear(struct tree *t);
+void tree_sort(struct tree *t);
+/* The first line that differs, for a failure's message; NULL: they are equal. */
+const char *tree_difference(const struct tree *a, const struct tree *b);
+
+/* What the build host sees below `folder`. */
+void tree_of_host(struct tree *t, const char *folder);
+
+/* Bring up what lies between the executor and file systems; once, in the run. */
+void tree_boot(void);
+
+/* Mount by calling the file system, list everything below the root. A file that cannot be read
+ * is a line with its error. The result is the mount's error. `made` (may be NULL) keeps the
+ * super; otherwise it is let go of. */
+struct tree_of_mount {
+	struct co_frame co;
+	const char *type, *options;
+	u32 dev;
+	struct tree *tree;
+	struct super **made;
+	struct super *super;
+	struct fs_type *fs;
+	long err;
+};
+co_t tree_of_mount(struct co *co, struct tree_of_mount *f);
+
+/* List what lies below a directory (borrowed), with a limit on what a broken image may make. */
+struct tree_of_inode {
+	struct co_frame co;
+	struct inode *root;
+	struct tree *tree;
+	struct tree_work *work, *todo;
+	struct tree_name *name;
+	struct inode *inode;
+	struct page *page;
+	char *path;
+	u64 index;
+	u32 crc;
+	long err;
+};
+co_t tree_of_inode(struct co *co, struct tree_of_inode *f);
+
+#endif
