@@ -7,11 +7,13 @@
 
 #include "core/base/bits.h"
 #include "core/base/log.h"
+#include "coro/task.h"
 #include "mem/phys/buddy.h"
 #include "mem/phys/slab.h"
 #include "mem/space/reclaim.h"
 
-#define FANOUT 512
+#define FANOUT	     512
+#define FREE_AT_ONCE 512 /* pages */
 
 struct shm {
 	struct pager pager;
@@ -20,6 +22,7 @@ struct shm {
 	unsigned levels;	/* [I] of nodes */
 	spinlock lock;		/* RANK_PAGE_CACHE */
 	void **root;		/* under lock */
+	u64 made;		/* under lock: pages there are */
 	u64 serial;		/* [I] shown as inode number */
 };
 
@@ -71,6 +74,7 @@ static struct page *page_make(struct shm *m, u64 index)
 		if (!*at) {
 			*at = fresh;
 			fresh = NULL;
+			m->made++;
 		}
 		page = *at;
 		phys_page_get(page);
@@ -122,25 +126,64 @@ static void shm_get(struct pager *p)
 	ref_get(&shm_of(p)->refs);
 }
 
-static void node_free(void **node, unsigned level)
+/* Free up to *budget pages below a node, and the node if it is empty then. Nobody else has
+ * the object any more. */
+static bool node_free(void **node, unsigned level, u64 *budget)
 {
-	for (unsigned i = 0; i < FANOUT; i++)
-		if (node[i] && level)
-			node_free(node[i], level - 1);
-		else if (node[i])
+	for (unsigned i = 0; i < FANOUT; i++) {
+		if (!node[i])
+			continue;
+		if (!*budget)
+			return false;
+		if (level) {
+			if (!node_free(node[i], level - 1, budget))
+				return false;
+		} else {
 			phys_page_put(node[i]);
+			(*budget)--;
+		}
+		node[i] = NULL;
+	}
 	phys_page_put(phys_page_of(node));
+	return true;
+}
+
+static bool free_some(struct shm *m, u64 budget)
+{
+	if (m->root && !node_free(m->root, m->levels - 1, &budget))
+		return false;
+	slab_free(cache, m);
+	return true;
+}
+
+struct shm_free {
+	struct co_frame co;
+	struct shm *shm;
+};
+
+static co_t shm_free(struct co *co, struct shm_free *f)
+{
+	CO_BEGIN;
+	while (!free_some(f->shm, FREE_AT_ONCE))
+		CO_BREATHE;
+	CO_RETURN(0);
+	CO_END;
 }
 
 static void shm_put(struct pager *p)
 {
 	struct shm *m = shm_of(p);
+	struct task *worker = NULL;
 
 	if (!ref_put(&m->refs))
 		return;
-	if (m->root)
-		node_free(m->root, m->levels - 1);
-	slab_free(cache, m);
+	/* A put cannot wait: what is large goes to a worker, if there can be one. */
+	if (m->made > FREE_AT_ONCE)
+		CO_SPAWN(worker, "shm_free", shm_free, .shm = m);
+	if (worker)
+		task_put(worker);
+	else
+		free_some(m, ~0ul);
 }
 
 static size_t shm_path(struct pager *p, void *file, char *to, size_t size)

@@ -60,15 +60,21 @@ static unsigned take_down(struct space *s, u64 *at, u64 end, struct copied *to)
 /* Put them up in the child; how many found room. */
 static unsigned put_up(struct space *child, const struct copied *from, unsigned n)
 {
+	u64 *slot = NULL, last = 0;
 	unsigned done = 0;
-	u64 *slot;
 
 	spin_lock(&child->pt_lock);
 	for (; done < n; done++) {
-		slot = pt_slot_make(child, from[done].va);
+		u64 va = from[done].va;
+
+		if (slot && va / PT_LEAF_SPAN == last / PT_LEAF_SPAN)
+			slot += (va - last) >> PAGE_SHIFT;
+		else
+			slot = pt_slot_make(child, va);
 		if (!slot)
 			break;
 		pt_fill(child, slot, from[done].e);
+		last = va;
 	}
 	hal_pt_publish();
 	spin_unlock(&child->pt_lock);

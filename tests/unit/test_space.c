@@ -379,6 +379,12 @@ static co_t shares(struct co *co, struct shares *f)
 	f->vec[0].len = ~0ul;
 	host_expect(uio_check_iov(f->vec, 3) == -EINVAL);
 	check_space(f->s);
+	/* a large object is freed by a worker */
+	for (f->i = 0; f->i < 900; f->i++)
+		EXPECT(0, put, .at = f->a + f->i * PG, .value = f->i);
+	EXPECT(0, space_unmap, .space = f->s, .addr = f->a, .len = 1000 * PG);
+	for (f->i = 0; f->i < 20; f->i++)
+		CO_YIELD;
 	END();
 	CO_RETURN(0);
 	CO_END;
