@@ -1,0 +1,5 @@
+/* A lower folder that includes a higher one.
+ * its twin that passes */
+#include "core/base/list.h"
+
+int upward_value(void);
