@@ -23,6 +23,10 @@
 #define STACK_PAGES 64
 #define STACK_HALF  (STACK_PAGES / 2)
 
+/* Marks of free memory, in multiples of the reserve. */
+#define LOW    4
+#define PLENTY 6
+
 static spinlock lock = SPINLOCK_INIT(RANK_BUDDY);
 static struct list lists[ORDERS] GUARDED_BY(&lock);
 static u64 free_pages;	/* [a] in the lists; written under lock */
@@ -222,6 +226,16 @@ u64 buddy_free_pages(void)
 	for (unsigned i = 0; i < hal_cpu_count(); i++)
 		n += atomic_load_relaxed(&stacks[i].count);
 	return n;
+}
+
+bool buddy_is_low(void)
+{
+	return atomic_load_relaxed(&free_pages) < reserve * LOW;
+}
+
+bool buddy_is_plenty(void)
+{
+	return atomic_load_relaxed(&free_pages) >= reserve * PLENTY;
 }
 
 /* Hand a range to the lists in the largest aligned blocks. */

@@ -25,6 +25,11 @@ void buddy_free(struct page *p);
 u64 buddy_total_pages(void);
 u64 buddy_free_pages(void);	/* per-CPU stacks included */
 
+/* Are so few pages free that caches should shrink before somebody who cannot wait finds none?
+ * (The per-CPU stacks do not count.) Shrinking is done when there is `plenty`. */
+bool buddy_is_low(void);
+bool buddy_is_plenty(void);
+
 /* Give the per-CPU stacks back, so that counts are exact. */
 void buddy_drain(void);
 

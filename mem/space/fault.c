@@ -316,6 +316,7 @@ enum fault_result fault_try(struct space *s, uptr addr, unsigned access)
 		return FAULT_WAIT;
 	result = resolve(s, va, access, &need);
 	rwlock_unlock_read(&s->lock);
+	reclaim_check();
 	if (result == FAULT_DONE)
 		atomic_add_relaxed(&fault_stats.minor, 1ul);
 	return result;

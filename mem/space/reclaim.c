@@ -3,6 +3,7 @@
 
 #include "core/base/bits.h"
 #include "coro/task.h"
+#include "hal/clock.h"
 #include "mem/phys/shrink.h"
 #include "mem/phys/slab.h"
 
@@ -42,13 +43,57 @@ co_t reclaim_await(struct co *co, struct reclaim_await *f)
 	CO_END;
 }
 
+/* --- in the background --- */
+
+#define PAUSE_NS 50000000ul /* after it found nothing to free */
+
+static u32 working;	  /* [a] the worker is there */
+static u64 useless_until; /* [a] hal_clock_ns: no use starting it again before */
+
+struct reclaim_worker {
+	struct co_frame co;
+	long err;
+};
+
+static co_t reclaim_worker(struct co *co, struct reclaim_worker *f)
+{
+	CO_BEGIN;
+	while (!buddy_is_plenty()) {
+		CO_AWAIT(f->err, reclaim_await, .pages = AT_A_TIME);
+		if (f->err) {
+			atomic_store(&useless_until, hal_clock_ns() + PAUSE_NS);
+			break;
+		}
+		CO_BREATHE;
+	}
+	atomic_store(&working, 0u);
+	CO_RETURN(0);
+	CO_END;
+}
+
+void reclaim_start(void)
+{
+	struct task *worker;
+	u32 none = 0;
+
+	if (hal_clock_ns() < atomic_load_relaxed(&useless_until) || !atomic_cas(&working, &none, 1u))
+		return;
+	CO_SPAWN(worker, "reclaim", reclaim_worker);
+	if (worker)
+		task_put(worker);
+	else
+		atomic_store(&working, 0u);
+}
+
 co_t page_alloc_await(struct co *co, struct page_alloc_await *f)
 {
 	CO_BEGIN;
 	for (f->round = 0;; f->round++) {
 		*f->page = buddy_alloc(f->order, f->flags);
-		if (*f->page)
+		if (*f->page) {
+			reclaim_check();
 			CO_RETURN(0);
+		}
 		if (f->round == ROUNDS)
 			CO_RETURN(-ENOMEM);
 		CO_AWAIT(f->freed, reclaim_await, .pages = 1ul << f->order);

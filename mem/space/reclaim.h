@@ -3,6 +3,10 @@
  * Try, run the shrinkers (mem/phys/shrink.h), try again, let the cleaner write dirty pages
  * and wait for it, a few rounds long; then there is no memory.
  *
+ * Allocations that cannot wait (records, page tables) must find something too. So whoever
+ * takes pages in numbers calls reclaim_check, and when few are left a worker shrinks the
+ * caches in the background until there is plenty again.
+ *
  * Locking  await it with no space lock held that the cleaner could want: it wants none of
  *          mem/space's.
  */
@@ -30,6 +34,14 @@ struct reclaim_await {
 	long freed;
 };
 co_t reclaim_await(struct co *co, struct reclaim_await *f);
+
+/* Start the worker if memory is low; cheap if it is not. With no spinlock held. */
+void reclaim_start(void);
+static inline void reclaim_check(void)
+{
+	if (__builtin_expect(buddy_is_low(), false))
+		reclaim_start();
+}
 
 /* Write about `pages` dirty pages out and wait; returns how many. One cleaner, set at boot
  * by the page cache. */

@@ -3,6 +3,7 @@
 
 #include "core/base/bits.h"
 #include "core/base/log.h"
+#include "mem/phys/buddy.h"
 #include "mem/space/pt.h"
 #include "mem/space/shm.h"
 #include "mem/space/space.h"
@@ -13,6 +14,9 @@ static bool within_limits(struct space *s, u64 bytes, u32 flags)
 {
 	u64 pages = bytes >> PAGE_SHIFT;
 
+	/* What could never be had is refused at once; else memory is promised freely. */
+	if (vma_is_data(flags) && !(flags & VMA_NORESERVE) && pages > buddy_total_pages())
+		return false;
 	if (s->pages_total + pages > atomic_load_relaxed(&s->limit_as) >> PAGE_SHIFT)
 		return false;
 	return !vma_is_data(flags) ||

@@ -455,7 +455,8 @@ static co_t oom(struct co *co, struct oom *f)
 		hoarded += f->i < 500;
 		list_add_back(f->i < 500 ? &hoard : &dirty, &f->p->link);
 	}
-	EXPECT_MAP(f->a, .space = f->s, .len = 128ul << 20, .prot = RW, .flags = ANON);
+	EXPECT(-ENOMEM, space_map, .space = f->s, .len = 128ul << 20, .prot = RW, .flags = ANON);
+	EXPECT_MAP(f->a, .space = f->s, .len = 128ul << 20, .prot = RW, .flags = ANON | MAP_NORESERVE);
 	for (f->i = 0; f->i < 32768; f->i++) {
 		CO_AWAIT(f->r, put, .at = f->a + f->i * PG, .value = f->i);
 		if (f->r)
