@@ -23,8 +23,6 @@ void inode_setup(void)
 		list_init(&inode_table[i]);
 	spin_unlock(&inode_table_lock);
 	inode_clock_offset = (i64)(hal_clock_rtc_seconds() * 1000000000ul);
-	reaper_setup();
-	super_setup();
 }
 
 struct inode_time inode_now(void)
