@@ -28,6 +28,9 @@ struct super_ops {
 	struct inode_evict_op unmounted;
 	/* Everything is evicted: release the device and memory (s->private). May be NULL. */
 	void (*shutdown)(struct super *s);
+	/* Without waiting: take on new options and this read-only state, or an error. NULL: it
+	 * cannot become writable, and takes no options. */
+	int (*remount)(struct super *s, bool read_only, const char *options);
 	/* Options as /proc/mounts shows them after rw/ro, e.g. ",size=1024k"; may be NULL. */
 	void (*show_options)(struct super *s, char *to, size_t size);
 };

@@ -1,0 +1,216 @@
+/* syscalls/mount.c -- mount, umount2, pivot_root. */
+#include <linux/fs.h>
+#include <linux/mount.h>
+#include <linux/stat.h>
+
+#include "syscalls/name.h"
+#include "vfs/mount.h"
+#include "vfs/super.h"
+
+/* Linux include/linux/fs.h, not in the UAPI. */
+#define MNT_FORCE	1
+#define MNT_DETACH	2
+#define UMOUNT_NOFOLLOW 8
+
+#define MOUNT_FLAGS                                                                      \
+	(MS_RDONLY | MS_NOSUID | MS_NODEV | MS_NOEXEC | MS_NOATIME | MS_NODIRATIME |     \
+	 MS_RELATIME | MS_STRICTATIME | MS_SILENT | MS_SYNCHRONOUS | MS_DIRSYNC | MS_LAZYTIME)
+#define MOUNT_PROPAGATION (MS_SHARED | MS_PRIVATE | MS_SLAVE | MS_UNBINDABLE)
+#define MOUNT_KEPT                                                                       \
+	(MS_RDONLY | MS_NOSUID | MS_NODEV | MS_NOEXEC | MS_NOATIME | MS_NODIRATIME | MS_RELATIME)
+
+/* A path from user space to a place, without waiting for more than the walk. */
+struct mount_walk {
+	struct co_frame co;
+	uptr path;
+	unsigned flags;
+	struct path *to;
+	char *name;
+	struct walk walk;
+	long err;
+};
+static co_t mount_walk(struct co *co, struct mount_walk *f)
+{
+	CO_BEGIN;
+	NAME_FROM_USER(f->err, f->name, f->path);
+	if (f->err)
+		goto out;
+	f->err = walk_start(&f->walk, co, AT_FDCWD, f->name, f->flags);
+	if (!f->err)
+		WALK(f->err, &f->walk);
+	if (!f->err)
+		walk_take(&f->walk, f->to);
+	walk_finish(&f->walk);
+out:
+	kfree(f->name);
+	CO_RETURN(f->err);
+	CO_END;
+}
+
+/* MS_REMOUNT: the super's read-only state and options, then the mount's flags. */
+static long mount_again(const struct path *at, u32 kept, const char *options)
+{
+	struct super *s = at->dentry->inode->super;
+	bool read_only = kept & MS_RDONLY;
+	long err = 0;
+
+	if (at->dentry != at->mount->root)
+		return -EINVAL;
+	if (s->ops->remount)
+		err = s->ops->remount(s, read_only, options);
+	else if (*options)
+		err = -EINVAL;
+	else if (s->read_only && !read_only)
+		err = -EROFS;
+	if (err)
+		return err;
+	atomic_store(&s->read_only, read_only);
+	return mount_set_flags(at, kept);
+}
+
+struct sys_mount {
+	struct co_frame co;
+	uptr source, target, type;
+	u64 flags;
+	uptr data;
+	struct path at, from;
+	char *source_name, *type_name, *options;
+	struct fs_type *fs;
+	u32 dev;
+	u32 kept;
+	long err;
+};
+
+/* The mount's own flags as kept; relatime is the default, as on Linux. */
+static u32 mount_kept(u64 flags)
+{
+	u32 kept = (u32)flags & MOUNT_KEPT;
+
+	if (!(flags & (MS_NOATIME | MS_STRICTATIME)))
+		kept |= MS_RELATIME;
+	return kept;
+}
+
+static co_t sys_mount(struct co *co, struct sys_mount *f)
+{
+	CO_BEGIN;
+	/* An old magic number in the upper half means nothing. */
+	if ((f->flags & 0xffff0000ul) == MS_MGC_VAL)
+		f->flags &= 0xfffful;
+	f->options = kzalloc(PAGE_SIZE);
+	if (!f->options)
+		CO_RETURN(-ENOMEM);
+	if (f->type.raw)
+		NAME_FROM_USER(f->err, f->type_name, f->type);
+	if (!f->err && f->source.raw)
+		NAME_FROM_USER(f->err, f->source_name, f->source);
+	if (!f->err && f->data.raw) {
+		CO_STRING_FROM_USER(f->err, f->options, f->data, PAGE_SIZE);
+		f->err = f->err < 0 ? f->err : f->err == PAGE_SIZE ? -EINVAL : 0;
+	}
+	if (!f->err)
+		CO_AWAIT(f->err, mount_walk, .path = f->target, .flags = WALK_FOLLOW, .to = &f->at);
+	if (f->err)
+		goto out;
+	f->err = -EPERM;
+	if (!cred_capable(cred_current(co), CAP_SYS_ADMIN))
+		goto out;
+	f->kept = mount_kept(f->flags);
+	if ((f->flags & (MS_REMOUNT | MS_BIND)) == (MS_REMOUNT | MS_BIND)) {
+		f->err = mount_set_flags(&f->at, f->kept);
+	} else if (f->flags & MS_REMOUNT) {
+		f->err = mount_again(&f->at, f->kept, f->options);
+	} else if (f->flags & (MS_BIND | MS_MOVE)) {
+		f->err = -EINVAL;
+		if (f->source.raw)
+			CO_AWAIT(f->err, mount_walk, .path = f->source, .flags = WALK_FOLLOW,
+				 .to = &f->from);
+		if (!f->err && (f->flags & MS_BIND))
+			f->err = mount_bind(&f->from, &f->at, f->flags & MS_REC);
+		else if (!f->err)
+			f->err = mount_move(&f->from, &f->at);
+	} else if (f->flags & MOUNT_PROPAGATION) {
+		/* One namespace, nothing propagates: private is what every mount is. */
+		f->err = f->flags & (MS_SHARED | MS_SLAVE) ? -EINVAL : 0;
+	} else if (f->flags & ~(u64)MOUNT_FLAGS) {
+		f->err = -EINVAL;
+	} else {
+		f->err = f->type_name ? 0 : -EINVAL;
+		f->fs = f->err ? NULL : fs_find(f->type_name);
+		if (!f->err && !f->fs)
+			f->err = -ENODEV;
+		if (!f->err && f->fs->needs_device) {
+			f->err = -EINVAL;
+			if (f->source.raw)
+				CO_AWAIT(f->err, mount_walk, .path = f->source,
+					 .flags = WALK_FOLLOW, .to = &f->from);
+			if (!f->err && !S_ISBLK(f->from.dentry->inode->mode))
+				f->err = -ENOTBLK;
+			if (!f->err)
+				f->dev = f->from.dentry->inode->rdev;
+		}
+		if (!f->err)
+			CO_AWAIT(f->err, mount_fs, .at = &f->at, .type = f->fs, .dev = f->dev,
+				 .source = f->source_name ? f->source_name : "none",
+				 .options = f->options, .flags = f->kept);
+	}
+out:
+	path_put(&f->from);
+	path_put(&f->at);
+	kfree(f->source_name);
+	kfree(f->type_name);
+	kfree(f->options);
+	CO_RETURN(f->err);
+	CO_END;
+}
+SYSCALL_CO(mount, source, target, type, flags, data);
+
+struct sys_umount2 {
+	struct co_frame co;
+	uptr target;
+	u32 flags;
+	struct path at;
+	long err;
+};
+static co_t sys_umount2(struct co *co, struct sys_umount2 *f)
+{
+	CO_BEGIN;
+	if (f->flags & ~(u32)(MNT_FORCE | MNT_DETACH | UMOUNT_NOFOLLOW))
+		CO_RETURN(-EINVAL);
+	if (!cred_capable(cred_current(co), CAP_SYS_ADMIN))
+		CO_RETURN(-EPERM);
+	CO_AWAIT(f->err, mount_walk, .path = f->target, .to = &f->at,
+		 .flags = f->flags & UMOUNT_NOFOLLOW ? 0 : WALK_FOLLOW);
+	if (f->err)
+		CO_RETURN(f->err);
+	f->err = mount_umount(&f->at, f->flags);
+	path_put(&f->at);
+	CO_RETURN(f->err);
+	CO_END;
+}
+SYSCALL_CO(umount2, target, flags);
+
+struct sys_pivot_root {
+	struct co_frame co;
+	uptr new_root, put_old;
+	struct path to, old;
+	long err;
+};
+static co_t sys_pivot_root(struct co *co, struct sys_pivot_root *f)
+{
+	CO_BEGIN;
+	if (!cred_capable(cred_current(co), CAP_SYS_ADMIN))
+		CO_RETURN(-EPERM);
+	CO_AWAIT(f->err, mount_walk, .path = f->new_root, .flags = WALK_FOLLOW | WALK_DIRECTORY,
+		 .to = &f->to);
+	if (!f->err)
+		CO_AWAIT(f->err, mount_walk, .path = f->put_old,
+			 .flags = WALK_FOLLOW | WALK_DIRECTORY, .to = &f->old);
+	if (!f->err)
+		f->err = mount_pivot(&f->to, &f->old);
+	path_put(&f->to);
+	path_put(&f->old);
+	CO_RETURN(f->err);
+	CO_END;
+}
+SYSCALL_CO(pivot_root, new_root, put_old);
