@@ -279,7 +279,9 @@ static struct task *executor_idle(struct executor *ex)
 		t = executor_steal(ex);
 	if (!t) {
 		slept = hal_clock_ns();
+		atomic_store_relaxed(&ex->idle_since_ns, slept);
 		hal_cpu_idle();
+		atomic_store_relaxed(&ex->idle_since_ns, 0ul);
 		ex->stats.idle_ns += hal_clock_ns() - slept;
 	}
 	atomic_and(&idle_cpus, ~(1ul << ex->id));

@@ -34,6 +34,7 @@ struct executor {
 	u64 timer_set_ns;		/* what the hardware is armed for */
 	u64 slice_end_ns;		/* [a] current's, CO_FOREVER if it is alone */
 	u64 poll_start_ns;		/* [a] of the poll under way, 0 if none: for the watchdog */
+	u64 idle_since_ns;		/* [a] when it fell asleep; 0: it is awake */
 	struct executor_stats stats;	/* written by its CPU only */
 };
 

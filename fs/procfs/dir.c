@@ -1,0 +1,218 @@
+/* fs/procfs/dir.c -- directories of /proc: a table, and in some the processes, threads or
+ * descriptors there are just now.
+ *
+ * Positions: 0 and 1 are "." and "..", then the table's entries, from MOVING on what moves
+ * (MOVING + number of the process or descriptor, or the thread's place).
+ */
+#include "fs/procfs/proc.h"
+#include "vfs/fd.h"
+
+#define MOVING 1024ul
+
+enum { DT_DIR_ = 4, DT_REG_ = 8, DT_LNK_ = 10 };
+
+static const struct proc_entry pid_dir = {.mode = S_IFDIR | 0555, .children = proc_pid_entries};
+
+static u8 type_of(const struct proc_entry *e)
+{
+	return S_ISDIR(e->mode) ? DT_DIR_ : S_ISLNK(e->mode) ? DT_LNK_ : DT_REG_;
+}
+
+static const struct proc_entry *entry_of(enum proc_kind kind)
+{
+	switch (kind) {
+	case PROC_FDS:
+		return &proc_fd_link;
+	case PROC_FDINFOS:
+		return &proc_fdinfo_file;
+	default:
+		return &pid_dir;
+	}
+}
+
+/* A number as the kernel writes it: no leading zeros. -1: it is none. */
+static int parse(const char *name, size_t len)
+{
+	int n = 0;
+
+	if (!len || len > 9 || (name[0] == '0' && len > 1))
+		return -1;
+	for (size_t i = 0; i < len; i++) {
+		if (name[i] < '0' || name[i] > '9')
+			return -1;
+		n = n * 10 + (name[i] - '0');
+	}
+	return n;
+}
+
+static bool shown(const struct proc_inode *dir, const struct proc_entry *e)
+{
+	return !(dir->who.tid && (e->flags & PROC_PROCESS_ONLY));
+}
+
+static const struct proc_entry *find_fixed(const struct proc_inode *dir, const char *name,
+					   size_t len)
+{
+	const struct proc_entry *e = dir->entry->children;
+
+	for (; e && e->name; e++)
+		if (strlen(e->name) == len && !memcmp(e->name, name, len) && shown(dir, e))
+			return e;
+	return NULL;
+}
+
+/* The subject numbered n of a directory that has such; its process is referenced. */
+static bool find_moving(const struct proc_inode *dir, int n, struct proc_subject *who)
+{
+	struct process_info info;
+	u32 mode;
+
+	*who = dir->who;
+	switch (dir->entry->kind) {
+	case PROC_ROOT:
+		who->process = process_find(n);
+		return who->process;
+	case PROC_TASKS:
+		who->tid = n;
+		if (!process_thread_info(who->process, n, &info))
+			return false;
+		break;
+	case PROC_FDS:
+	case PROC_FDINFOS:
+		who->fd = n;
+		if (proc_fd_exists(who, &mode))
+			return false;
+		break;
+	default:
+		return false;
+	}
+	process_get(who->process);
+	return true;
+}
+
+static int look_up(struct proc_inode *dir, const char *name, size_t len, struct inode **found)
+{
+	const struct proc_entry *e = find_fixed(dir, name, len);
+	struct proc_subject who = dir->who;
+	bool referenced = false;
+	int n;
+
+	*found = NULL;
+	if (!e) {
+		n = parse(name, len);
+		if (n < 0 || !find_moving(dir, n, &who))
+			return 0;
+		referenced = true;
+		e = entry_of(dir->entry->kind);
+	}
+	*found = proc_inode_new(dir->inode.super, &dir->inode, name, len, e, &who);
+	if (referenced)
+		process_put(who.process);
+	return *found ? 0 : -ENOMEM;
+}
+
+co_t proc_lookup(struct co *co, struct proc_lookup *f)
+{
+	struct proc_inode *dir;
+
+	CO_BEGIN;
+	dir = proc_inode_of(f->dir);
+	if (!proc_inode_holds(dir))
+		CO_RETURN(-ENOENT);
+	CO_RETURN(look_up(dir, f->name, f->len, f->found));
+	CO_END;
+}
+
+/* What moves, at or after `from`: its number, and where it stands; -1: no more. */
+static int next_moving(const struct proc_inode *dir, u64 from, u64 *at)
+{
+	struct process *p = dir->who.process;
+	struct fd_table *fds;
+	int n = -1;
+
+	*at = from;
+	switch (dir->entry->kind) {
+	case PROC_ROOT:
+		p = process_next((int)from);
+		if (p) {
+			n = process_pid(p);
+			process_put(p);
+			*at = (u64)n;
+		}
+		break;
+	case PROC_TASKS:
+		n = process_nth_tid(p, (unsigned)from);
+		n = n ? n : -1;
+		break;
+	case PROC_FDS:
+	case PROC_FDINFOS:
+		fds = process_fds(p);
+		if (fds) {
+			n = fd_next(fds, (unsigned)from);
+			fd_table_put(fds);
+			*at = (u64)n;
+		}
+		break;
+	default:
+		break;
+	}
+	return n;
+}
+
+static bool emit(struct proc_readdir *f, const char *name, size_t len, u8 type, u64 next)
+{
+	u64 ino = name[0] == '.' ? f->dir->ino : proc_inode_number(f->dir, name, len);
+
+	if (!f->to->emit(f->to, name, len, ino, type, next))
+		return false;
+	*f->pos = next;
+	return true;
+}
+
+/* The part that does not move; false: the receiver has enough. */
+static bool emit_fixed(struct proc_readdir *f, struct proc_inode *dir)
+{
+	const struct proc_entry *e = dir->entry->children;
+	u64 i = 2;
+
+	if (*f->pos == 0 && !emit(f, ".", 1, DT_DIR_, 1))
+		return false;
+	if (*f->pos == 1 && !emit(f, "..", 2, DT_DIR_, 2))
+		return false;
+	for (; e && e->name; e++, i++)
+		if (i >= *f->pos && shown(dir, e) &&
+		    !emit(f, e->name, strlen(e->name), type_of(e), i + 1))
+			return false;
+	*f->pos = max(*f->pos, MOVING);
+	return true;
+}
+
+co_t proc_readdir(struct co *co, struct proc_readdir *f)
+{
+	struct proc_inode *dir;
+	u64 at;
+	int n, err;
+
+	CO_BEGIN;
+	dir = proc_inode_of(f->dir);
+	if (!proc_inode_holds(dir))
+		CO_RETURN(-ENOENT);
+	if (dir->entry->kind == PROC_FDS) {
+		err = process_may_inspect(dir->who.process);
+		if (err)
+			CO_RETURN(err == -EPERM ? -EACCES : err);
+	}
+	if (!emit_fixed(f, dir))
+		CO_RETURN(0);
+	for (;;) {
+		dir = proc_inode_of(f->dir);
+		n = next_moving(dir, *f->pos - MOVING, &at);
+		if (n < 0)
+			CO_RETURN(0);
+		if (!emit(f, f->name, format(f->name, sizeof(f->name), "%d", n),
+			  type_of(entry_of(dir->entry->kind)), MOVING + at + 1))
+			CO_RETURN(0);
+		CO_BREATHE;
+	}
+	CO_END;
+}

@@ -1,0 +1,125 @@
+/* fs/procfs/proc.h -- how /proc is described: tables of entries, and what each shows.
+ *
+ * An entry is a name with a way to make its text (show, or generate where that must wait), to
+ * take one (store), to point somewhere (link: as text; jump: as a place) or its children. The
+ * same tables serve every process; a subject says which one is meant.
+ *
+ * Ownership  tables are constants. An inode owns a reference of its subject's process.
+ * Locking    show, store, link and jump run without locks and never wait.
+ */
+#ifndef PROCFS_PROC_H
+#define PROCFS_PROC_H
+
+#include <linux/stat.h>
+
+#include "core/proc/process.h"
+#include "fs/procfs/text.h"
+#include "vfs/file.h"
+#include "vfs/super.h"
+
+struct proc_subject {
+	struct process *process;	/* NULL: the system */
+	int tid;			/* 0: the process as a whole */
+	int fd;				/* -1: none */
+};
+
+struct proc_generate {
+	struct co_frame co;
+	const struct proc_subject *who;
+	struct text *text;
+};
+CO_OPERATION(proc_generate);
+
+enum proc_kind {
+	PROC_PLAIN,	/* a file, a link, or a directory with nothing but `children` */
+	PROC_ROOT,	/* and the processes */
+	PROC_TASKS,	/* the threads of a process */
+	PROC_FDS,	/* its descriptors, as links */
+	PROC_FDINFOS,	/* the same, as files */
+};
+
+enum {
+	PROC_INSPECT = 1,	/* only for who may look into the process */
+	PROC_PROCESS_ONLY = 2,	/* not below task/ */
+	PROC_ADMIN = 4,		/* opening needs CAP_SYS_ADMIN */
+};
+
+struct proc_entry {
+	const char *name;	/* NULL ends a table */
+	u32 mode;
+	enum proc_kind kind;
+	u32 flags;
+	const struct proc_entry *children;
+	int (*show)(const struct proc_subject *who, struct text *to);
+	const struct proc_generate_op *generate; /* instead of show, where it must wait */
+	int (*store)(const struct proc_subject *who, const char *text, size_t len);
+	/* The target, at most size bytes without a NUL; its length. */
+	int (*link)(const struct proc_subject *who, char *to, size_t size);
+	int (*jump)(const struct proc_subject *who, struct path *to);
+};
+
+struct proc_inode {
+	struct inode inode;		/* first */
+	const struct proc_entry *entry;	/* [I] */
+	struct proc_subject who;	/* [I] process: owned */
+};
+
+/* The tables, by file. */
+extern const struct proc_entry proc_root_entries[];	/* proc_root.c */
+extern const struct proc_entry proc_pid_entries[];	/* proc_pid.c */
+extern const struct proc_entry proc_sys_entries[];	/* proc_sys.c */
+extern const struct proc_entry proc_fd_link, proc_fdinfo_file; /* proc_fd.c */
+extern const struct proc_entry sysfs_entries[];		/* sysfs.c */
+
+/* inode.c: an inode for an entry in a directory (NULL: a root); NULL without memory. */
+struct inode *proc_inode_new(struct super *s, const struct inode *dir, const char *name,
+			     size_t len, const struct proc_entry *entry,
+			     const struct proc_subject *who);
+static inline struct proc_inode *proc_inode_of(const struct inode *inode)
+{
+	return (struct proc_inode *)inode;
+}
+u64 proc_inode_number(const struct inode *dir, const char *name, size_t len);
+/* Does what the inode is about still exist? */
+bool proc_inode_holds(const struct proc_inode *p);
+
+/* dir.c */
+struct proc_lookup {
+	struct inode_lookup;
+};
+co_t proc_lookup(struct co *co, struct proc_lookup *f);
+struct proc_readdir {
+	struct inode_readdir;
+	char name[16];
+};
+co_t proc_readdir(struct co *co, struct proc_readdir *f);
+
+/* file.c */
+extern const struct file_ops proc_file_ops;
+
+/* proc_fd.c: -ENOENT if it is not open. */
+int proc_fd_exists(const struct proc_subject *who, u32 *mode);
+
+/* proc_maps.c: what must wait. */
+extern const struct proc_generate_op proc_maps_op, proc_smaps_op, proc_cmdline_op,
+	proc_environ_op;
+/* proc_status.c */
+int proc_stat_show(const struct proc_subject *who, struct text *to);
+int proc_status_show(const struct proc_subject *who, struct text *to);
+int proc_statm_show(const struct proc_subject *who, struct text *to);
+int proc_limits_show(const struct proc_subject *who, struct text *to);
+/* proc_system.c */
+int proc_meminfo_show(const struct proc_subject *who, struct text *to);
+int proc_cpuinfo_show(const struct proc_subject *who, struct text *to);
+int proc_stat_all_show(const struct proc_subject *who, struct text *to);
+int proc_uptime_show(const struct proc_subject *who, struct text *to);
+int proc_loadavg_show(const struct proc_subject *who, struct text *to);
+int proc_interrupts_show(const struct proc_subject *who, struct text *to);
+int proc_vmstat_show(const struct proc_subject *who, struct text *to);
+int proc_slabinfo_show(const struct proc_subject *who, struct text *to);
+int proc_executor_show(const struct proc_subject *who, struct text *to);
+
+/* The types "proc" and "sysfs". */
+void procfs_register(void);
+
+#endif

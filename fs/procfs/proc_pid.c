@@ -1,0 +1,267 @@
+/* fs/procfs/proc_pid.c -- the table of /proc/<pid>, and its smaller files. */
+#include "core/cred/cred.h"
+#include "core/proc/thread.h"
+#include "fs/procfs/proc.h"
+#include "mem/space/space.h"
+#include "vfs/fs_context.h"
+#include "vfs/mount.h"
+
+static int main_tid(const struct proc_subject *who)
+{
+	return who->tid ? who->tid : process_pid(who->process);
+}
+
+/* --- names --- */
+
+static int comm_show(const struct proc_subject *who, struct text *to)
+{
+	struct process_info i;
+
+	if (!process_thread_info(who->process, main_tid(who), &i))
+		process_info(who->process, &i);
+	text_add(to, "%s\n", i.name);
+	return 0;
+}
+
+static int comm_store(const struct proc_subject *who, const char *text, size_t len)
+{
+	struct task *t;
+
+	if (who->process != process_current())
+		return -EINVAL;
+	t = process_task(who->process, main_tid(who));
+	if (!t)
+		return -ESRCH;
+	if (len && text[len - 1] == '\n')
+		len--;
+	string_copy(t->name, text, min(len + 1, sizeof(t->name)));
+	task_put(t);
+	return 0;
+}
+
+static int exe_jump(const struct proc_subject *who, struct path *to)
+{
+	struct file *file = process_exe(who->process);
+
+	if (!file)
+		return -ENOENT;
+	*to = file->path;
+	path_get(to);
+	file_put(file);
+	return 0;
+}
+
+static int cwd_jump(const struct proc_subject *who, struct path *to)
+{
+	struct fs_context *fs = process_fs(who->process);
+
+	if (!fs)
+		return -ENOENT;
+	fs_context_cwd(fs, to);
+	fs_context_put(fs);
+	return 0;
+}
+
+static int root_jump(const struct proc_subject *who, struct path *to)
+{
+	struct fs_context *fs = process_fs(who->process);
+
+	if (!fs)
+		return -ENOENT;
+	fs_context_root(fs, to);
+	fs_context_put(fs);
+	return 0;
+}
+
+/* --- mounts --- */
+
+static bool show_mount(void *arg, const struct mount_info *i)
+{
+	/* The super's options begin with a rw or ro that the mount's have, too. */
+	text_add(arg, "%s %s %s %s%s 0 0\n", i->source, i->point, i->type, i->options,
+		 i->super_options + 2);
+	return true;
+}
+
+static bool show_mountinfo(void *arg, const struct mount_info *i)
+{
+	text_add(arg, "%u %u %u:%u %s %s %s - %s %s %s\n", i->id, i->parent_id, i->dev >> 20,
+		 i->dev & 0xfffff, i->root, i->point, i->options, i->type, i->source,
+		 i->super_options);
+	return true;
+}
+
+static int each_mount(const struct proc_subject *who, struct text *to,
+		      bool (*show)(void *arg, const struct mount_info *i))
+{
+	struct path root;
+	int err = root_jump(who, &root);
+
+	if (err)
+		return err == -ENOENT ? -EINVAL : err;
+	err = mount_each(&root, show, to);
+	path_put(&root);
+	return err;
+}
+
+static int mounts_show(const struct proc_subject *who, struct text *to)
+{
+	return each_mount(who, to, show_mount);
+}
+
+static int mountinfo_show(const struct proc_subject *who, struct text *to)
+{
+	return each_mount(who, to, show_mountinfo);
+}
+
+/* --- where it waits --- */
+
+static void show_frame(void *arg, const struct co_point *at)
+{
+	text_add(arg, "[<0>] %s %s:%u\n", at->func, at->file, at->line);
+}
+
+/* A task's frames may be looked at while it cannot run: parked, or this one. */
+static bool is_still(struct task *t)
+{
+	return t == task_current() || atomic_load(&t->state) == TASK_IDLE;
+}
+
+static int stack_show(const struct proc_subject *who, struct text *to)
+{
+	struct task *t = process_task(who->process, main_tid(who));
+
+	if (!t)
+		return 0;
+	if (is_still(t))
+		co_backtrace(&t->co, show_frame, to);
+	task_put(t);
+	return 0;
+}
+
+struct leaf {
+	const char *func;
+};
+static void take_leaf(void *arg, const struct co_point *at)
+{
+	struct leaf *leaf = arg;
+
+	if (!leaf->func)
+		leaf->func = at->func;
+}
+
+static int wchan_show(const struct proc_subject *who, struct text *to)
+{
+	struct task *t = NULL;
+	struct leaf leaf = {};
+
+	if (!process_may_inspect(who->process))
+		t = process_task(who->process, main_tid(who));
+	if (t) {
+		if (t != task_current() && is_still(t))
+			co_backtrace(&t->co, take_leaf, &leaf);
+		task_put(t);
+	}
+	text_add(to, "%s", leaf.func ? leaf.func : "0");
+	return 0;
+}
+
+static int syscall_show(const struct proc_subject *who, struct text *to)
+{
+	struct task *task = process_task(who->process, main_tid(who));
+	struct thread *t;
+
+	if (!task)
+		return -ESRCH;
+	t = thread_of(task);
+	if (!is_still(task))
+		text_add(to, "running\n");
+	else if (t->syscall < 0)
+		text_add(to, "-1 0x%lx 0x%lx\n", t->user.sp, t->user.pc);
+	else
+		text_add(to, "%d 0x%lx 0x%lx 0x%lx 0x%lx 0x%lx 0x%lx 0x%lx 0x%lx\n", t->syscall,
+			 t->orig_x0, t->user.x[1], t->user.x[2], t->user.x[3], t->user.x[4],
+			 t->user.x[5], t->user.sp, t->user.pc);
+	task_put(task);
+	return 0;
+}
+
+/* --- small numbers --- */
+
+static int auxv_show(const struct proc_subject *who, struct text *to)
+{
+	struct space *s = process_space(who->process);
+
+	if (!s)
+		return 0;
+	text_put(to, s->auxv, min(s->auxv_words, 64u) * sizeof(u64));
+	space_put(s);
+	return 0;
+}
+
+static int cgroup_show(const struct proc_subject *who, struct text *to)
+{
+	text_add(to, "0::/\n");
+	return 0;
+}
+
+static int personality_show(const struct proc_subject *who, struct text *to)
+{
+	text_add(to, "%08x\n", atomic_load(&who->process->personality));
+	return 0;
+}
+
+static int oom_score_adj_show(const struct proc_subject *who, struct text *to)
+{
+	text_add(to, "%d\n", atomic_load(&who->process->oom_score_adj));
+	return 0;
+}
+
+static int oom_score_adj_store(const struct proc_subject *who, const char *text, size_t len)
+{
+	bool negative = *text == '-';
+	const char *end;
+	u64 n;
+	int value;
+
+	if (!string_to_u64(text + negative, &end, 10, &n) || n > 1000 || (*end && *end != '\n'))
+		return -EINVAL;
+	value = negative ? -(int)n : (int)n;
+	if (value < atomic_load(&who->process->oom_score_adj) &&
+	    !cred_capable(task_current()->cred, CAP_SYS_RESOURCE))
+		return -EACCES;
+	atomic_store(&who->process->oom_score_adj, value);
+	return 0;
+}
+
+#define FILE(name_, mode_, ...) {.name = name_, .mode = S_IFREG | (mode_), __VA_ARGS__}
+#define DIR(name_, mode_, ...)	{.name = name_, .mode = S_IFDIR | (mode_), __VA_ARGS__}
+#define LINK(name_, ...)	{.name = name_, .mode = S_IFLNK | 0777, __VA_ARGS__}
+
+const struct proc_entry proc_pid_entries[] = {
+	DIR("task", 0555, .kind = PROC_TASKS, .flags = PROC_PROCESS_ONLY),
+	DIR("fd", 0500, .kind = PROC_FDS),
+	DIR("fdinfo", 0555, .kind = PROC_FDINFOS),
+	FILE("auxv", 0400, .flags = PROC_INSPECT, .show = auxv_show),
+	FILE("status", 0444, .show = proc_status_show),
+	FILE("personality", 0400, .flags = PROC_INSPECT, .show = personality_show),
+	FILE("limits", 0444, .show = proc_limits_show),
+	FILE("comm", 0644, .show = comm_show, .store = comm_store),
+	FILE("syscall", 0400, .flags = PROC_INSPECT, .show = syscall_show),
+	FILE("cmdline", 0444, .generate = &proc_cmdline_op),
+	FILE("environ", 0400, .flags = PROC_INSPECT, .generate = &proc_environ_op),
+	FILE("maps", 0444, .flags = PROC_INSPECT, .generate = &proc_maps_op),
+	FILE("smaps", 0444, .flags = PROC_INSPECT, .generate = &proc_smaps_op),
+	FILE("stat", 0444, .show = proc_stat_show),
+	FILE("statm", 0444, .show = proc_statm_show),
+	LINK("cwd", .jump = cwd_jump),
+	LINK("root", .jump = root_jump),
+	LINK("exe", .jump = exe_jump),
+	FILE("mounts", 0444, .show = mounts_show),
+	FILE("mountinfo", 0444, .show = mountinfo_show),
+	FILE("wchan", 0444, .show = wchan_show),
+	FILE("stack", 0400, .flags = PROC_ADMIN, .show = stack_show),
+	FILE("cgroup", 0444, .show = cgroup_show),
+	FILE("oom_score_adj", 0644, .show = oom_score_adj_show, .store = oom_score_adj_store),
+	{},
+};

@@ -1,0 +1,207 @@
+/* fs/procfs/proc_sys.c -- /proc/sys: what can be asked of the kernel by name, and changed. A
+ * number that cannot be changed here is not writable, whatever it is elsewhere. */
+#include "core/base/random.h"
+#include "core/cred/cred.h"
+#include "core/dev/console.h"
+#include "core/proc/pid.h"
+#include "core/proc/uts.h"
+#include "fs/procfs/proc.h"
+#include "mem/phys/buddy.h"
+#include "mem/space/space.h"
+#include "vfs/fd.h"
+
+/* --- names --- */
+
+static int show_name(enum uts_name which, struct text *to)
+{
+	char name[UTS_MAX + 1];
+
+	uts_get(which, name);
+	text_add(to, "%s\n", name);
+	return 0;
+}
+
+static int store_name(enum uts_name which, const char *text, size_t len)
+{
+	const char *end = memchr(text, '\n', len);
+
+	if (!cred_capable(task_current()->cred, CAP_SYS_ADMIN))
+		return -EPERM;
+	return uts_set(which, text, end ? (size_t)(end - text) : len);
+}
+
+static int hostname_show(const struct proc_subject *who, struct text *to)
+{
+	return show_name(UTS_HOSTNAME, to);
+}
+
+static int hostname_store(const struct proc_subject *who, const char *text, size_t len)
+{
+	return store_name(UTS_HOSTNAME, text, len);
+}
+
+static int domainname_show(const struct proc_subject *who, struct text *to)
+{
+	return show_name(UTS_DOMAINNAME, to);
+}
+
+static int domainname_store(const struct proc_subject *who, const char *text, size_t len)
+{
+	return store_name(UTS_DOMAINNAME, text, len);
+}
+
+/* --- random --- */
+
+static void show_uuid(struct text *to, const u8 from[16])
+{
+	u8 b[16];
+
+	memcpy(b, from, sizeof(b));
+	b[6] = (b[6] & 0x0f) | 0x40;
+	b[8] = (b[8] & 0x3f) | 0x80;
+	for (unsigned n = 0; n < 16; n++)
+		text_add(to, n == 4 || n == 6 || n == 8 || n == 10 ? "-%02x" : "%02x", b[n]);
+	text_put(to, "\n", 1);
+}
+
+static int uuid_show(const struct proc_subject *who, struct text *to)
+{
+	u8 b[16];
+
+	random_bytes(b, sizeof(b));
+	show_uuid(to, b);
+	return 0;
+}
+
+static int boot_id_show(const struct proc_subject *who, struct text *to)
+{
+	static spinlock lock = SPINLOCK_INIT(RANK_FS_PRIVATE);
+	static u8 id[16];
+	static bool made;
+
+	spin_lock(&lock);
+	if (!made)
+		random_bytes(id, sizeof(id));
+	made = true;
+	spin_unlock(&lock);
+	show_uuid(to, id);
+	return 0;
+}
+
+static int entropy_show(const struct proc_subject *who, struct text *to)
+{
+	text_add(to, "%d\n", random_is_ready() ? 256 : 0);
+	return 0;
+}
+
+/* --- printk --- */
+
+static int printk_show(const struct proc_subject *who, struct text *to)
+{
+	text_add(to, "%u\t4\t1\t%u\n", console_level(), CONSOLE_LEVEL_DEFAULT);
+	return 0;
+}
+
+static int printk_store(const struct proc_subject *who, const char *text, size_t len)
+{
+	const char *end;
+	u64 n;
+
+	if (!cred_capable(task_current()->cred, CAP_SYS_ADMIN))
+		return -EPERM;
+	if (!string_to_u64(text, &end, 10, &n) || n > 15)
+		return -EINVAL;
+	console_set_level((unsigned)n);
+	return 0;
+}
+
+/* --- constants --- */
+
+static int threads_max_show(const struct proc_subject *who, struct text *to)
+{
+	text_add(to, "%lu\n", min(buddy_total_pages() / 8, (u64)PID_MAX));
+	return 0;
+}
+
+static int file_max_show(const struct proc_subject *who, struct text *to)
+{
+	text_add(to, "%lu\n", buddy_total_pages());
+	return 0;
+}
+
+#define CONSTANT(name_, format_, value_)                                            \
+	static int name_##_show(const struct proc_subject *who, struct text *to)   \
+	{                                                                           \
+		text_add(to, format_ "\n", value_);                                 \
+		return 0;                                                           \
+	}
+CONSTANT(ostype, "%s", UTS_SYSNAME)
+CONSTANT(osrelease, "%s", UTS_RELEASE)
+CONSTANT(version, "%s", UTS_VERSION)
+CONSTANT(pid_max, "%d", PID_MAX)
+CONSTANT(cap_last_cap, "%d", CAP_LAST_CAP)
+CONSTANT(ngroups_max, "%u", CRED_MAX_GROUPS)
+CONSTANT(overflow_id, "%d", 65534)
+CONSTANT(randomize_va_space, "%d", 2)
+CONSTANT(poolsize, "%d", 256)
+CONSTANT(one, "%d", 1)
+CONSTANT(zero, "%d", 0)
+CONSTANT(nr_open, "%u", FD_MAX)
+CONSTANT(pipe_max_size, "%d", 1048576)
+CONSTANT(max_map_count, "%d", SPACE_MAX_VMAS)
+CONSTANT(mmap_min_addr, "%lu", SPACE_MIN_ADDR)
+
+#define FILE(name_, mode_, ...) {.name = name_, .mode = S_IFREG | (mode_), __VA_ARGS__}
+#define DIR(name_, ...)		{.name = name_, .mode = S_IFDIR | 0555, __VA_ARGS__}
+
+static const struct proc_entry random_entries[] = {
+	FILE("boot_id", 0444, .show = boot_id_show),
+	FILE("entropy_avail", 0444, .show = entropy_show),
+	FILE("poolsize", 0444, .show = poolsize_show),
+	FILE("uuid", 0444, .show = uuid_show),
+	{},
+};
+
+static const struct proc_entry kernel_entries[] = {
+	FILE("cap_last_cap", 0444, .show = cap_last_cap_show),
+	FILE("dmesg_restrict", 0444, .show = one_show),
+	FILE("domainname", 0644, .show = domainname_show, .store = domainname_store),
+	FILE("hostname", 0644, .show = hostname_show, .store = hostname_store),
+	FILE("ngroups_max", 0444, .show = ngroups_max_show),
+	FILE("osrelease", 0444, .show = osrelease_show),
+	FILE("ostype", 0444, .show = ostype_show),
+	FILE("overflowgid", 0444, .show = overflow_id_show),
+	FILE("overflowuid", 0444, .show = overflow_id_show),
+	FILE("pid_max", 0444, .show = pid_max_show),
+	FILE("printk", 0644, .show = printk_show, .store = printk_store),
+	DIR("random", .children = random_entries),
+	FILE("randomize_va_space", 0444, .show = randomize_va_space_show),
+	FILE("tainted", 0444, .show = zero_show),
+	FILE("threads-max", 0444, .show = threads_max_show),
+	FILE("version", 0444, .show = version_show),
+	{},
+};
+
+static const struct proc_entry vm_entries[] = {
+	FILE("max_map_count", 0444, .show = max_map_count_show),
+	FILE("mmap_min_addr", 0444, .show = mmap_min_addr_show),
+	/* Nothing is refused for having been promised before: Linux's mode 1. */
+	FILE("overcommit_memory", 0444, .show = one_show),
+	{},
+};
+
+static const struct proc_entry fs_entries[] = {
+	FILE("file-max", 0444, .show = file_max_show),
+	FILE("nr_open", 0444, .show = nr_open_show),
+	FILE("overflowgid", 0444, .show = overflow_id_show),
+	FILE("overflowuid", 0444, .show = overflow_id_show),
+	FILE("pipe-max-size", 0444, .show = pipe_max_size_show),
+	{},
+};
+
+const struct proc_entry proc_sys_entries[] = {
+	DIR("fs", .children = fs_entries),
+	DIR("kernel", .children = kernel_entries),
+	DIR("vm", .children = vm_entries),
+	{},
+};

@@ -1,0 +1,250 @@
+/* fs/procfs/proc_system.c -- the machine in numbers: memory, CPUs, time, interrupts. */
+#include "core/proc/clock.h"
+#include "coro/executor.h"
+#include "fs/procfs/proc.h"
+#include "hal/clock.h"
+#include "hal/irq.h"
+#include "hal/machine.h"
+#include "mem/phys/buddy.h"
+#include "mem/phys/shrink.h"
+#include "mem/phys/slab.h"
+#include "vfs/page.h"
+
+#define TICK_NS 10000000ul	/* USER_HZ is 100 */
+#define KIB(pages) ((pages) << (PAGE_SHIFT - 10))
+
+/* --- memory --- */
+
+static u64 slab_pages(void)
+{
+	struct slab_stats s;
+	u64 pages = 0;
+
+	for (unsigned n = 0; slab_stats(n, &s); n++)
+		pages += s.pages;
+	return pages;
+}
+
+int proc_meminfo_show(const struct proc_subject *who, struct text *to)
+{
+	u64 total = buddy_total_pages(), free = buddy_free_pages(), cached = page_total();
+	u64 dirty = page_total_dirty(), slab = slab_pages();
+	u64 available = min(total, free + (cached > dirty ? cached - dirty : 0));
+	/* Only what is counted; there is no swap, so those zeros are true. */
+	const struct {
+		const char *name;
+		u64 pages;
+	} rows[] = {
+		{"MemTotal:", total},	  {"MemFree:", free},	 {"MemAvailable:", available},
+		{"Buffers:", 0},	  {"Cached:", cached},	 {"SwapCached:", 0},
+		{"Unevictable:", 0},	  {"SwapTotal:", 0},	 {"SwapFree:", 0},
+		{"Dirty:", dirty},	  {"Slab:", slab},	 {"SReclaimable:", 0},
+		{"SUnreclaim:", slab},	  {"CommitLimit:", total / 2},
+	};
+
+	for (size_t n = 0; n < ARRAY_SIZE(rows); n++)
+		text_add(to, "%-15s %8lu kB\n", rows[n].name, KIB(rows[n].pages));
+	text_add(to, "HugePages_Total:       0\nHugePages_Free:        0\n"
+		 "Hugepagesize:       2048 kB\n");
+	return 0;
+}
+
+int proc_vmstat_show(const struct proc_subject *who, struct text *to)
+{
+	text_add(to, "nr_free_pages %lu\nnr_file_pages %lu\nnr_dirty %lu\n", buddy_free_pages(),
+		 page_total(), page_total_dirty());
+	text_add(to, "nr_slab_unreclaimable %lu\npswpin 0\npswpout 0\n", slab_pages());
+	return 0;
+}
+
+int proc_slabinfo_show(const struct proc_subject *who, struct text *to)
+{
+	struct slab_stats s;
+
+	text_add(to, "slabinfo - version: 2.1\n# name            <active_objs> <num_objs> "
+		 "<objsize> <objperslab> <pagesperslab> : tunables <limit> <batchcount> "
+		 "<sharedfactor> : slabdata <active_slabs> <num_slabs> <sharedavail>\n");
+	for (unsigned n = 0; slab_stats(n, &s); n++) {
+		u64 per_page = max(PAGE_SIZE / s.size, 1ul);
+
+		text_add(to, "%-17s %6lu %6lu %6lu %4lu %4d : tunables    0    0    0 : slabdata "
+			 "%6lu %6lu      0\n", s.name, s.objects, s.pages * per_page, s.size,
+			 per_page, 1, s.pages, s.pages);
+	}
+	return 0;
+}
+
+/* --- CPUs --- */
+
+static const char *const features[64] = {
+	"fp", "asimd", "evtstrm", "aes", "pmull", "sha1", "sha2", "crc32", "atomics", "fphp",
+	"asimdhp", "cpuid", "asimdrdm", "jscvt", "fcma", "lrcpc", "dcpop", "sha3", "sm3", "sm4",
+	"asimddp", "sha512", "sve", "asimdfhm", "dit", "uscat", "ilrcpc", "flagm", "ssbs", "sb",
+	"paca", "pacg",
+};
+static const char *const features2[64] = {
+	"dcpodp", "sve2", "sveaes", "svepmull", "svebitperm", "svesha3", "svesm4", "flagm2",
+	"frint", "svei8mm", "svef32mm", "svef64mm", "svebf16", "i8mm", "bf16", "dgh", "rng",
+	"bti", "mte", "ecv", "afp", "rpres", "mte3",
+};
+
+static void show_features(struct text *to, u64 bits, const char *const names[64])
+{
+	for (unsigned n = 0; n < 64; n++)
+		if ((bits >> n & 1) && names[n])
+			text_add(to, " %s", names[n]);
+}
+
+int proc_cpuinfo_show(const struct proc_subject *who, struct text *to)
+{
+	const struct hal_machine *m = &hal_machine;
+	u64 hz = hal_clock_hz();
+
+	for (unsigned n = 0; n < hal_cpu_count(); n++) {
+		text_add(to, "processor\t: %u\nBogoMIPS\t: %lu.%02lu\nFeatures\t:", n,
+			 hz / 500000, hz / 5000 % 100);
+		show_features(to, m->hwcap, features);
+		show_features(to, m->hwcap2, features2);
+		text_add(to, "\nCPU implementer\t: 0x%02x\nCPU architecture: 8\n"
+			 "CPU variant\t: 0x%x\nCPU part\t: 0x%03x\nCPU revision\t: %u\n\n",
+			 (unsigned)(m->midr >> 24 & 0xff), (unsigned)(m->midr >> 20 & 0xf),
+			 (unsigned)(m->midr >> 4 & 0xfff), (unsigned)(m->midr & 0xf));
+	}
+	return 0;
+}
+
+static u64 idle_ns(unsigned cpu)
+{
+	const struct executor *ex = executor_nth(cpu);
+	u64 since = atomic_load_relaxed(&ex->idle_since_ns), now = hal_clock_ns();
+
+	return atomic_load_relaxed(&ex->stats.idle_ns) + (since && now > since ? now - since : 0);
+}
+
+/* CPU time is not split between user and kernel: all that was not idle counts as user. */
+static void show_cpu(struct text *to, const char *name, u64 busy, u64 idle)
+{
+	text_add(to, "%s %lu 0 0 %lu 0 0 0 0 0 0\n", name, busy / TICK_NS, idle / TICK_NS);
+}
+
+int proc_stat_all_show(const struct proc_subject *who, struct text *to)
+{
+	u64 now = hal_clock_ns(), idle = 0, all = now * hal_cpu_count(), switches = 0, irqs = 0;
+	char name[16];
+
+	for (unsigned n = 0; n < hal_cpu_count(); n++) {
+		idle += idle_ns(n);
+		switches += atomic_load_relaxed(&executor_nth(n)->stats.switches);
+	}
+	show_cpu(to, "cpu ", all > idle ? all - idle : 0, idle);
+	for (unsigned n = 0; n < hal_cpu_count(); n++) {
+		u64 mine = idle_ns(n);
+
+		format(name, sizeof(name), "cpu%u", n);
+		show_cpu(to, name, now > mine ? now - mine : 0, mine);
+	}
+	for (unsigned i = 0; i < hal_irq_max(); i++)
+		for (unsigned n = 0; n < hal_cpu_count(); n++)
+			irqs += hal_irq_count(i, n);
+	text_add(to, "intr %lu\nctxt %lu\nbtime %lu\nprocesses %lu\nprocs_running %u\n"
+		 "procs_blocked 0\n", irqs, switches, clock_boot_wall_seconds(), process_forks(),
+		 max(process_running(), 1u));
+	return 0;
+}
+
+int proc_uptime_show(const struct proc_subject *who, struct text *to)
+{
+	u64 now = hal_clock_ns() / TICK_NS, idle = 0;
+
+	for (unsigned n = 0; n < hal_cpu_count(); n++)
+		idle += idle_ns(n);
+	idle /= TICK_NS;
+	text_add(to, "%lu.%02lu %lu.%02lu\n", now / 100, now % 100, idle / 100, idle % 100);
+	return 0;
+}
+
+/* --- load --- */
+
+#define LOAD_STEP_NS 5000000000ul
+#define LOAD_ONE     2048u	/* fixed point: 11 bits */
+
+static spinlock load_lock = SPINLOCK_INIT(RANK_FS_PRIVATE);
+static u64 load_at_ns GUARDED_BY(&load_lock);
+static u64 load[3] GUARDED_BY(&load_lock);
+
+/* Nobody samples while nobody looks: the number of running threads now stands for the time
+ * since the last look, in steps of five seconds. */
+static void load_update(u64 running) REQUIRES(load_lock)
+{
+	static const u32 keep[3] = {1884, 2014, 2037};	/* 1, 5, 15 minutes */
+	u64 steps = (hal_clock_ns() - load_at_ns) / LOAD_STEP_NS;
+
+	load_at_ns += steps * LOAD_STEP_NS;
+	for (steps = min(steps, 1000ul); steps; steps--)
+		for (unsigned i = 0; i < 3; i++)
+			load[i] = (load[i] * keep[i] +
+				   running * LOAD_ONE * (LOAD_ONE - keep[i])) / LOAD_ONE;
+}
+
+int proc_loadavg_show(const struct proc_subject *who, struct text *to)
+{
+	u32 running = max(process_running(), 1u);
+	u64 now[3];
+
+	spin_lock(&load_lock);
+	load_update(running - 1);
+	memcpy(now, load, sizeof(now));
+	spin_unlock(&load_lock);
+	for (unsigned i = 0; i < 3; i++) {
+		u64 rounded = now[i] + LOAD_ONE / 200;
+
+		text_add(to, "%lu.%02lu ", rounded / LOAD_ONE,
+			 rounded % LOAD_ONE * 100 / LOAD_ONE);
+	}
+	text_add(to, "%u/%u %d\n", running, process_thread_total(), pid_last());
+	return 0;
+}
+
+/* --- interrupts, executors --- */
+
+int proc_interrupts_show(const struct proc_subject *who, struct text *to)
+{
+	text_add(to, "%*s", 11, "");
+	for (unsigned n = 0; n < hal_cpu_count(); n++)
+		text_add(to, "CPU%-8u", n);
+	text_put(to, "\n", 1);
+	for (unsigned i = 0; i < hal_irq_max(); i++) {
+		u64 sum = 0;
+
+		for (unsigned n = 0; n < hal_cpu_count(); n++)
+			sum += hal_irq_count(i, n);
+		if (!sum)
+			continue;
+		text_add(to, "%3u: ", i);
+		for (unsigned n = 0; n < hal_cpu_count(); n++)
+			text_add(to, "%10lu ", hal_irq_count(i, n));
+		text_add(to, "    GIC %u\n", i);
+	}
+	return 0;
+}
+
+/* Each CPU's polls: how many, how long they took, and where the longest ended. */
+int proc_executor_show(const struct proc_subject *who, struct text *to)
+{
+	for (unsigned n = 0; n < hal_cpu_count(); n++) {
+		const struct executor_stats *s = &executor_nth(n)->stats;
+		const struct co_point *at = s->longest_at;
+
+		text_add(to, "cpu %u\npolls %lu\nwakes %lu\nsteals %lu\nswitches %lu\nidle_ns %lu\n",
+			 n, s->polls, s->wakes, s->steals, s->switches, idle_ns(n));
+		text_add(to, "longest_ns %lu", s->longest_ns);
+		if (at)
+			text_add(to, " %s %s:%u", at->func, at->file, at->line);
+		text_add(to, "\nhistogram_ns");
+		for (unsigned b = 0; b < EXECUTOR_BUCKETS; b++)
+			if (s->histogram[b])
+				text_add(to, " %lu:%lu", 64ul << b, s->histogram[b]);
+		text_add(to, "\n");
+	}
+	return 0;
+}
