@@ -39,7 +39,7 @@ static void install_poweroff(int self)
 
 static void greet(const struct options *options)
 {
-	dprintf(1, "\nLeave with `exit` or `poweroff`; Ctrl-A x stops the machine at once.\n%s\n",
+	dprintf(1, "\nLeave with `exit` or `poweroff`; Ctrl-] x stops the machine at once.\n%s\n",
 		options->persist ? "Changes are kept in the root image."
 				 : "Changes are lost at the end, unless started with --persist.");
 }

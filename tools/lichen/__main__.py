@@ -77,6 +77,11 @@ def command_test(argv):
     return suite.main(parse("test", argv, suite.add_options))
 
 
+def command_bench(argv):
+    parse("bench", argv)
+    return bench.main()
+
+
 def command_distro(argv):
     return distro.main(parse("distro", argv, distro.add_options))
 

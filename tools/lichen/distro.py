@@ -139,10 +139,11 @@ def difference(case, want, got, functions):
 class Score:
     """Judges answers as they come and counts."""
 
-    def __init__(self, cases, want, known):
+    def __init__(self, cases, want, known, out=None):
         self.cases = {case.name: case for case in cases}
         self.want, self.known, self.functions = want, known, normalisers()
         self.passed = self.failed = 0
+        self.out = out
 
     def judge(self, name, got):
         lines = difference(self.cases[name], self.want[name], got, self.functions)
@@ -152,10 +153,10 @@ class Score:
             lines = []
         if lines:
             self.failed += 1
-            print(f"FAIL {name}", *lines, sep="\n    ", flush=True)
+            print(f"FAIL {name}", *lines, sep="\n    ", flush=True, file=self.out)
         else:
             self.passed += 1
-            print(f"ok {name}", flush=True)
+            print(f"ok {name}", flush=True, file=self.out)
 
 
 def add_options(parser):

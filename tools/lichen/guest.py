@@ -10,18 +10,20 @@ import io
 import os
 import pathlib
 import select
+import socket
 import subprocess
 import sys
 import tarfile
 import tempfile
 import time
 
-from . import base, frames, vm
+from . import base, frames, symbols, vm
 
 NOT_RUN, TIMED_OUT, PANICKED = 123, 124, 125
 PANIC_STARTS = ("KERNEL PANIC:", "Kernel panic - not syncing")
 PANIC_ENDS = ("---[ end of panic ]---", "---[ end Kernel panic")
 PANIC_GRACE = 10            # seconds for the rest of a panic's report
+BREAK_GRACE = 3             # seconds without a word that end the report of a hang
 LOG_TAIL = 40               # lines shown when the guest stops without a word
 ENVIRONMENT = {
     "PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
@@ -104,9 +106,10 @@ class Log:
 class Session:
     """What is known of one job while it runs."""
 
-    def __init__(self, job, out, err, verbose):
+    def __init__(self, job, out, err, machine):
         self.job, self.sinks = job, {frames.OUT: out, frames.ERR: err}
-        self.reader, self.log = frames.Reader(), Log(verbose)
+        self.reader, self.log = frames.Reader(), Log(machine.verbose)
+        self.ours = machine.kernel != "linux"
         self.status = self.died = self.file = None
         self.got, self.errors = 0, []
 
@@ -151,19 +154,24 @@ class Session:
         except OSError as problem:
             self.errors.append(f"--get {host}: {problem.strerror}")
 
+    def report(self, lines):
+        """Show a part of the log with names to its addresses, unless all of it is shown."""
+        if self.log.show:
+            return
+        lines = symbols.symbolised(lines) if self.ours else lines
+        print("\n".join(lines), file=sys.stderr, flush=True)
+
     def result(self, timed_out, words):
         """The exit status, and on standard error why it is not the job's own."""
         if self.log.panic:
-            if not self.log.show:
-                print("\n".join(self.log.panic), file=sys.stderr)
+            self.report(self.log.panic)
             return PANICKED
         if self.died is not None:
             raise base.Failure(f"the guest gave up: {self.died}", NOT_RUN)
         if timed_out:
             raise base.Failure("timed out", TIMED_OUT)
         if self.status is None:
-            if not self.log.show:
-                print("\n".join(self.log.lines[-LOG_TAIL:]), file=sys.stderr)
+            self.report(self.log.lines[-LOG_TAIL:])
             raise base.Failure("the guest stopped before the command ended"
                                + (f": {words}" if words else ""), NOT_RUN)
         for error in self.errors:
@@ -211,19 +219,36 @@ def watch(qemu, session, deadline):
     return False
 
 
-def run(machine, job, out=None, err=None, on_timeout=None):
+def ask_where(qemu, session, monitor):
+    """A serial break makes our kernel tell what every task waits for."""
+    before = len(session.log.lines)
+    with contextlib.suppress(OSError), socket.socket(socket.AF_UNIX) as to:
+        to.connect(str(monitor))
+        to.sendall(b"chardev-send-break console\n")
+        while select.select([qemu.stdout], [], [], BREAK_GRACE)[0]:
+            data = os.read(qemu.stdout.fileno(), 1 << 16)
+            if not data:
+                break
+            session.log.feed(data.translate(None, frames.HIGH))
+    session.report(session.log.lines[before:])
+
+
+def boot_command(machine, job, scratch):
+    """QEMU for this job, its console on standard output and its monitor on a socket."""
+    write_archive(job, scratch / "job.tar")
+    first = 1 if machine.root and not machine.root_on_initrd else 0
+    boot = dataclasses.replace(machine, disks=((scratch / "job.tar", False), *machine.disks))
+    argv = vm.command(boot, scratch, "exec", [f"lichen.job={vm.disk_name(first)}"])
+    return argv + ["-chardev", "stdio,id=console,signal=off", "-serial", "chardev:console",
+                   "-monitor", f"unix:{scratch}/monitor,server=on,wait=off"]
+
+
+def run(machine, job, out=None, err=None):
     """Boot, run, and return the exit status for the caller."""
-    out, err = out or sys.stdout.buffer, err or sys.stderr.buffer
+    session = Session(job, out or sys.stdout.buffer, err or sys.stderr.buffer, machine)
     with tempfile.TemporaryDirectory(prefix="lichen-") as folder:
         scratch = pathlib.Path(folder)
-        write_archive(job, scratch / "job.tar")
-        first = 1 if machine.root and not machine.root_on_initrd else 0
-        boot = dataclasses.replace(machine, disks=((scratch / "job.tar", False), *machine.disks))
-        argv = vm.command(boot, scratch, "exec", [f"lichen.job={vm.disk_name(first)}"])
-        argv += ["-monitor", "none", "-serial", "stdio"]
-        if on_timeout:
-            argv += ["-gdb", f"unix:{scratch}/gdb,server=on,wait=off"]
-        session = Session(job, out, err, machine.verbose)
+        argv = boot_command(machine, job, scratch)
         deadline = time.monotonic() + job.timeout if job.timeout else None
         with open(scratch / "qemu.err", "w+b") as words, \
                 running(argv, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
@@ -232,8 +257,8 @@ def run(machine, job, out=None, err=None, on_timeout=None):
                 timed_out = watch(qemu, session, deadline)
             except frames.Garbled:
                 raise base.Failure("the guest's console is garbled", NOT_RUN) from None
-            if timed_out and on_timeout:
-                on_timeout(scratch / "gdb")
+            if timed_out and session.ours and not session.log.panic:
+                ask_where(qemu, session, scratch / "monitor")
             if machine.persist and session.status is not None:
                 qemu.wait(60)
             words.seek(0)

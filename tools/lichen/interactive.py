@@ -10,6 +10,7 @@ import termios
 
 from . import build, guest, rootfs, vm
 
+ESCAPE = "0x1d"             # Ctrl-], then x: QEMU stops; Ctrl-A is for the guest
 # Cursor shown, main screen, plain text, no bracketed paste: whatever the guest left behind.
 SANE = "\x1b[?25h\x1b[?1049l\x1b[0m\x1b[?2004l"
 
@@ -48,7 +49,7 @@ def main(args):
     machine = vm.from_args(args, rootfs.find(args.rootfs))
     with tempfile.TemporaryDirectory(prefix="lichen-") as folder:
         argv = vm.command(machine, pathlib.Path(folder), "shell", terminal_options())
-        argv += ["-chardev", "stdio,id=console,mux=on,signal=off",
+        argv += ["-echr", ESCAPE, "-chardev", "stdio,id=console,mux=on,signal=off",
                  "-serial", "chardev:console", "-mon", "chardev=console"]
         with terminal_kept(), guest.running(argv) as qemu:
             return qemu.wait()

@@ -62,6 +62,8 @@ def check(args):
         raise base.Usage(f"--kernel {args.kernel}: neither lichen, linux nor a file")
     if args.root_on_initrd and args.kernel == "linux":
         raise base.Usage("--root-on-initrd needs our kernel: Linux takes one initrd of one kind")
+    if args.persist and args.rootfs == "none":
+        raise base.Usage("--persist needs a root image")
     if args.root_on_initrd and args.persist:
         raise base.Usage("--root-on-initrd cannot --persist")
 
