@@ -1,7 +1,6 @@
 /* core/dev/chardev.c -- the registry of character devices. */
 #include "core/dev/chardev.h"
 
-#include "core/dev/console.h"
 #include "core/dev/kmsg.h"
 #include "core/dev/mem.h"
 #include "core/dev/pty.h"
@@ -67,7 +66,6 @@ void chardev_init(const struct file_ops *(*block_ops)(u32 number))
 	mem_init();
 	kmsg_init();
 	tty_init();
-	console_init();
 	pty_init();
 	open_set_devices(lookup);
 }

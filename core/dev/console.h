@@ -20,6 +20,7 @@ void console_set_level(unsigned level);
 /* Woken when the log has more. */
 extern struct waitq console_log_waiters;
 
+/* At boot, after chardev_init, when tasks can be made: takes the serial line and the log. */
 void console_init(void);
 
 #endif

@@ -2,6 +2,7 @@
  * what they are. */
 #include "core/cred/cred.h"
 #include "fs/procfs/proc.h"
+#include "fs/procfs/procfs.h"
 #include "mem/phys/slab.h"
 #include "mem/space/space.h"
 #include "vfs/dentry.h"

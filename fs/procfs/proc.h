@@ -119,7 +119,4 @@ int proc_vmstat_show(const struct proc_subject *who, struct text *to);
 int proc_slabinfo_show(const struct proc_subject *who, struct text *to);
 int proc_executor_show(const struct proc_subject *who, struct text *to);
 
-/* The types "proc" and "sysfs". */
-void procfs_register(void);
-
 #endif
