@@ -29,7 +29,9 @@
 	/* mount.c */                                                         \
 	A(mount) A(umount2) A(pivot_root)                                      \
 	/* sync.c */                                                          \
-	A(sync) A(fsync) A(fdatasync) A(syncfs) P(fadvise64)
+	A(sync) A(fsync) A(fdatasync) A(syncfs) P(fadvise64)                       \
+	/* pipe.c, poll.c */                                                  \
+	B(pipe2) A(ppoll) A(pselect6)
 
 #define DECLARE_P(n) long plain_##n(struct task *t, const u64 *a);
 #define DECLARE_A(n) co_t begin_##n(struct co *co, const u64 *a);
