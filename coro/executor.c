@@ -401,3 +401,14 @@ void executor_use_space(struct task *t, const struct hal_space *space)
 	t->hal_space = space;
 	executor_load_space(executor_this(), space);
 }
+
+void executor_move(struct task *t)
+{
+	struct executor *ex = atomic_load(&t->home);
+
+	if (atomic_load(&t->affinity) & (1ul << ex->id))
+		return;
+	atomic_or(&ex->resched, RESCHED_NOW);
+	if (ex != executor_this())
+		hal_cpu_kick(ex->id);
+}

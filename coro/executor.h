@@ -94,6 +94,9 @@ void executor_enqueue(struct task *t, bool woken);
 void executor_timer(void);
 void executor_kicked(void);
 
+/* t's affinity changed: if it runs where it may not any more, send it on soon. */
+void executor_move(struct task *t);
+
 /* Write the current task's live TLS and FP registers to its hal_user, where code may then
  * read and change them; they are loaded again before user mode. */
 void executor_user_sync(struct task *t);

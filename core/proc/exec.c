@@ -113,7 +113,8 @@ static co_t exec_find_program(struct co *co, struct exec_find_program *f)
 		if (f->err)
 			CO_RETURN(f->err);
 		string_copy(im->path, f->interp, sizeof(im->path));
-		CO_AWAIT(f->err, open_kernel, .name = im->path, .flags = O_RDONLY,
+		CO_AWAIT(f->err, open_kernel, .dirfd = AT_FDCWD, .name = im->path,
+			 .walk_flags = WALK_FOLLOW, .flags = O_RDONLY,
 			 .want = CRED_EXEC, .file = &f->next);
 		if (f->err)
 			CO_RETURN(f->err);

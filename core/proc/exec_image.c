@@ -6,7 +6,7 @@
 #include "core/cred/cred.h"
 #include "core/proc/exec_stack.h"
 #include "core/proc/internal.h"
-#include "core/proc/random.h"
+#include "core/base/random.h"
 #include "mem/phys/slab.h"
 #include "mem/space/space.h"
 #include "mem/space/shm.h"
@@ -51,7 +51,8 @@ static co_t exec_open_interp(struct co *co, struct exec_open_interp *f)
 		f->err = -ENOEXEC;
 	if (f->err)
 		CO_RETURN(f->err);
-	CO_AWAIT(f->err, open_kernel, .name = im->path, .flags = O_RDONLY, .want = CRED_EXEC,
+	CO_AWAIT(f->err, open_kernel, .dirfd = AT_FDCWD, .name = im->path,
+		 .walk_flags = WALK_FOLLOW, .flags = O_RDONLY, .want = CRED_EXEC,
 		 .file = &im->interp_file);
 	if (f->err)
 		CO_RETURN(f->err);

@@ -13,7 +13,7 @@
 
 #include "core/cred/cred.h"
 #include "core/proc/internal.h"
-#include "core/proc/random.h"
+#include "core/base/random.h"
 #include "hal/machine.h"
 #include "mem/space/pin.h"
 #include "mem/space/space.h"
@@ -207,7 +207,7 @@ co_t exec_stack_write(struct co *co, struct exec_stack_write *f)
 		 .flags = MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED | MAP_GROWSDOWN);
 	if (f->err < 0)
 		CO_RETURN(f->err);
-	random_fill(im->random, sizeof(im->random));
+	random_bytes(im->random, sizeof(im->random));
 	CO_AWAIT(f->err, space_access, .space = im->space, .addr = uptr_of(im->name_at),
 		 .buf = (void *)im->name, .len = strlen(im->name) + 1, .write = true);
 	if (f->err < 0)

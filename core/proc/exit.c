@@ -367,6 +367,8 @@ co_t thread_exit(struct co *co, struct thread_exit *f)
 	exit_stop_is_complete(t);
 	exit_finish(t);
 	co_task(co)->exiting = true;
+	/* Not straight back to user mode from exit(2). */
+	atomic_or(&t->task.flags, (u32)TASK_WORK);
 	CO_RETURN(0);
 	CO_END;
 }

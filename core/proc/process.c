@@ -7,7 +7,6 @@
 #include "core/proc/futex.h"
 #include "core/proc/internal.h"
 #include "core/proc/posix_timer.h"
-#include "core/proc/random.h"
 #include "core/proc/session.h"
 #include "coro/executor.h"
 #include "hal/clock.h"
@@ -28,7 +27,6 @@ void process_init(void)
 	signal_init();
 	thread_init();
 	futex_init();
-	random_init();
 	clock_init();
 	vdso_init();
 }

@@ -1,0 +1,407 @@
+/* syscalls/ids.c -- user and group ids, supplementary groups, capabilities. */
+#include <linux/capability.h>
+#include <linux/securebits.h>
+
+#include "core/cred/cred.h"
+#include "core/proc/thread.h"
+#include "mem/phys/slab.h"
+#include "mem/space/space.h"
+#include "mem/space/uaccess.h"
+#include "syscalls/retry.h"
+
+#define KEEP ((u32)-1)	/* setres*id: leave it */
+
+static long sys_getuid(struct task *t)
+{
+	return t->cred->uid;
+}
+SYSCALL_PLAIN(getuid);
+
+static long sys_geteuid(struct task *t)
+{
+	return t->cred->euid;
+}
+SYSCALL_PLAIN(geteuid);
+
+static long sys_getgid(struct task *t)
+{
+	return t->cred->gid;
+}
+SYSCALL_PLAIN(getgid);
+
+static long sys_getegid(struct task *t)
+{
+	return t->cred->egid;
+}
+SYSCALL_PLAIN(getegid);
+
+static long ids_put_three(struct task *t, uptr a, uptr b, uptr c, u32 x, u32 y, u32 z)
+{
+	if (user_put(t, a, &x, sizeof(x)) && user_put(t, b, &y, sizeof(y)) &&
+	    user_put(t, c, &z, sizeof(z)))
+		return 0;
+	return SYS_MUST_WAIT;
+}
+
+static long sys_getresuid(struct task *t, uptr r, uptr e, uptr s)
+{
+	return ids_put_three(t, r, e, s, t->cred->uid, t->cred->euid, t->cred->suid);
+}
+SYSCALL_RETRY(getresuid, uptr, uptr, uptr);
+
+static long sys_getresgid(struct task *t, uptr r, uptr e, uptr s)
+{
+	return ids_put_three(t, r, e, s, t->cred->gid, t->cred->egid, t->cred->sgid);
+}
+SYSCALL_RETRY(getresgid, uptr, uptr, uptr);
+
+/* Capabilities follow the user ids between root and others: capabilities(7). */
+static void ids_follow(struct cred *new, const struct cred *old, struct process *p)
+{
+	bool was_root = !old->uid || !old->euid || !old->suid;
+	bool is_root = !new->uid || !new->euid || !new->suid;
+
+	if (old->securebits & issecure_mask(SECURE_NO_SETUID_FIXUP))
+		return;
+	if (was_root && !is_root) {
+		if (!p->keep_caps)
+			new->permitted = 0;
+		if (!p->keep_caps)
+			new->effective = 0;
+		new->ambient = 0;
+	}
+	if (!old->euid && new->euid)
+		new->effective = 0;
+	if (old->euid && !new->euid)
+		new->effective = new->permitted;
+}
+
+/* Publish; the memory image of a process that changed who it is is nobody's to look at. */
+static long ids_commit(struct task *t, struct cred *new)
+{
+	const struct cred *old = t->cred;
+
+	if ((new->euid != old->euid || new->egid != old->egid || new->fsuid != old->fsuid ||
+	     new->fsgid != old->fsgid || (new->permitted & ~old->permitted)) &&
+	    t->space)
+		atomic_store(&t->space->dumpable, false);
+	thread_set_cred(thread_of(t), new);
+	return 0;
+}
+
+/* -1 keeps; a value the process has in `a`, `b` or `c` is free, any other needs privilege. */
+static bool ids_may(u32 want, u32 a, u32 b, u32 c, bool privileged)
+{
+	return want == KEEP || privileged || want == a || want == b || want == c;
+}
+
+static long ids_set_user(struct task *t, u32 r, u32 e, u32 s)
+{
+	struct cred *new = cred_clone(t->cred);
+	const struct cred *old = t->cred;
+
+	if (!new)
+		return -ENOMEM;
+	new->uid = r == KEEP ? old->uid : r;
+	new->euid = e == KEEP ? old->euid : e;
+	new->suid = s == KEEP ? old->suid : s;
+	new->fsuid = new->euid;
+	ids_follow(new, old, thread_of(t)->process);
+	return ids_commit(t, new);
+}
+
+static long ids_set_group(struct task *t, u32 r, u32 e, u32 s)
+{
+	struct cred *new = cred_clone(t->cred);
+	const struct cred *old = t->cred;
+
+	if (!new)
+		return -ENOMEM;
+	new->gid = r == KEEP ? old->gid : r;
+	new->egid = e == KEEP ? old->egid : e;
+	new->sgid = s == KEEP ? old->sgid : s;
+	new->fsgid = new->egid;
+	return ids_commit(t, new);
+}
+
+static long sys_setuid(struct task *t, u32 uid)
+{
+	const struct cred *c = t->cred;
+
+	if (uid == KEEP)
+		return -EINVAL;
+	if (cred_capable(c, CAP_SETUID))
+		return ids_set_user(t, uid, uid, uid);
+	if (uid != c->uid && uid != c->suid)
+		return -EPERM;
+	return ids_set_user(t, KEEP, uid, KEEP);
+}
+SYSCALL_PLAIN(setuid, u32);
+
+static long sys_setgid(struct task *t, u32 gid)
+{
+	const struct cred *c = t->cred;
+
+	if (gid == KEEP)
+		return -EINVAL;
+	if (cred_capable(c, CAP_SETGID))
+		return ids_set_group(t, gid, gid, gid);
+	if (gid != c->gid && gid != c->sgid)
+		return -EPERM;
+	return ids_set_group(t, KEEP, gid, KEEP);
+}
+SYSCALL_PLAIN(setgid, u32);
+
+static long sys_setreuid(struct task *t, u32 r, u32 e)
+{
+	const struct cred *c = t->cred;
+	bool able = cred_capable(c, CAP_SETUID);
+	u32 effective = e == KEEP ? c->euid : e;
+	bool save = r != KEEP || (e != KEEP && e != c->uid);
+
+	if (!ids_may(r, c->uid, c->euid, c->uid, able) ||
+	    !ids_may(e, c->uid, c->euid, c->suid, able))
+		return -EPERM;
+	return ids_set_user(t, r, e, save ? effective : KEEP);
+}
+SYSCALL_PLAIN(setreuid, u32, u32);
+
+static long sys_setregid(struct task *t, u32 r, u32 e)
+{
+	const struct cred *c = t->cred;
+	bool able = cred_capable(c, CAP_SETGID);
+	u32 effective = e == KEEP ? c->egid : e;
+	bool save = r != KEEP || (e != KEEP && e != c->gid);
+
+	if (!ids_may(r, c->gid, c->egid, c->gid, able) ||
+	    !ids_may(e, c->gid, c->egid, c->sgid, able))
+		return -EPERM;
+	return ids_set_group(t, r, e, save ? effective : KEEP);
+}
+SYSCALL_PLAIN(setregid, u32, u32);
+
+static long sys_setresuid(struct task *t, u32 r, u32 e, u32 s)
+{
+	const struct cred *c = t->cred;
+	bool able = cred_capable(c, CAP_SETUID);
+
+	if (!ids_may(r, c->uid, c->euid, c->suid, able) ||
+	    !ids_may(e, c->uid, c->euid, c->suid, able) ||
+	    !ids_may(s, c->uid, c->euid, c->suid, able))
+		return -EPERM;
+	return ids_set_user(t, r, e, s);
+}
+SYSCALL_PLAIN(setresuid, u32, u32, u32);
+
+static long sys_setresgid(struct task *t, u32 r, u32 e, u32 s)
+{
+	const struct cred *c = t->cred;
+	bool able = cred_capable(c, CAP_SETGID);
+
+	if (!ids_may(r, c->gid, c->egid, c->sgid, able) ||
+	    !ids_may(e, c->gid, c->egid, c->sgid, able) ||
+	    !ids_may(s, c->gid, c->egid, c->sgid, able))
+		return -EPERM;
+	return ids_set_group(t, r, e, s);
+}
+SYSCALL_PLAIN(setresgid, u32, u32, u32);
+
+/* setfs*id never fail: they tell the old value. */
+static long sys_setfsuid(struct task *t, u32 uid)
+{
+	const struct cred *c = t->cred;
+	struct cred *new;
+	u32 old = c->fsuid;
+
+	if (uid == KEEP || !(cred_capable(c, CAP_SETUID) || uid == c->uid || uid == c->euid ||
+			     uid == c->suid || uid == c->fsuid))
+		return old;
+	new = cred_clone(c);
+	if (new) {
+		new->fsuid = uid;
+		ids_commit(t, new);
+	}
+	return old;
+}
+SYSCALL_PLAIN(setfsuid, u32);
+
+static long sys_setfsgid(struct task *t, u32 gid)
+{
+	const struct cred *c = t->cred;
+	struct cred *new;
+	u32 old = c->fsgid;
+
+	if (gid == KEEP || !(cred_capable(c, CAP_SETGID) || gid == c->gid || gid == c->egid ||
+			     gid == c->sgid || gid == c->fsgid))
+		return old;
+	new = cred_clone(c);
+	if (new) {
+		new->fsgid = gid;
+		ids_commit(t, new);
+	}
+	return old;
+}
+SYSCALL_PLAIN(setfsgid, u32);
+
+/* --- supplementary groups --- */
+
+struct sys_getgroups {
+	struct co_frame co;
+	int size;
+	uptr list;
+	long err;
+};
+static co_t sys_getgroups(struct co *co, struct sys_getgroups *f)
+{
+	CO_BEGIN;
+	if (f->size < 0)
+		CO_RETURN(-EINVAL);
+	if (!f->size)
+		CO_RETURN((long)cred_current(co)->group_count);
+	if ((u32)f->size < cred_current(co)->group_count)
+		CO_RETURN(-EINVAL);
+	/* Its own credentials change only by its own calls. */
+	CO_COPY_TO_USER(f->err, f->list, cred_current(co)->groups,
+			cred_current(co)->group_count * sizeof(u32));
+	CO_RETURN(f->err ? f->err : (long)cred_current(co)->group_count);
+	CO_END;
+}
+SYSCALL_CO(getgroups, size, list);
+
+struct sys_setgroups {
+	struct co_frame co;
+	int size;
+	uptr list;
+	u32 *groups;
+	struct cred *new;
+	long err;
+};
+static co_t sys_setgroups(struct co *co, struct sys_setgroups *f)
+{
+	CO_BEGIN;
+	if (!cred_capable(cred_current(co), CAP_SETGID))
+		CO_RETURN(-EPERM);
+	if ((u32)f->size > CRED_MAX_GROUPS)
+		CO_RETURN(-EINVAL);
+	f->groups = kmalloc(max((u32)f->size, 1u) * sizeof(u32));
+	if (!f->groups)
+		CO_RETURN(-ENOMEM);
+	CO_COPY_FROM_USER(f->err, f->groups, f->list, (u32)f->size * sizeof(u32));
+	if (!f->err) {
+		f->new = cred_clone_groups(cred_current(co), f->groups, (u32)f->size);
+		f->err = f->new ? ids_commit(co_task(co), f->new) : -ENOMEM;
+	}
+	kfree(f->groups);
+	CO_RETURN(f->err);
+	CO_END;
+}
+SYSCALL_CO(setgroups, size, list);
+
+/* --- capabilities --- */
+
+struct cap_header {
+	u32 version;
+	int pid;
+};
+struct cap_data {
+	u32 effective, permitted, inheritable;
+};
+
+/* How many halves a version has; 0: unknown, and the header gets the one we know. */
+static unsigned cap_halves(u32 version)
+{
+	switch (version) {
+	case _LINUX_CAPABILITY_VERSION_1:
+		return 1;
+	case _LINUX_CAPABILITY_VERSION_2:
+	case _LINUX_CAPABILITY_VERSION_3:
+		return 2;
+	default:
+		return 0;
+	}
+}
+
+static long cap_refuse_version(struct task *t, uptr header, bool only_asked)
+{
+	u32 known = _LINUX_CAPABILITY_VERSION_3;
+
+	if (!user_put(t, header, &known, sizeof(known)))
+		return SYS_MUST_WAIT;
+	return only_asked ? 0 : -EINVAL;
+}
+
+static long sys_capget(struct task *t, uptr header, uptr data)
+{
+	struct cap_header h;
+	struct cap_data d[2];
+	struct thread *other = NULL;
+	struct cred *c;
+	unsigned n;
+
+	if (!user_get(t, &h, header, sizeof(h)))
+		return SYS_MUST_WAIT;
+	n = cap_halves(h.version);
+	if (!n)
+		return cap_refuse_version(t, header, !data.raw);
+	if (h.pid < 0)
+		return -EINVAL;
+	if (!data.raw)
+		return 0;
+	if (h.pid && h.pid != thread_id(thread_of(t))) {
+		other = thread_find(h.pid);
+		if (!other)
+			return -ESRCH;
+	}
+	c = thread_cred(other ? other : thread_of(t));
+	for (unsigned i = 0; i < 2; i++)
+		d[i] = (struct cap_data){(u32)(c->effective >> (32 * i)),
+					 (u32)(c->permitted >> (32 * i)),
+					 (u32)(c->inheritable >> (32 * i))};
+	cred_put(c);
+	if (other)
+		task_put(&other->task);
+	return user_put(t, data, d, n * sizeof(*d)) ? 0 : SYS_MUST_WAIT;
+}
+SYSCALL_RETRY(capget, uptr, uptr);
+
+static u64 cap_join(u32 low, u32 high)
+{
+	return ((u64)high << 32 | low) & CRED_CAP_ALL;
+}
+
+static long sys_capset(struct task *t, uptr header, uptr data)
+{
+	const struct cred *old = t->cred;
+	struct cap_header h;
+	struct cap_data d[2] = {0};
+	struct cred *new;
+	u64 effective, permitted, inheritable;
+	unsigned n;
+
+	if (!user_get(t, &h, header, sizeof(h)))
+		return SYS_MUST_WAIT;
+	n = cap_halves(h.version);
+	if (!n)
+		return cap_refuse_version(t, header, false);
+	if (h.pid && h.pid != thread_id(thread_of(t)))
+		return -EPERM;
+	if (!user_get(t, d, data, n * sizeof(*d)))
+		return SYS_MUST_WAIT;
+	effective = cap_join(d[0].effective, d[1].effective);
+	permitted = cap_join(d[0].permitted, d[1].permitted);
+	inheritable = cap_join(d[0].inheritable, d[1].inheritable);
+	if ((permitted & ~old->permitted) || (effective & ~permitted) ||
+	    (inheritable & ~(old->inheritable | old->bounding)) ||
+	    (!cred_capable(old, CAP_SETPCAP) &&
+	     (inheritable & ~(old->inheritable | old->permitted))))
+		return -EPERM;
+	new = cred_clone(old);
+	if (!new)
+		return -ENOMEM;
+	new->effective = effective;
+	new->permitted = permitted;
+	new->inheritable = inheritable;
+	new->ambient &= permitted & inheritable;
+	return ids_commit(t, new);
+}
+SYSCALL_RETRY(capset, uptr, uptr);

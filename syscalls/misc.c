@@ -1,0 +1,393 @@
+/* syscalls/misc.c -- the machine's name and state, prctl, random bytes, rseq, membarrier. */
+#include <linux/membarrier.h>
+#include <linux/prctl.h>
+#include <linux/random.h>
+#include <linux/reboot.h>
+#include <linux/rseq.h>
+#include <linux/securebits.h>
+#include <linux/sysinfo.h>
+#include <linux/utsname.h>
+
+#include "core/base/log.h"
+#include "core/base/random.h"
+#include "core/cred/cred.h"
+#include "core/proc/clock.h"
+#include "core/proc/thread.h"
+#include "core/proc/uts.h"
+#include "hal/clock.h"
+#include "mem/phys/buddy.h"
+#include "mem/phys/slab.h"
+#include "mem/space/space.h"
+#include "mem/space/uaccess.h"
+#include "syscalls/retry.h"
+
+/* --- uname --- */
+
+struct sys_uname {
+	struct co_frame co;
+	uptr to;
+	struct new_utsname *name;
+	long err;
+};
+
+static void uname_fill(struct new_utsname *n)
+{
+	string_copy(n->sysname, UTS_SYSNAME, sizeof(n->sysname));
+	string_copy(n->release, UTS_RELEASE, sizeof(n->release));
+	string_copy(n->version, UTS_VERSION, sizeof(n->version));
+	string_copy(n->machine, UTS_MACHINE, sizeof(n->machine));
+	uts_get(UTS_HOSTNAME, n->nodename);
+	uts_get(UTS_DOMAINNAME, n->domainname);
+}
+
+static co_t sys_uname(struct co *co, struct sys_uname *f)
+{
+	CO_BEGIN;
+	f->name = kzalloc(sizeof(*f->name));
+	if (!f->name)
+		CO_RETURN(-ENOMEM);
+	uname_fill(f->name);
+	CO_COPY_TO_USER(f->err, f->to, f->name, sizeof(*f->name));
+	kfree(f->name);
+	CO_RETURN(f->err);
+	CO_END;
+}
+SYSCALL_CO(uname, to);
+
+static long misc_set_name(struct task *t, enum uts_name which, uptr from, int len)
+{
+	char name[UTS_MAX + 1];
+
+	if (!cred_capable(t->cred, CAP_SYS_ADMIN))
+		return -EPERM;
+	if (len < 0 || len > UTS_MAX)
+		return -EINVAL;
+	if (!user_get(t, name, from, (size_t)len))
+		return SYS_MUST_WAIT;
+	return uts_set(which, name, (size_t)len);
+}
+
+static long sys_sethostname(struct task *t, uptr from, int len)
+{
+	return misc_set_name(t, UTS_HOSTNAME, from, len);
+}
+SYSCALL_RETRY(sethostname, uptr, int);
+
+static long sys_setdomainname(struct task *t, uptr from, int len)
+{
+	return misc_set_name(t, UTS_DOMAINNAME, from, len);
+}
+SYSCALL_RETRY(setdomainname, uptr, int);
+
+static long sys_sysinfo(struct task *t, uptr to)
+{
+	struct sysinfo info = {
+		.uptime = (long)((hal_clock_ns() + 999999999) / 1000000000),
+		.totalram = buddy_total_pages() << PAGE_SHIFT,
+		.freeram = buddy_free_pages() << PAGE_SHIFT,
+		.procs = (u16)process_thread_total(),
+		.mem_unit = 1,
+	};
+
+	return user_put(t, to, &info, sizeof(info)) ? 0 : SYS_MUST_WAIT;
+}
+SYSCALL_RETRY(sysinfo, uptr);
+
+/* --- random bytes --- */
+
+#define RANDOM_PART 256ul
+
+struct sys_getrandom {
+	struct co_frame co;
+	uptr to;
+	u64 len;
+	u32 flags;
+	u64 done;
+	u8 *part;
+	long err;
+};
+static co_t sys_getrandom(struct co *co, struct sys_getrandom *f)
+{
+	CO_BEGIN;
+	if (f->flags & ~(u32)(GRND_NONBLOCK | GRND_RANDOM | GRND_INSECURE) ||
+	    (f->flags & (GRND_RANDOM | GRND_INSECURE)) == (GRND_RANDOM | GRND_INSECURE))
+		CO_RETURN(-EINVAL);
+	f->len = min(f->len, (u64)INT32_MAX);
+	f->part = kmalloc(RANDOM_PART);
+	if (!f->part)
+		CO_RETURN(-ENOMEM);
+	while (f->done < f->len) {
+		random_bytes(f->part, min(RANDOM_PART, f->len - f->done));
+		CO_COPY_TO_USER(f->err, uptr_add(f->to, f->done), f->part,
+				min(RANDOM_PART, f->len - f->done));
+		if (f->err)
+			break;
+		f->done += min(RANDOM_PART, f->len - f->done);
+		if (signal_pending(thread_of_co(co)))
+			break;
+		CO_BREATHE;
+	}
+	kfree(f->part);
+	CO_RETURN(f->done ? (long)f->done : f->err);
+	CO_END;
+}
+SYSCALL_CO(getrandom, to, len, flags);
+
+/* --- rseq --- */
+
+static long sys_rseq(struct task *t, uptr area, u32 len, int flags, u32 sig)
+{
+	struct thread *thread = thread_of(t);
+	u32 uninitialised[2] = {0, (u32)RSEQ_CPU_ID_UNINITIALIZED};
+
+	if (flags & RSEQ_FLAG_UNREGISTER) {
+		if (flags & ~RSEQ_FLAG_UNREGISTER || !thread->rseq.raw ||
+		    thread->rseq.raw != area.raw || thread->rseq_len != len)
+			return -EINVAL;
+		if (thread->rseq_sig != sig)
+			return -EPERM;
+		if (!user_put(t, area, uninitialised, sizeof(uninitialised)))
+			return SYS_MUST_WAIT;
+		thread->rseq = uptr_of(0);
+		return 0;
+	}
+	if (flags)
+		return -EINVAL;
+	if (thread->rseq.raw) {
+		if (thread->rseq.raw != area.raw || thread->rseq_len != len)
+			return -EINVAL;
+		return thread->rseq_sig != sig ? -EPERM : -EBUSY;
+	}
+	if (len < 32 || area.raw % 32)
+		return -EINVAL;
+	if (area.raw >= HAL_USER_END || len > HAL_USER_END - area.raw)
+		return -EFAULT;
+	thread->rseq = area;
+	thread->rseq_len = len;
+	thread->rseq_sig = sig;
+	thread->rseq_cpu = UINT32_MAX;
+	/* Its fields are filled in on the way to user mode. */
+	atomic_or(&t->flags, (u32)TASK_WORK);
+	return 0;
+}
+SYSCALL_RETRY(rseq, uptr, u32, int, u32);
+
+/* --- membarrier --- */
+
+/* Every other CPU has passed through its executor since: registers were saved and loaded, so
+ * each of its threads saw a barrier. */
+struct sys_membarrier {
+	struct co_frame co;
+	int cmd;
+	u32 flags;
+	int cpu;
+	u64 asked;
+	unsigned at;
+};
+
+enum {
+	BARRIER_GLOBAL = MEMBARRIER_CMD_GLOBAL | MEMBARRIER_CMD_GLOBAL_EXPEDITED |
+			 MEMBARRIER_CMD_REGISTER_GLOBAL_EXPEDITED,
+	BARRIER_PRIVATE = MEMBARRIER_CMD_PRIVATE_EXPEDITED |
+			  MEMBARRIER_CMD_REGISTER_PRIVATE_EXPEDITED |
+			  MEMBARRIER_CMD_PRIVATE_EXPEDITED_SYNC_CORE |
+			  MEMBARRIER_CMD_REGISTER_PRIVATE_EXPEDITED_SYNC_CORE,
+};
+
+/* Registering, asking: what needs no other CPU. 1: go on. */
+static long barrier_check(struct co *co, struct sys_membarrier *f)
+{
+	u32 *registered = &co_task(co)->space->membarrier;
+
+	if (f->flags)
+		return -EINVAL;
+	switch (f->cmd) {
+	case MEMBARRIER_CMD_QUERY:
+		return BARRIER_GLOBAL | BARRIER_PRIVATE;
+	case MEMBARRIER_CMD_REGISTER_GLOBAL_EXPEDITED:
+		return 0;
+	case MEMBARRIER_CMD_REGISTER_PRIVATE_EXPEDITED:
+	case MEMBARRIER_CMD_REGISTER_PRIVATE_EXPEDITED_SYNC_CORE:
+		/* The command to use later is the bit before the one that registers. */
+		atomic_or(registered, (u32)f->cmd >> 1);
+		return 0;
+	case MEMBARRIER_CMD_PRIVATE_EXPEDITED:
+	case MEMBARRIER_CMD_PRIVATE_EXPEDITED_SYNC_CORE:
+		return atomic_load(registered) & (u32)f->cmd ? 1 : -EPERM;
+	case MEMBARRIER_CMD_GLOBAL:
+	case MEMBARRIER_CMD_GLOBAL_EXPEDITED:
+		return 1;
+	default:
+		return -EINVAL;
+	}
+}
+
+static co_t sys_membarrier(struct co *co, struct sys_membarrier *f)
+{
+	CO_BEGIN;
+	f->asked = (u64)barrier_check(co, f);
+	if (f->asked != 1)
+		CO_RETURN((long)f->asked);
+	/* Go to every CPU in turn: being switched to there is the barrier. */
+	f->asked = atomic_load(&co_task(co)->affinity);
+	for (f->at = 0; f->at < hal_cpu_count(); f->at++) {
+		atomic_store(&co_task(co)->affinity, 1ul << f->at);
+		while (hal_cpu_self()->id != f->at)
+			CO_YIELD;
+	}
+	atomic_store(&co_task(co)->affinity, f->asked);
+	atomic_fence();
+	CO_RETURN(0);
+	CO_END;
+}
+SYSCALL_CO(membarrier, cmd, flags, cpu);
+
+/* --- the end of the machine --- */
+
+static long sys_reboot(struct task *t, u32 magic1, u32 magic2, u32 cmd)
+{
+	if (!cred_capable(t->cred, CAP_SYS_BOOT))
+		return -EPERM;
+	if (magic1 != LINUX_REBOOT_MAGIC1 ||
+	    (magic2 != LINUX_REBOOT_MAGIC2 && magic2 != LINUX_REBOOT_MAGIC2A &&
+	     magic2 != LINUX_REBOOT_MAGIC2B && magic2 != LINUX_REBOOT_MAGIC2C))
+		return -EINVAL;
+	switch (cmd) {
+	case LINUX_REBOOT_CMD_CAD_ON:
+	case LINUX_REBOOT_CMD_CAD_OFF:
+		return 0;
+	case LINUX_REBOOT_CMD_POWER_OFF:
+	case LINUX_REBOOT_CMD_HALT:
+		hal_power_off();
+	case LINUX_REBOOT_CMD_RESTART:
+	case LINUX_REBOOT_CMD_RESTART2:
+		hal_reset();
+	default:
+		return -EINVAL;
+	}
+}
+SYSCALL_PLAIN(reboot, u32, u32, u32);
+
+/* --- prctl --- */
+
+static long prctl_set_name(struct task *t, uptr from)
+{
+	char name[16] = {0};
+	i64 n = hal_string_from_user(name, from, sizeof(name) - 1);
+
+	if (n < 0 && !user_get(t, name, from, 1))
+		return SYS_MUST_WAIT;
+	if (n < 0)
+		return -EFAULT;
+	name[sizeof(name) - 1] = 0;
+	string_copy(t->name, name, sizeof(t->name));
+	return 0;
+}
+
+static long prctl_no_new_privs(struct task *t)
+{
+	struct cred *new;
+
+	if (t->cred->no_new_privs)
+		return 0;
+	new = cred_clone(t->cred);
+	if (!new)
+		return -ENOMEM;
+	new->no_new_privs = true;
+	thread_set_cred(thread_of(t), new);
+	return 0;
+}
+
+static long prctl_drop_bound(struct task *t, u64 cap)
+{
+	struct cred *new;
+
+	if (!cred_capable(t->cred, CAP_SETPCAP))
+		return -EPERM;
+	if (cap > CAP_LAST_CAP)
+		return -EINVAL;
+	new = cred_clone(t->cred);
+	if (!new)
+		return -ENOMEM;
+	new->bounding &= ~(1ul << cap);
+	thread_set_cred(thread_of(t), new);
+	return 0;
+}
+
+static long prctl_put_int(struct task *t, u64 to, int value)
+{
+	return user_put(t, uptr_of(to), &value, sizeof(value)) ? 0 : SYS_MUST_WAIT;
+}
+
+static long prctl_process(struct task *t, int op, u64 a)
+{
+	struct process *p = thread_of(t)->process;
+
+	switch (op) {
+	case PR_SET_PDEATHSIG:
+		if (a > 64)
+			return -EINVAL;
+		atomic_store(&p->pdeath_signal, (int)a);
+		return 0;
+	case PR_GET_PDEATHSIG:
+		return prctl_put_int(t, a, p->pdeath_signal);
+	case PR_SET_DUMPABLE:
+		if (a > 1)
+			return -EINVAL;
+		atomic_store(&t->space->dumpable, a == 1);
+		return 0;
+	case PR_GET_DUMPABLE:
+		return atomic_load(&t->space->dumpable);
+	case PR_SET_CHILD_SUBREAPER:
+		p->subreaper = a;
+		return 0;
+	case PR_GET_CHILD_SUBREAPER:
+		return prctl_put_int(t, a, p->subreaper);
+	case PR_SET_KEEPCAPS:
+		if (a > 1)
+			return -EINVAL;
+		p->keep_caps = a;
+		return 0;
+	case PR_GET_KEEPCAPS:
+		return p->keep_caps;
+	default:
+		return -EINVAL;
+	}
+}
+
+static long sys_prctl(struct task *t, int op, u64 a, u64 b, u64 c, u64 d)
+{
+	u64 tid_address;
+
+	switch (op) {
+	case PR_SET_NAME:
+		return prctl_set_name(t, uptr_of(a));
+	case PR_GET_NAME:
+		return user_put(t, uptr_of(a), t->name, sizeof(t->name)) ? 0 : SYS_MUST_WAIT;
+	case PR_SET_NO_NEW_PRIVS:
+		return a == 1 && !b && !c && !d ? prctl_no_new_privs(t) : -EINVAL;
+	case PR_GET_NO_NEW_PRIVS:
+		return a || b || c || d ? -EINVAL : t->cred->no_new_privs;
+	case PR_CAPBSET_READ:
+		return a > CAP_LAST_CAP ? -EINVAL : (long)(t->cred->bounding >> a & 1);
+	case PR_CAPBSET_DROP:
+		return prctl_drop_bound(t, a);
+	case PR_GET_SECUREBITS:
+		return t->cred->securebits;
+	case PR_GET_SECCOMP:
+		return 0;
+	case PR_GET_TIMERSLACK:
+		return 50000;
+	case PR_SET_TIMERSLACK:
+		return 0;
+	case PR_GET_TIMING:
+		return PR_TIMING_STATISTICAL;
+	case PR_GET_TID_ADDRESS:
+		tid_address = thread_of(t)->clear_tid.raw;
+		return user_put(t, uptr_of(a), &tid_address, sizeof(tid_address)) ? 0
+										    : SYS_MUST_WAIT;
+	default:
+		return prctl_process(t, op, a);
+	}
+}
+SYSCALL_RETRY(prctl, int, u64, u64, u64, u64);

@@ -1,0 +1,318 @@
+/* syscalls/mm.c -- memory mappings. */
+#include <linux/membarrier.h>
+#include <linux/mman.h>
+
+#include "core/cred/cred.h"
+#include "core/proc/thread.h"
+#include "mem/phys/slab.h"
+#include "mem/space/pin.h"
+#include "mem/space/space.h"
+#include "mem/space/uaccess.h"
+#include "syscalls/syscall.h"
+#include "vfs/fd.h"
+#include "vfs/mount.h"
+#include <linux/mount.h>
+
+#define MM_KNOWN_FLAGS                                                                       \
+	(MAP_TYPE | MAP_FIXED | MAP_ANONYMOUS | MAP_GROWSDOWN | MAP_DENYWRITE |              \
+	 MAP_EXECUTABLE | MAP_LOCKED | MAP_NORESERVE | MAP_POPULATE | MAP_NONBLOCK |         \
+	 MAP_STACK | MAP_FIXED_NOREPLACE)
+
+struct sys_brk {
+	struct co_frame co;
+	u64 brk;
+	long result;
+};
+static co_t sys_brk(struct co *co, struct sys_brk *f)
+{
+	CO_BEGIN;
+	CO_AWAIT(f->result, space_brk, .space = space_current(co), .brk = f->brk);
+	CO_RETURN(f->result);
+	CO_END;
+}
+SYSCALL_CO(brk, brk);
+
+struct sys_mmap {
+	struct co_frame co;
+	u64 addr, len;
+	u32 prot, flags;
+	int fd;
+	u64 offset;
+	struct file *file;
+	struct pager *pager;
+	u32 vma_flags;
+	long result, ignored;
+};
+
+/* What the file's opening allows the mapping. */
+static int mmap_file_rights(struct sys_mmap *f)
+{
+	bool shared = (f->flags & MAP_TYPE) != MAP_PRIVATE;
+
+	if (!(f->file->mode & FILE_READ))
+		return -EACCES;
+	if (shared && (f->prot & PROT_WRITE) && !(f->file->mode & FILE_WRITE))
+		return -EACCES;
+	f->vma_flags = VMA_MAYEXEC;
+	if (!shared || (f->file->mode & FILE_WRITE))
+		f->vma_flags |= VMA_MAYWRITE;
+	if (atomic_load_relaxed(&f->file->path.mount->flags) & MS_NOEXEC) {
+		if (f->prot & PROT_EXEC)
+			return -EPERM;
+		f->vma_flags &= ~(u32)VMA_MAYEXEC;
+	}
+	return file_mmap(f->file, f->offset, f->len, shared,
+			 shared && (f->prot & PROT_WRITE), &f->pager);
+}
+
+static int mmap_check(const struct sys_mmap *f)
+{
+	u32 type = f->flags & MAP_TYPE;
+	u64 end;
+
+	if (f->offset & ~PAGE_MASK)
+		return -EINVAL;
+	if (type != MAP_PRIVATE && type != MAP_SHARED && type != MAP_SHARED_VALIDATE)
+		return -EINVAL;
+	if (type == MAP_SHARED_VALIDATE && (f->flags & ~(u32)MM_KNOWN_FLAGS))
+		return -EOPNOTSUPP;
+	if (f->flags & MAP_HUGETLB)
+		return -EINVAL;
+	if (!f->len)
+		return -EINVAL;
+	if (add_overflows(f->offset, f->len, &end))
+		return -EOVERFLOW;
+	return 0;
+}
+
+static co_t sys_mmap(struct co *co, struct sys_mmap *f)
+{
+	CO_BEGIN;
+	f->result = mmap_check(f);
+	if (f->result)
+		CO_RETURN(f->result);
+	if (!(f->flags & MAP_ANONYMOUS)) {
+		f->file = fd_get(fd_current(co), f->fd);
+		if (!f->file)
+			CO_RETURN(-EBADF);
+		f->result = mmap_file_rights(f);
+		if (f->result)
+			goto out;
+	}
+	CO_AWAIT(f->result, space_map, .space = space_current(co), .addr = f->addr, .len = f->len,
+		 .prot = f->prot, .flags = f->flags, .vma_flags = f->vma_flags,
+		 .pager = f->pager, .file = f->file, .pgoff = f->offset >> PAGE_SHIFT);
+	if (f->result >= 0 && (f->flags & (MAP_POPULATE | MAP_LOCKED)) &&
+	    !(f->flags & MAP_NONBLOCK))
+		CO_AWAIT(f->ignored, space_populate, .space = space_current(co),
+			 .addr = (u64)f->result, .len = f->len);
+out:
+	if (f->pager)
+		f->pager->ops->put(f->pager);
+	file_put(f->file);
+	CO_RETURN(f->result);
+	CO_END;
+}
+SYSCALL_CO(mmap, addr, len, prot, flags, fd, offset);
+
+struct sys_munmap {
+	struct co_frame co;
+	u64 addr, len;
+	long result;
+};
+static co_t sys_munmap(struct co *co, struct sys_munmap *f)
+{
+	CO_BEGIN;
+	CO_AWAIT(f->result, space_unmap, .space = space_current(co), .addr = f->addr,
+		 .len = f->len);
+	CO_RETURN(f->result);
+	CO_END;
+}
+SYSCALL_CO(munmap, addr, len);
+
+struct sys_mprotect {
+	struct co_frame co;
+	u64 addr, len;
+	u32 prot;
+	long result;
+};
+static co_t sys_mprotect(struct co *co, struct sys_mprotect *f)
+{
+	CO_BEGIN;
+	CO_AWAIT(f->result, space_protect, .space = space_current(co), .addr = f->addr,
+		 .len = f->len, .prot = f->prot);
+	CO_RETURN(f->result);
+	CO_END;
+}
+SYSCALL_CO(mprotect, addr, len, prot);
+
+struct sys_mremap {
+	struct co_frame co;
+	u64 addr, old_len, new_len;
+	u32 flags;
+	u64 new_addr;
+	long result;
+};
+static co_t sys_mremap(struct co *co, struct sys_mremap *f)
+{
+	CO_BEGIN;
+	CO_AWAIT(f->result, space_remap, .space = space_current(co), .addr = f->addr,
+		 .old_len = f->old_len, .new_len = f->new_len, .flags = f->flags,
+		 .new_addr = f->new_addr);
+	CO_RETURN(f->result);
+	CO_END;
+}
+SYSCALL_CO(mremap, addr, old_len, new_len, flags, new_addr);
+
+struct sys_madvise {
+	struct co_frame co;
+	u64 addr, len;
+	u32 advice;
+	long result;
+};
+static co_t sys_madvise(struct co *co, struct sys_madvise *f)
+{
+	CO_BEGIN;
+	CO_AWAIT(f->result, space_advise, .space = space_current(co), .addr = f->addr,
+		 .len = f->len, .advice = f->advice);
+	CO_RETURN(f->result);
+	CO_END;
+}
+SYSCALL_CO(madvise, addr, len, advice);
+
+struct sys_msync {
+	struct co_frame co;
+	u64 addr, len;
+	u32 flags;
+	long result;
+};
+static co_t sys_msync(struct co *co, struct sys_msync *f)
+{
+	CO_BEGIN;
+	if ((f->flags & ~(u32)(MS_ASYNC | MS_INVALIDATE | MS_SYNC)) ||
+	    (f->flags & (MS_ASYNC | MS_SYNC)) == (MS_ASYNC | MS_SYNC) || (f->addr & ~PAGE_MASK))
+		CO_RETURN(-EINVAL);
+	if (f->len > HAL_USER_END)
+		CO_RETURN(-ENOMEM);
+	if (!f->len)
+		CO_RETURN(0);
+	CO_AWAIT(f->result, space_sync, .space = space_current(co), .addr = f->addr,
+		 .len = PAGE_UP(f->len));
+	CO_RETURN(f->result);
+	CO_END;
+}
+SYSCALL_CO(msync, addr, len, flags);
+
+#define MINCORE_CHUNK 512ul	/* pages asked about at a time */
+
+struct sys_mincore {
+	struct co_frame co;
+	u64 addr, len;
+	uptr vec;
+	u64 pages, at, n;
+	u8 *buf;
+	long result;
+};
+static co_t sys_mincore(struct co *co, struct sys_mincore *f)
+{
+	CO_BEGIN;
+	if (f->addr & ~PAGE_MASK)
+		CO_RETURN(-EINVAL);
+	if (f->len > HAL_USER_END || f->addr > HAL_USER_END - f->len)
+		CO_RETURN(-ENOMEM);
+	f->pages = PAGE_UP(f->len) >> PAGE_SHIFT;
+	f->buf = kmalloc(MINCORE_CHUNK);
+	if (!f->buf)
+		CO_RETURN(-ENOMEM);
+	for (f->at = 0; !f->result && f->at < f->pages; f->at += f->n) {
+		f->n = min(f->pages - f->at, MINCORE_CHUNK);
+		CO_AWAIT(f->result, space_mincore, .space = space_current(co),
+			 .addr = f->addr + (f->at << PAGE_SHIFT), .pages = f->n, .to = f->buf);
+		if (f->result)
+			break;
+		CO_COPY_TO_USER(f->result, uptr_add(f->vec, f->at), f->buf, f->n);
+	}
+	kfree(f->buf);
+	CO_RETURN(f->result);
+	CO_END;
+}
+SYSCALL_CO(mincore, addr, len, vec);
+
+/* --- mlock --- */
+
+struct mm_lock {
+	struct co_frame co;
+	u64 addr, len;
+	bool locked, populate;
+	long result;
+};
+static co_t mm_lock(struct co *co, struct mm_lock *f)
+{
+	struct space *s = space_current(co);
+	u64 end;
+
+	CO_BEGIN;
+	f->len = PAGE_UP(f->len + (f->addr & ~PAGE_MASK));
+	f->addr = PAGE_DOWN(f->addr);
+	if (add_overflows(f->addr, f->len, &end))
+		CO_RETURN(-EINVAL);
+	if (f->locked && !s->limit_memlock && !cred_capable(cred_current(co), CAP_IPC_LOCK))
+		CO_RETURN(-EPERM);
+	if (f->locked && (s->pages_locked << PAGE_SHIFT) + f->len > s->limit_memlock &&
+	    !cred_capable(cred_current(co), CAP_IPC_LOCK))
+		CO_RETURN(-ENOMEM);
+	CO_AWAIT(f->result, space_lock_range, .space = space_current(co), .addr = f->addr,
+		 .len = f->len, .locked = f->locked);
+	if (!f->result && f->locked && f->populate)
+		CO_AWAIT(f->result, space_populate, .space = space_current(co), .addr = f->addr,
+			 .len = f->len);
+	CO_RETURN(f->result);
+	CO_END;
+}
+
+struct sys_mlock {
+	struct co_frame co;
+	u64 addr, len;
+	long result;
+};
+static co_t sys_mlock(struct co *co, struct sys_mlock *f)
+{
+	CO_BEGIN;
+	CO_AWAIT(f->result, mm_lock, .addr = f->addr, .len = f->len, .locked = true,
+		 .populate = true);
+	CO_RETURN(f->result);
+	CO_END;
+}
+SYSCALL_CO(mlock, addr, len);
+
+struct sys_mlock2 {
+	struct co_frame co;
+	u64 addr, len;
+	u32 flags;
+	long result;
+};
+static co_t sys_mlock2(struct co *co, struct sys_mlock2 *f)
+{
+	CO_BEGIN;
+	if (f->flags & ~(u32)MLOCK_ONFAULT)
+		CO_RETURN(-EINVAL);
+	CO_AWAIT(f->result, mm_lock, .addr = f->addr, .len = f->len, .locked = true,
+		 .populate = !(f->flags & MLOCK_ONFAULT));
+	CO_RETURN(f->result);
+	CO_END;
+}
+SYSCALL_CO(mlock2, addr, len, flags);
+
+struct sys_munlock {
+	struct co_frame co;
+	u64 addr, len;
+	long result;
+};
+static co_t sys_munlock(struct co *co, struct sys_munlock *f)
+{
+	CO_BEGIN;
+	CO_AWAIT(f->result, mm_lock, .addr = f->addr, .len = f->len);
+	CO_RETURN(f->result);
+	CO_END;
+}
+SYSCALL_CO(munlock, addr, len);
