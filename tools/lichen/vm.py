@@ -9,6 +9,7 @@ from . import base, initrd, oracle
 QEMU = "qemu-system-aarch64"
 CPUS = ("cortex-a72", "cortex-a76", "max")
 SMP_MAX = 8
+LINUX_WORDS = ["mitigations=off", "nokaslr"]    # a quarter faster here, the answers the same
 
 
 @dataclasses.dataclass
@@ -97,6 +98,8 @@ def command_line(machine, mode, options):
     if machine.root:
         root = "/dev/ram0" if machine.root_on_initrd else disk_name(0)
     words = ["console=ttyAMA0", "panic=-1"]
+    if machine.kernel == "linux":
+        words += LINUX_WORDS
     if not machine.verbose:
         words += ["quiet", "loglevel=1"]
     words += [f"lichen.mode={mode}", f"lichen.root={root}"]
