@@ -96,10 +96,10 @@ void irq_take(void);
 void irq_local(unsigned irq, hal_irq_fn *fn);
 
 /* clock.c */
-void clock_init(void);
-void clock_init_cpu(void);
+void counter_init(void);
+void counter_init_cpu(void);
 
 /* pl011.c */
-void console_init(void);
+void pl011_init(void);
 
 #endif

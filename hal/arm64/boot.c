@@ -71,16 +71,16 @@ struct hal_user *boot_main(void)
 	static const struct hal_user nobody;
 
 	arm_self()->started = true;
-	console_init();
+	pl011_init();
 	features_read();
 	cpu_init();
-	clock_init();
+	counter_init();
 	if (!boot_error)
 		boot_error = irq_init();
 	if (boot_error)
 		hal_upcalls.died(boot_error, &nobody);
 	irq_init_cpu(arm_self());
-	clock_init_cpu();
+	counter_init_cpu();
 	return hal_upcalls.boot(&hal_machine);
 }
 
@@ -88,7 +88,7 @@ struct hal_user *secondary_main(struct arm_cpu *c)
 {
 	cpu_init();
 	irq_init_cpu(c);
-	clock_init_cpu();
+	counter_init_cpu();
 	atomic_store(&c->started, true);
 	return hal_upcalls.cpu_up();
 }

@@ -64,7 +64,7 @@ static void expired(void *arg)
 	hal_upcalls.timer();
 }
 
-void clock_init(void)
+void counter_init(void)
 {
 	u8 *rtc = arm_platform.rtc.raw ? hal_mmio_map(arm_platform.rtc, PAGE_SIZE) : NULL;
 
@@ -79,7 +79,7 @@ void clock_init(void)
 	hal_vdso_init(zero, mult);
 }
 
-void clock_init_cpu(void)
+void counter_init_cpu(void)
 {
 	sysreg_write(cntv_ctl_el0, 0);
 	irq_local(arm_platform.timer_irq, expired);

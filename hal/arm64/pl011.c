@@ -30,7 +30,7 @@ static const struct hal_console_ops *ops;
 static spinlock mask_lock;
 static u32 mask GUARDED_BY(&mask_lock);
 
-void console_init(void)
+void pl011_init(void)
 {
 	if (!arm_platform.uart.raw)
 		return;
