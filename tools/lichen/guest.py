@@ -23,7 +23,8 @@ NOT_RUN, TIMED_OUT, PANICKED = 123, 124, 125
 PANIC_STARTS = ("KERNEL PANIC:", "Kernel panic - not syncing")
 PANIC_ENDS = ("---[ end of panic ]---", "---[ end Kernel panic")
 PANIC_GRACE = 10            # seconds for the rest of a panic's report
-BREAK_GRACE = 3             # seconds without a word that end the report of a hang
+BREAK_GRACE = 3             # seconds without a word that end the report of a hang,
+TASKS_END = "---[ end of tasks ]---"    # or this line
 LOG_TAIL = 40               # lines shown when the guest stops without a word
 ENVIRONMENT = {
     "PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
@@ -230,6 +231,8 @@ def ask_where(qemu, session, monitor):
             if not data:
                 break
             session.log.feed(data.translate(None, frames.HIGH))
+            if TASKS_END in session.log.lines[before:]:
+                break
     session.report(session.log.lines[before:])
 
 
