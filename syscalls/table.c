@@ -31,7 +31,43 @@
 	/* sync.c */                                                          \
 	A(sync) A(fsync) A(fdatasync) A(syncfs) P(fadvise64)                       \
 	/* pipe.c, poll.c */                                                  \
-	B(pipe2) A(ppoll) A(pselect6)
+	B(pipe2) A(ppoll) A(pselect6)                                          \
+	/* process.c, exec.c, wait.c */                                       \
+	A(clone) A(clone3) A(execve) A(execveat) A(exit) P(exit_group)         \
+	A(wait4) A(waitid) P(unshare) P(set_tid_address) P(personality)        \
+	P(getpid) P(gettid) P(getppid) P(setpgid) P(getpgid) P(setsid) P(getsid) \
+	/* signal.c */                                                        \
+	P(kill) P(tkill) P(tgkill) B(rt_sigaction) B(rt_sigprocmask)           \
+	B(rt_sigpending) A(rt_sigsuspend) A(rt_sigtimedwait)                   \
+	B(rt_sigqueueinfo) B(rt_tgsigqueueinfo) B(sigaltstack)                 \
+	A(rt_sigreturn) A(restart_syscall)                                     \
+	/* mm.c */                                                            \
+	A(brk) A(mmap) A(munmap) A(mprotect) A(mremap) A(madvise) A(msync)     \
+	A(mincore) A(mlock) A(mlock2) A(munlock)                               \
+	/* futex.c */                                                         \
+	A(futex) P(set_robust_list) B(get_robust_list)                         \
+	/* time.c */                                                          \
+	B(clock_gettime) B(clock_getres) B(clock_settime) B(gettimeofday)      \
+	B(settimeofday) B(adjtimex) B(clock_adjtime) A(nanosleep)              \
+	A(clock_nanosleep) B(getitimer) B(setitimer) B(timer_create)           \
+	B(timer_settime) B(timer_gettime) P(timer_getoverrun) P(timer_delete)  \
+	/* usage.c */                                                         \
+	B(times) B(getrusage) B(prlimit64) B(getrlimit) B(setrlimit)           \
+	/* ids.c */                                                           \
+	P(getuid) P(geteuid) P(getgid) P(getegid) B(getresuid) B(getresgid)    \
+	P(setuid) P(setgid) P(setreuid) P(setregid) P(setresuid) P(setresgid)  \
+	P(setfsuid) P(setfsgid) A(getgroups) A(setgroups) B(capget) B(capset)  \
+	/* sched.c */                                                         \
+	A(sched_yield) B(sched_getaffinity) B(sched_setaffinity)               \
+	B(sched_setscheduler) B(sched_setparam) P(sched_getscheduler)          \
+	B(sched_getparam) P(sched_get_priority_max) P(sched_get_priority_min)  \
+	B(sched_rr_get_interval) B(sched_getattr) B(sched_setattr)             \
+	P(setpriority) P(getpriority) B(getcpu)                                \
+	/* misc.c */                                                          \
+	A(uname) B(sethostname) B(setdomainname) B(sysinfo) A(getrandom)       \
+	B(rseq) A(membarrier) P(reboot) B(prctl)   \
+	/* syslog.c */                                                         \
+	A(syslog)
 
 #define DECLARE_P(n) long plain_##n(struct task *t, const u64 *a);
 #define DECLARE_A(n) co_t begin_##n(struct co *co, const u64 *a);
