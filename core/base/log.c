@@ -12,6 +12,8 @@ static spinlock lock = SPINLOCK_INIT(RANK_LOG);
 static struct log_record ring[RECORDS] GUARDED_BY(&lock);
 static u64 next_sequence GUARDED_BY(&lock);
 
+const struct log_console *log_console; /* [I] after boot */
+
 static void (*sink)(void);	   /* [a] */
 static void (*panic_report)(void); /* [a] */
 static unsigned panicking;	   /* [a] 1 + the CPU that panics */

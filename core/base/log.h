@@ -38,6 +38,15 @@ void log_range(u64 *oldest, u64 *next);
  * polled out to the console at once (early boot). */
 void log_set_sink(void (*sink)(void));
 
+/* Who shows the log, for syslog(2): set once at boot by core/dev; NULL: nobody. */
+struct waitq;
+struct log_console {
+	unsigned (*level)(void);	/* records below it go to the console */
+	void (*set_level)(unsigned level);
+	struct waitq *waiters;		/* woken when there is more */
+};
+extern const struct log_console *log_console;
+
 /* A kernel bug. Prints the report on the console by polling and halts the machine.
  * panic_set_report names a function that adds the poll and the task's backtrace, writing
  * with panic_print. The report starts with "KERNEL PANIC: " and ends with

@@ -98,6 +98,12 @@ static co_t console_log(struct co *co, struct console_log *f)
 	CO_END;
 }
 
+static const struct log_console shown = {
+	.level = console_level,
+	.set_level = console_set_level,
+	.waiters = &console_log_waiters,
+};
+
 static void sink(void)
 {
 	task_wake(worker);
@@ -170,5 +176,6 @@ void console_init(void)
 		panic("console: no memory for the log's worker");
 	/* What came before was printed at once. */
 	log_range(&oldest, &printing.next);
+	log_console = &shown;
 	log_set_sink(sink);
 }
