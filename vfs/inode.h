@@ -172,6 +172,7 @@ struct inode_ops {
 /* inode.flags */
 enum {
 	INODE_DEAD = 1u << 0,	/* a removed directory: nothing can be made in it any more */
+	INODE_OPAQUE = 1u << 8,	/* as an overlay's upper directory: hides what lies below it */
 };
 
 struct inode {
