@@ -84,10 +84,13 @@ def replacing(path):
 
 @contextlib.contextmanager
 def locked(path):
-    """Let one process at a time make what is at `path`."""
+    """Let one process at a time make what is at `path`, and clear up after a killed one."""
     path.parent.mkdir(parents=True, exist_ok=True)
     with open(path.parent / f".{path.name}.lock", "w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
+        for left in path.parent.glob(f".{path.name}.*"):
+            if left.is_dir():
+                shutil.rmtree(left, ignore_errors=True)
         yield
 
 

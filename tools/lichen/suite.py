@@ -59,7 +59,8 @@ def main(args):
     words = choose(tests, args)
     if args.name:
         words += ["-R", args.name]
-    status = subprocess.run(ctest("--output-on-failure", "--no-tests=error", *words),
+    status = subprocess.run(ctest("--output-on-failure", "--no-tests=error",
+                                  "--parallel", str(os.cpu_count()), *words),
                             env=dict(os.environ, **{build.BUILT: "1"})).returncode
     if status:
         show_failed(tests)
