@@ -19,10 +19,10 @@
 #ifndef HOST_HOST_H
 #define HOST_HOST_H
 
-#include <stdio.h>
-
 #include "hal/types.h"
 #include "hal/host/program.h"
+
+struct hal_user;
 
 #define HOST_DISKS 4
 
@@ -63,6 +63,11 @@ struct host_config {
 	/* Called in the run when it is stuck or late: say what everyone waits for. */
 	void (*explain)(void);
 	void (*finishing)(void); /* called in the run at its end, whatever it was but a crash */
+	/* Looking on: before a system call's up-call, before user mode is entered, and when a
+	 * program runs HOST_OP_HOOK. */
+	void (*left_user)(const struct hal_user *u);
+	void (*entering_user)(const struct hal_user *u);
+	void (*hook)(struct hal_user *u, i64 what);
 	/* Programs: instructions at HOST_ROM, for a task that has no memory of its own. */
 	const struct host_insn *rom;
 	size_t rom_count;

@@ -7,6 +7,7 @@
  *
  * Locking  a TLB is filled by its CPU and flushed by any: machine_lock in a free run.
  */
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>

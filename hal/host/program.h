@@ -42,6 +42,7 @@ enum host_op {
 	HOST_OP_TLS_GET,	/* x[d] = tls */
 	HOST_OP_EXPECT,		/* the run fails unless x[a] == x[b] + imm; `to` names the line */
 	HOST_OP_EXPECT_LT,	/* ... x[a] < x[b] + imm, signed */
+	HOST_OP_HOOK,		/* host_config.hook(imm) is called */
 	HOST_OP_OFF,		/* the run ends well */
 };
 

@@ -277,6 +277,8 @@ static enum left execute(struct step *s)
 		return left;
 	case HOST_OP_SVC:
 		u->pc += INSN_SIZE;
+		if (host_config.left_user)
+			host_config.left_user(u);
 		s->next = hal_upcalls.syscall(u);
 		return LEFT;
 	case HOST_OP_BREAK:
@@ -287,6 +289,10 @@ static enum left execute(struct step *s)
 	case HOST_OP_EXPECT:
 	case HOST_OP_EXPECT_LT:
 		expect(s, &i);
+		break;
+	case HOST_OP_HOOK:
+		if (host_config.hook)
+			host_config.hook(u, i.imm);
 		break;
 	case HOST_OP_OFF:
 		hal_power_off();
@@ -314,6 +320,8 @@ void host_user_loop(struct host_cpu *me)
 			host_fail("user mode entered with another's FP and TLS registers");
 		if (u->pstate & PSR_MODE_MASK)
 			host_fail("user mode entered with pstate %#lx", u->pstate);
+		if (host_config.entering_user)
+			host_config.entering_user(u);
 		while (me->user == u) {
 			hal_sim_point(NULL);
 			if (hal_irq_pending()) {

@@ -1,0 +1,123 @@
+/* tests/sim/inside.c */
+#include "inside.h"
+
+#include "core/proc/thread.h"
+#include "core/report.h"
+#include "coro/executor.h"
+#include "hal/host/host.h"
+#include "mem/phys/buddy.h"
+#include "mem/phys/fail.h"
+#include "mem/phys/slab.h"
+#include "syscalls/syscall.h"
+#include "work.h"
+
+struct findings *findings;
+
+/* --- looking on --- */
+
+static u64 points(void)
+{
+	return (u64)(co_points_end - co_points_start);
+}
+
+void inside_finishing(void)
+{
+	for (u64 i = 0; i < points() && i < INSIDE_POINTS; i++)
+		__atomic_fetch_add(&findings->hits[i], co_points_start[i].hits, __ATOMIC_RELAXED);
+}
+
+void inside_left_user(const struct hal_user *u)
+{
+	u32 nr = (u32)u->x[8];
+
+	co_high_water(&task_current()->co);
+	if (nr < INSIDE_CALLS)
+		__atomic_fetch_add(&findings->calls[nr], 1, __ATOMIC_RELAXED);
+}
+
+/* The frames since the last entry were for the call whose number x8 still holds; a fault's
+ * are counted with the call before it. */
+void inside_entering_user(const struct hal_user *u)
+{
+	struct task *t = task_current();
+	u32 nr = (u32)u->x[8], high;
+
+	if (!t || t->user != u)
+		host_fail("user mode entered for a task that is not current");
+	high = co_high_water(&t->co);
+	if (nr < INSIDE_CALLS && high > findings->high[nr])
+		findings->high[nr] = high;
+}
+
+/* --- memory, before and after --- */
+
+static void memory_now(u64 *pages, u64 *objects)
+{
+	struct slab_stats s;
+
+	slab_drain();
+	buddy_drain();
+	*pages = buddy_free_pages();
+	*objects = 0;
+	for (unsigned i = 0; slab_stats(i, &s); i++)
+		*objects += s.objects;
+}
+
+void inside_hook(struct hal_user *u, i64 what)
+{
+	u64 pages, objects;
+
+	switch (what) {
+	case WORK_QUIET:
+		memory_now(&findings->free_pages, &findings->objects);
+		break;
+	case WORK_FAIL:
+		fault_at(findings->fail_nth);
+		break;
+	case WORK_FAILED:
+		findings->fault_hit = fault_hit();
+		fault_at(0);
+		break;
+	case WORK_SAME:
+		memory_now(&pages, &objects);
+		if (objects > findings->objects)
+			host_fail("%lu objects, %lu before", objects, findings->objects);
+		break;
+	}
+}
+
+void inside_explain(void)
+{
+	report_tasks();
+}
+
+/* --- the figures --- */
+
+static void print_stacks(void)
+{
+	printf("frame stack per system call, bytes at most (of %d inline + %lu lent):\n",
+	       CO_INLINE_SIZE, CO_CHUNK_SIZE);
+	for (u32 nr = 0; nr < SYSCALL_MAX && nr < INSIDE_CALLS; nr++)
+		if (findings->high[nr])
+			printf("  %-18s %5u\n", syscall_table[nr].name ? syscall_table[nr].name : "?",
+			       findings->high[nr]);
+}
+
+static void print_points(void)
+{
+	u64 n = points(), missed = 0;
+
+	for (u64 i = 0; i < n; i++)
+		missed += !findings->hits[i];
+	printf("awaits: %lu in all, %lu never resumed at:\n", n, missed);
+	for (u64 i = 0; i < n; i++)
+		if (!findings->hits[i])
+			printf("  %s:%u %s\n", co_points_start[i].file, co_points_start[i].line,
+			       co_points_start[i].func);
+}
+
+void inside_print(void)
+{
+	print_stacks();
+	print_points();
+}

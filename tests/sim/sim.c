@@ -1,0 +1,181 @@
+/* tests/sim/sim.c -- the whole kernel in simulation, from system call to disk.
+ *
+ *	sim mixed [FIRST [LAST]]      a mixed workload with disk faults, a run for each seed
+ *	sim allocations [NTH]         each allocation of a sequence of calls fails in turn
+ *	sim free [FIRST [LAST]]       the mixed workload with CPUs running freely (tsan build)
+ *	options: -v (console), -x (stay in one process, for a debugger), -d DISK_IMAGE
+ *
+ * A failing seed prints the command that replays it exactly. At the end: the awaits that no
+ * run resumed at, and how deep the frame stack of each system call went.
+ */
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "inside.h"
+#include "hal/host/host.h"
+#include "work.h"
+
+static u8 initrd[4 << 20], image[PROG_IMAGE], true_image[PROG_IMAGE];
+static size_t initrd_size;
+static u8 *disk;
+static u64 disk_size;
+static bool verbose, same_process;
+static const char *self;
+
+/* --- runs --- */
+
+static size_t make_initrd(const struct prog *p)
+{
+	static struct prog true_program;
+	size_t size = prog_elf(p, image), true_size;
+
+	true_program.n = 0;
+	SYS(&true_program, 94, I(0)); /* exit_group */
+	true_size = prog_elf(&true_program, true_image);
+	const struct prog_file files[] = {
+		{"init", S_IFREG | 0755, image, size},
+		{"true", S_IFREG | 0755, true_image, true_size},
+	};
+	return prog_cpio(files, 2, initrd);
+}
+
+static struct host_config config_for(u64 seed)
+{
+	struct host_config c = {
+		.seed = seed, .cpus = 1 + seed % 4, .memory = 24ul << 20, .initrd = initrd,
+		.initrd_size = initrd_size, .limit_ns = 60ul * 1000000000, .explain = inside_explain,
+		.finishing = inside_finishing, .left_user = inside_left_user,
+		.entering_user = inside_entering_user, .hook = inside_hook, .verbose = verbose, .same_process = same_process,
+	};
+
+	c.disk[0] = (struct host_disk){.image = disk, .size = disk_size, .slow_rate = 10,
+				       .error_rate = seed % 3 ? 0 : 40};
+	return c;
+}
+
+static struct host_result result;
+
+static int report_failure(const char *what, u64 n)
+{
+	printf("%s %lu: %s: %s\n", what, n, host_end_name(result.end), result.why);
+	if (!verbose)
+		printf("%s\n", result.console);
+	printf("replay: %s -v %s %lu\n", self, what, n);
+	return 1;
+}
+
+static int run_mixed(u64 first, u64 last, enum host_mode mode)
+{
+	static struct prog p;
+	u64 ns = 0, steps = 0;
+
+	work_mixed(&p, 6);
+	initrd_size = make_initrd(&p);
+	for (u64 seed = first; seed <= last; seed++) {
+		struct host_config c = config_for(seed);
+
+		c.mode = mode;
+		if (mode == HOST_FREE)
+			c.cpus = 4;
+		if (host_run(&c, &result) != HOST_OFF)
+			return report_failure(mode == HOST_FREE ? "free" : "mixed", seed);
+		ns += result.ns;
+		steps += result.steps;
+	}
+	printf("mixed: %lu seeds, %lu s of virtual time, %lu million steps\n", last - first + 1,
+	       ns / 1000000000, steps / 1000000);
+	return 0;
+}
+
+static int run_allocations(u64 first)
+{
+	static struct prog p;
+	u64 nth;
+
+	work_allocations(&p);
+	initrd_size = make_initrd(&p);
+	for (nth = first;; nth++) {
+		struct host_config c = config_for(1);
+
+		c.cpus = 1;
+		findings->fail_nth = nth;
+		findings->fault_hit = 0;
+		if (host_run(&c, &result) != HOST_OFF)
+			return report_failure("allocations", nth);
+		if (!findings->fault_hit)
+			break;
+	}
+	printf("allocations: each of %lu failed in turn\n", nth - first);
+	return 0;
+}
+
+static void read_disk(const char *path)
+{
+	int fd = open(path, O_RDONLY);
+	struct stat s;
+
+	if (fd < 0 || fstat(fd, &s)) {
+		perror(path);
+		exit(2);
+	}
+	disk_size = (u64)s.st_size;
+	disk = mmap(NULL, disk_size, PROT_READ | PROT_WRITE, MAP_PRIVATE, fd, 0);
+	close(fd);
+}
+
+static int usage(void)
+{
+	fprintf(stderr, "usage: sim [-v] [-x] [-d IMAGE] [-s] mixed|free|allocations [FIRST [LAST]]\n");
+	return 2;
+}
+
+int main(int argc, char **argv)
+{
+	bool figures = false;
+	u64 first, last;
+	int err, c;
+
+	self = argv[0];
+	while ((c = getopt(argc, argv, "vxsd:")) != -1)
+		switch (c) {
+		case 'v':
+			verbose = true;
+			break;
+		case 'x':
+			same_process = true;
+			break;
+		case 's':
+			figures = true;
+			break;
+		case 'd':
+			read_disk(optarg);
+			break;
+		default:
+			return usage();
+		}
+	if (optind >= argc)
+		return usage();
+	if (!disk)
+		read_disk(SIM_DISK);
+	findings = mmap(NULL, sizeof(*findings), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS,
+			-1, 0);
+	first = optind + 1 < argc ? strtoull(argv[optind + 1], NULL, 0) : 1;
+	last = optind + 2 < argc ? strtoull(argv[optind + 2], NULL, 0) : first;
+	if (!strcmp(argv[optind], "mixed"))
+		err = run_mixed(first, last, HOST_SEEDED);
+	else if (!strcmp(argv[optind], "free"))
+		err = run_mixed(first, last, HOST_FREE);
+	else if (!strcmp(argv[optind], "allocations"))
+		err = run_allocations(first);
+	else
+		return usage();
+	if (figures) {
+		inside_print();
+	}
+	return err;
+}

@@ -1,0 +1,20 @@
+/* tests/sim/work.h -- what the simulated programs do. */
+#ifndef SIM_WORK_H
+#define SIM_WORK_H
+
+#include "program.h"
+
+/* Each 8-byte word k of /mnt/pattern is k * WORK_PATTERN. */
+#define WORK_PATTERN	   0x1e3779b97f4a7c15l
+#define WORK_PATTERN_WORDS 24576l
+
+/* Hooks the programs call (host_config.hook). */
+enum { WORK_QUIET = 1, WORK_FAIL, WORK_FAILED, WORK_SAME, WORK_NOTE };
+
+/* Mount the disk and let four processes do `rounds` random things each. */
+void work_mixed(struct prog *p, unsigned rounds);
+/* The same sequence of calls three times: to warm up, with the n-th allocation failing, and
+ * again; memory is then as it was after the first. */
+void work_allocations(struct prog *p);
+
+#endif
