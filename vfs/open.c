@@ -123,8 +123,10 @@ co_t open_path(struct co *co, struct open_path *f)
 		CO_RETURN(-ENOMEM);
 	}
 	f->err = open_choose_ops(f->new);
+	f->new->flags |= f->flags & O_NOCTTY;	/* only a terminal's open asks */
 	if (!f->err && f->new->ops->open.step)
 		CO_AWAIT_OP(f->err, f->new->ops->open, .file = f->new);
+	f->new->flags &= ~(u32)O_NOCTTY;
 	if (f->err) {
 		open_abandon(f->new);
 		CO_RETURN(f->err);
