@@ -57,7 +57,7 @@ static co_t sys_dup3(struct co *co, struct sys_dup3 *f)
 	f->file = fd_get_any(fd_current(co), f->fd);
 	if (!f->file)
 		CO_RETURN(-EBADF);
-	f->err = fd_set(fd_current(co), f->to, f->file, fd_limit(co_task(co)),
+	f->err = fd_install(fd_current(co), f->to, f->file, fd_limit(co_task(co)),
 			f->flags & O_CLOEXEC, &f->old);
 	if (f->err < 0) {
 		file_put(f->file);

@@ -248,7 +248,7 @@ int fd_add_two(struct fd_table *t, struct file *a, struct file *b, u64 limit, bo
 	return fds[1];
 }
 
-int fd_set(struct fd_table *t, int fd, struct file *file, u64 limit, bool cloexec,
+int fd_install(struct fd_table *t, int fd, struct file *file, u64 limit, bool cloexec,
 	   struct file **old)
 {
 	*old = NULL;

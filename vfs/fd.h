@@ -46,7 +46,7 @@ int fd_add_two(struct fd_table *t, struct file *a, struct file *b, u64 limit, bo
 	       int fds[2]);
 /* dup2/dup3: at exactly fd. *old gets what was there, or NULL; to be file_put or closed. The
  * number, or -EBADF if it is not below the limit. Reference taken over on success. */
-int fd_set(struct fd_table *t, int fd, struct file *file, u64 limit, bool cloexec,
+int fd_install(struct fd_table *t, int fd, struct file *file, u64 limit, bool cloexec,
 	   struct file **old);
 /* Take out: the file, whose reference is the caller's now; NULL if there is none. */
 struct file *fd_take(struct fd_table *t, int fd);

@@ -219,7 +219,7 @@ static co_t pipe_read(struct co *co, struct pipe_read *f)
 
 /* Bytes, -EPIPE without readers, -EAGAIN without room (for all of it, up to PIPE_BUF),
  * -EFAULT, -ENOMEM. */
-static i64 pipe_try_write(struct file *file, struct uio *uio)
+static i64 pipe_try_write(struct file *file, struct uio *uio, bool whole)
 {
 	struct pipe *p = file->private;
 	struct uio start = *uio;
@@ -234,12 +234,12 @@ static i64 pipe_try_write(struct file *file, struct uio *uio)
 	tail = p->tail;
 	if (!p->readers) {
 		n = -EPIPE;
-	} else if (pipe_capacity(p) - pipe_bytes(p) < min(uio->left, (u64)PIPE_BUF)) {
+	} else if (pipe_capacity(p) - pipe_bytes(p) < (whole ? uio->left : min(uio->left, (u64)PIPE_BUF))) {
 		n = -EAGAIN;
 	} else {
 		was_empty = !pipe_bytes(p);
 		n = (i64)pipe_copy_in(p, uio, &why);
-		if (n && start.left <= PIPE_BUF && why != COPY_OK) {
+		if (n && (whole || start.left <= PIPE_BUF) && why != COPY_OK) {
 			p->tail = tail;		/* all or nothing */
 			*uio = start;
 			uio_advance(uio, 0);
@@ -257,12 +257,12 @@ static i64 pipe_try_write(struct file *file, struct uio *uio)
 static i64 pipe_fast_write(struct file *file, struct uio *uio)
 {
 	struct uio start = *uio;
-	i64 n = pipe_try_write(file, uio);
+	bool blocks = !(atomic_load_relaxed(&file->flags) & O_NONBLOCK);
+	i64 n = pipe_try_write(file, uio, blocks);
 
-	/* A write that goes on until all is written is the coroutine's. */
-	if (n == -EFAULT || n == -ENOMEM || (n > 0 && uio->left)) {
-		if (n > 0)
-			return n;
+	/* A write that goes on until all is written is the coroutine's: here it is all or
+	 * nothing. */
+	if (n == -EFAULT || n == -ENOMEM) {
 		*uio = start;
 		return -EAGAIN;
 	}
@@ -279,10 +279,10 @@ static co_t pipe_write(struct co *co, struct pipe_write *f)
 {
 	CO_BEGIN;
 	while (f->uio->left) {
-		f->n = pipe_try_write(f->file, f->uio);
+		f->n = pipe_try_write(f->file, f->uio, false);
 		if (f->n == -EAGAIN && !(atomic_load_relaxed(&f->file->flags) & O_NONBLOCK)) {
 			CO_WAIT(f->err, &((struct pipe *)f->file->private)->can_write,
-				(f->n = pipe_try_write(f->file, f->uio)) != -EAGAIN);
+				(f->n = pipe_try_write(f->file, f->uio, false)) != -EAGAIN);
 			if (f->err) {
 				f->n = f->err;
 				break;
