@@ -1,6 +1,6 @@
 # kernel_folder(): one leaf folder of the kernel, compiled once per variant.
 #
-# Variants: arm64 (the machine), host (ASan, UBSan, coverage) and tsan (free-running CPUs).
+# Variants: arm64 (the machine; ranks are checked in debug builds), host (ASan, UBSan, coverage) and tsan (free-running CPUs).
 # An include view is a directory of links to the folders a folder may see, and the only
 # include path of the project it gets.
 
@@ -16,12 +16,12 @@ execute_process(COMMAND ${CMAKE_C_COMPILER} -print-resource-dir OUTPUT_VARIABLE 
 set(LICHEN_KERNEL_FLAGS -std=gnu2x -ffreestanding -nostdinc -isystem${clang_resources}/include
     -isystem${LICHEN_UAPI} -fms-extensions -fno-strict-aliasing -fno-common -fwrapv
     -fno-stack-protector -fno-omit-frame-pointer -g -fmacro-prefix-map=${CMAKE_SOURCE_DIR}/= ${LICHEN_WARNINGS}
-    "$<$<CONFIG:Debug>:-DLICHEN_DEBUG>" -O2)
-set(LICHEN_FLAGS_arm64 --target=aarch64-linux-gnu -mgeneral-regs-only -mno-outline-atomics
+    -O2)
+set(LICHEN_FLAGS_arm64 "$<$<CONFIG:Debug>:-DLICHEN_DEBUG>" --target=aarch64-linux-gnu -mgeneral-regs-only -mno-outline-atomics
     -fno-pic -mcmodel=small -fno-unwind-tables -fno-asynchronous-unwind-tables)
-set(LICHEN_FLAGS_host -fsanitize=address,undefined -fno-sanitize=function,alignment
+set(LICHEN_FLAGS_host -DLICHEN_DEBUG -fsanitize=address,undefined -fno-sanitize=function,alignment
     -fno-sanitize-recover=undefined -fprofile-instr-generate -fcoverage-mapping)
-set(LICHEN_FLAGS_tsan -fsanitize=thread)
+set(LICHEN_FLAGS_tsan -DLICHEN_DEBUG -fsanitize=thread)
 set(LICHEN_VARIANTS arm64 host tsan)
 set(LICHEN_VIEWS ${CMAKE_BINARY_DIR}/view)
 

@@ -13,7 +13,8 @@
 #include "core/dev/virtio.h"
 #include "core/proc/exec.h"
 #include "core/proc/process.h"
-#include "fs/devfs/devfs.h"
+#include "fs/devfs/devpts.h"
+#include "fs/devfs/devtmpfs.h"
 #include "fs/ext4/ext4.h"
 #include "fs/overlayfs/overlayfs.h"
 #include "fs/procfs/procfs.h"
@@ -46,7 +47,8 @@ static void start_register(void)
 	ext4_register();
 	overlayfs_register();
 	procfs_register();
-	devfs_register();
+	devtmpfs_register();
+	devpts_register();
 	virtio_init();
 }
 
