@@ -23,6 +23,8 @@
 #include "mem/phys/slab.h"
 #include "mem/space/uaccess.h"
 
+#define PIPE_AT_ONCE (16 * PAGE_SIZE)	/* bytes copied in one hold of the lock */
+
 struct pipe {
 	spinlock lock;			/* RANK_PIPE */
 	u32 pages;			/* under lock: slots, a power of two */
@@ -79,47 +81,47 @@ static struct page **pipe_slot(struct pipe *p, u64 at) REQUIRES(p->lock)
 	return &p->ring[(at >> PAGE_SHIFT) & (p->pages - 1)];
 }
 
-/* Read what is there and asked for, a budget of pages at most. *fault: user memory is missing. */
+/* Copy what is there and asked for, without taking it out. *fault: user memory is missing. */
 static u64 pipe_copy_out(struct pipe *p, struct uio *uio, bool *fault) REQUIRES(p->lock)
 {
-	u64 done = 0;
+	u64 most = min(uio->left, pipe_bytes(p)), done = 0;
 
+	most = min(most, PIPE_AT_ONCE);
 	*fault = false;
-	while (uio->left && pipe_bytes(p) && done < 16 * PAGE_SIZE) {
-		u64 at = p->head % PAGE_SIZE;
-		u64 n = min(PAGE_SIZE - at, uio->left), got;
-		struct page **slot = pipe_slot(p, p->head);
+	while (done < most && !*fault) {
+		u64 at = p->head + done;
+		u64 n = min(PAGE_SIZE - at % PAGE_SIZE, most - done), got;
 
-		n = min(n, pipe_bytes(p));
-		got = uio_copy_to(uio, (char *)phys_page_data(*slot) + at, n);
-		p->head += got;
+		got = uio_copy_to(uio, (char *)phys_page_data(*pipe_slot(p, at)) + at % PAGE_SIZE, n);
 		done += got;
-		/* A page that is read to its end goes, unless the ring is so full that the writer
-		 * is in it again, or so empty that he will be. */
-		if (got && p->head % PAGE_SIZE == 0 && pipe_bytes(p) &&
-		    pipe_capacity(p) - pipe_bytes(p) >= PAGE_SIZE) {
-			phys_page_put(*slot);
-			*slot = NULL;
-		}
-		if (got < n) {
-			*fault = true;
-			break;
-		}
-	}
-	if (!pipe_bytes(p) && p->head % PAGE_SIZE) {
-		/* Empty: start at the page's beginning again, so that small writes do not need
-		 * a second page. */
-		u64 up = PAGE_UP(p->head);
-		struct page *page = *pipe_slot(p, p->head);
-
-		*pipe_slot(p, p->head) = NULL;
-		if (*pipe_slot(p, up))
-			phys_page_put(page);
-		else
-			*pipe_slot(p, up) = page;
-		p->head = p->tail = up;
+		*fault = got < n;
 	}
 	return done;
+}
+
+/* Take n bytes out. Pages that are read to their end go, but the last one stays for the next
+ * write, moved to where that will begin; so a pipe in quiet use never allocates. */
+static void pipe_consume(struct pipe *p, u64 n) REQUIRES(p->lock)
+{
+	u64 end = p->head + n;
+	struct page *spare = NULL;
+
+	for (u64 at = PAGE_DOWN(p->head); at + PAGE_SIZE <= PAGE_UP(end); at += PAGE_SIZE) {
+		/* Not the page both ends share: the tail's, or in a full ring the head's too. */
+		if (end < p->tail && (at + PAGE_SIZE > end || p->tail - at > pipe_capacity(p)))
+			continue;
+		if (spare)
+			phys_page_put(spare);
+		spare = *pipe_slot(p, at);
+		*pipe_slot(p, at) = NULL;
+	}
+	p->head = end;
+	if (!pipe_bytes(p))
+		p->head = p->tail = PAGE_UP(end);
+	if (spare && !*pipe_slot(p, p->tail))
+		*pipe_slot(p, p->tail) = spare;
+	else if (spare)
+		phys_page_put(spare);
 }
 
 enum { COPY_OK, COPY_FAULT, COPY_NO_MEMORY };
@@ -129,7 +131,7 @@ static u64 pipe_copy_in(struct pipe *p, struct uio *uio, int *why) REQUIRES(p->l
 	u64 done = 0;
 
 	*why = COPY_OK;
-	while (uio->left && pipe_bytes(p) < pipe_capacity(p) && done < 16 * PAGE_SIZE) {
+	while (uio->left && pipe_bytes(p) < pipe_capacity(p) && done < PIPE_AT_ONCE) {
 		u64 at = p->tail % PAGE_SIZE;
 		u64 n = min(PAGE_SIZE - at, uio->left), got;
 		struct page **slot = pipe_slot(p, p->tail);
@@ -154,11 +156,13 @@ static u64 pipe_copy_in(struct pipe *p, struct uio *uio, int *why) REQUIRES(p->l
 
 /* --- reading --- */
 
-/* Bytes, 0 at the end of everything, -EAGAIN with nothing there, -EFAULT: a fault is in the way. */
-static i64 pipe_try_read(struct file *file, struct uio *uio)
+/* Bytes, 0 at the end of everything, -EAGAIN with nothing there, -EFAULT: user memory is missing
+ * (`whole`: then nothing is taken). */
+static i64 pipe_try_read(struct file *file, struct uio *uio, bool whole)
 {
 	struct pipe *p = file->private;
-	bool fault = false, was_full, wake, more;
+	struct uio start = *uio;
+	bool fault, was_full, wake, more;
 	i64 n;
 
 	if (!uio->left)
@@ -167,7 +171,13 @@ static i64 pipe_try_read(struct file *file, struct uio *uio)
 	/* A writer of up to PIPE_BUF bytes waits for that much room. */
 	was_full = pipe_capacity(p) - pipe_bytes(p) < PIPE_BUF;
 	n = (i64)pipe_copy_out(p, uio, &fault);
-	if (!n)
+	if (fault && whole) {
+		*uio = start;
+		n = 0;
+	}
+	if (n)
+		pipe_consume(p, (u64)n);
+	else
 		n = fault ? -EFAULT : p->writers ? -EAGAIN : 0;
 	wake = n > 0 && was_full && pipe_capacity(p) - pipe_bytes(p) >= PIPE_BUF;
 	more = n > 0 && pipe_bytes(p);	/* for the next reader: only one was woken */
@@ -181,37 +191,45 @@ static i64 pipe_try_read(struct file *file, struct uio *uio)
 
 static i64 pipe_fast_read(struct file *file, struct uio *uio)
 {
-	i64 n = pipe_try_read(file, uio);
+	i64 n;
 
+	if (uio->left > PIPE_AT_ONCE)
+		return -EAGAIN;
+	n = pipe_try_read(file, uio, true);
 	return n == -EFAULT ? -EAGAIN : n;
 }
 
 struct pipe_read {
 	struct file_transfer;
 	i64 n;
+	u64 done;
 	long err;
 };
 static co_t pipe_read(struct co *co, struct pipe_read *f)
 {
 	CO_BEGIN;
-	for (;;) {
-		f->n = pipe_try_read(f->file, f->uio);
-		if (f->n == -EFAULT) {
-			CO_AWAIT(f->err, uio_fault_in, .uio = f->uio, .n = PAGE_SIZE,
-				 .write = true);
+	while (f->uio->left) {
+		f->n = pipe_try_read(f->file, f->uio, false);
+		if (f->n == -EAGAIN && !f->done &&
+		    !(atomic_load_relaxed(&f->file->flags) & O_NONBLOCK)) {
+			CO_WAIT_ONE(f->err, &((struct pipe *)f->file->private)->can_read,
+				    (f->n = pipe_try_read(f->file, f->uio, false)) != -EAGAIN);
 			if (f->err)
 				CO_RETURN(f->err);
+		}
+		if (f->n == -EFAULT) {
+			CO_AWAIT(f->n, uio_fault_in, .uio = f->uio,
+				 .n = min(f->uio->left, PAGE_SIZE), .write = true);
+			if (f->n)
+				break;
 			continue;
 		}
-		if (f->n != -EAGAIN || (atomic_load_relaxed(&f->file->flags) & O_NONBLOCK))
-			CO_RETURN(f->n);
-		CO_WAIT_ONE(f->err, &((struct pipe *)f->file->private)->can_read,
-			    (f->n = pipe_try_read(f->file, f->uio)) != -EAGAIN);
-		if (f->err)
-			CO_RETURN(f->err);
-		if (f->n != -EFAULT)
-			CO_RETURN(f->n);
+		if (f->n <= 0)
+			break;
+		f->done += (u64)f->n;
+		CO_BREATHE;
 	}
+	CO_RETURN(f->done ? (i64)f->done : f->n);
 	CO_END;
 }
 
@@ -256,17 +274,13 @@ static i64 pipe_try_write(struct file *file, struct uio *uio, bool whole)
 
 static i64 pipe_fast_write(struct file *file, struct uio *uio)
 {
-	struct uio start = *uio;
-	bool blocks = !(atomic_load_relaxed(&file->flags) & O_NONBLOCK);
-	i64 n = pipe_try_write(file, uio, blocks);
+	i64 n;
 
-	/* A write that goes on until all is written is the coroutine's: here it is all or
-	 * nothing. */
-	if (n == -EFAULT || n == -ENOMEM) {
-		*uio = start;
+	/* A write that takes several goes is the coroutine's. */
+	if (uio->left > PIPE_AT_ONCE)
 		return -EAGAIN;
-	}
-	return n;
+	n = pipe_try_write(file, uio, true);
+	return n == -EFAULT || n == -ENOMEM ? -EAGAIN : n;
 }
 
 struct pipe_write {
