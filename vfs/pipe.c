@@ -217,8 +217,8 @@ static co_t pipe_read(struct co *co, struct pipe_read *f)
 			if (f->err)
 				CO_RETURN(f->err);
 		}
-/* Bytes, -EPIPE without readers, -EAGAIN without room (for all of it if `whole`, else for all up
- * to PIPE_BUF), -EFAULT, -ENOMEM. */
+		if (f->n == -EFAULT) {
+			CO_AWAIT(f->n, uio_fault_in, .uio = f->uio,
 				 .n = min(f->uio->left, PAGE_SIZE), .write = true);
 			if (f->n)
 				break;
