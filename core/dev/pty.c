@@ -116,6 +116,11 @@ static const struct tty_ops slave_ops = {
 
 /* --- settings --- */
 
+struct super *pty_host_super(const struct tty *t)
+{
+	return ((const struct pty *)t)->host->super;
+}
+
 unsigned pty_index(const struct tty *t)
 {
 	return ((const struct pty *)t)->index;

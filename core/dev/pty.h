@@ -21,6 +21,7 @@ struct pty_host {
 	void (*remove)(struct pty_host *h, unsigned index);
 	void (*get)(struct pty_host *h);
 	void (*put)(struct pty_host *h);
+	struct super *super;	/* [I] where the names are */
 };
 
 /* The host that /dev/ptmx uses from now on (a ptmx inode of devpts itself has its own in its
@@ -32,6 +33,8 @@ void pty_forget_host(struct pty_host *h);
  * (slaves: their tty; ptmx: the host). */
 void pty_set_inode_ops(const struct inode_ops *slave, const struct inode_ops *ptmx);
 
+/* The file system with a slave's name; as long as the master is open. */
+struct super *pty_host_super(const struct tty *t);
 /* A slave's number in a host. */
 unsigned pty_index(const struct tty *t);
 void pty_set_index(struct tty *t, unsigned index);

@@ -8,6 +8,7 @@
 
 #include "core/cred/cred.h"
 #include "core/dev/pty.h"
+#include "core/dev/pty_peer.h"
 #include "core/dev/tty_io.h"
 #include "core/dev/tty_speed.h"
 #include "mem/space/uaccess.h"
@@ -462,6 +463,11 @@ co_t tty_ioctl(struct co *co, struct tty_ioctl *f)
 	CO_BEGIN;
 	if (tty_file_hung(f->file))
 		CO_RETURN(f->cmd == TIOCSPGRP ? -ENOTTY : -EIO);
+	if (f->cmd == TIOCGPTPEER && tty_file_of(f->file)->master) {
+		CO_AWAIT(f->err, pty_peer, .tty = tty_file_of(f->file)->tty,
+			 .flags = (u32)f->arg);
+		CO_RETURN(f->err);
+	}
 	f->command = find(f->cmd, tty_file_of(f->file)->master);
 	if (!f->command)
 		CO_RETURN(-ENOTTY);

@@ -26,7 +26,6 @@ struct slave {
 
 struct devpts {
 	struct pty_host host;	/* first */
-	struct super *super;	/* [I] the super owns this */
 	struct inode *ptmx;	/* [I] owned until the last mount goes */
 	u32 mode, ptmx_mode, max; /* [I] options */
 	u32 uid, gid;
@@ -51,7 +50,7 @@ static struct inode *new_node(struct devpts *d, u64 ino, u32 mode, u32 number,
 
 	if (!inode)
 		return NULL;
-	inode_init(inode, d->super, ino, mode);
+	inode_init(inode, d->host.super, ino, mode);
 	inode->ops = ops;
 	inode->rdev = number;
 	return inode;
@@ -138,12 +137,12 @@ static void remove(struct pty_host *h, unsigned index)
 
 static void host_get(struct pty_host *h)
 {
-	super_get(devpts_of(h)->super);
+	super_get(h->super);
 }
 
 static void host_put(struct pty_host *h)
 {
-	super_put(devpts_of(h)->super);
+	super_put(h->super);
 }
 
 /* --- inodes --- */
@@ -398,7 +397,7 @@ static int fill(struct devpts *d)
 	if (d->has_gid)
 		root->gid = d->ptmx->gid = d->gid;
 	d->ptmx->private = &d->host;
-	d->super->root = root;
+	d->host.super->root = root;
 	return 0;
 }
 
@@ -420,20 +419,20 @@ static co_t devpts_mount(struct co *co, struct devpts_mount *f)
 	spin_init(&d->lock, RANK_FS_PRIVATE);
 	list_init(&d->slaves);
 	err = parse_options(d, f->options);
-	d->super = err ? NULL : super_new(f->type, &super_ops);
-	if (!d->super) {
+	d->host.super = err ? NULL : super_new(f->type, &super_ops);
+	if (!d->host.super) {
 		kfree(d);
 		CO_RETURN(err ? err : -ENOMEM);
 	}
-	d->super->private = d;
-	d->super->block_size = 1024;
+	d->host.super->private = d;
+	d->host.super->block_size = 1024;
 	err = fill(d);
 	if (err) {
-		super_put(d->super);
+		super_put(d->host.super);
 		CO_RETURN(err);
 	}
 	pty_set_host(&d->host);
-	*f->made = d->super;
+	*f->made = d->host.super;
 	CO_RETURN(0);
 	CO_END;
 }
