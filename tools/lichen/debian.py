@@ -44,17 +44,13 @@ def mirror():
     return found[0] if found else None
 
 
-def mmdebstrap(packages, hooks, debs, tar):
+def mmdebstrap(packages, hooks, tar):
     """The command that unpacks `packages` into the file `tar`."""
     argv = ["mmdebstrap", "--variant=extract", "--arch=arm64", "--format=tar",
             *(f"--include={package}" for package in packages),
-            "--skip=download/empty,essential/unlink",
+            "--skip=essential/unlink",      # the hooks may want the packages
             "--aptopt=Acquire::Retries \"3\"",
-            "--setup-hook=mkdir -p \"$1/var/cache/apt/archives/partial\"",
-            f"--setup-hook=sync-in '{debs}' /var/cache/apt/archives",
             *(f"--extract-hook={hook}" for hook in hooks),
-            "--extract-hook=rm -rf \"$1/var/cache/apt/archives/partial\"",
-            f"--extract-hook=sync-out /var/cache/apt/archives '{debs}'",
             "--extract-hook=rm -rf \"$1/var/cache/apt/archives\"",
             SUITE, str(tar)]
     where = mirror()
@@ -76,15 +72,13 @@ def fetch(name, packages, hooks=()):
     """Return the tar file of a tree that holds `packages`, made now or earlier."""
     recipe = base.digest(SUITE, *packages, *hooks)
     tar = base.cache_dir() / f"{name}-{recipe}.tar"
-    debs = base.cache_dir() / "debs" / name
     with base.locked(tar):
         if tar.exists():
             return tar
-        debs.mkdir(parents=True, exist_ok=True)
         base.say(f"fetching {name} (Debian {SUITE}, arm64)")
         with base.replacing(tar) as made:
             try:
-                done = subprocess.run(mmdebstrap(packages, hooks, debs, made),
+                done = subprocess.run(mmdebstrap(packages, hooks, made),
                                       stdin=subprocess.DEVNULL, capture_output=True)
             except FileNotFoundError:
                 raise base.Failure("mmdebstrap is missing;"

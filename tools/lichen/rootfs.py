@@ -18,6 +18,7 @@ SLACK = 1.5                         # image size over the size of its content
 IMAGE_MIN = 1 << 30                 # bytes; smaller file systems get smaller blocks
 CONFIGURE_DISK = 4 << 30            # bytes; room for the configured tree, sparse
 CONFIGURE_LIMIT = 1800              # seconds
+ESSENTIAL = "?essential ?not(?exact-name(apt))"     # apt counts itself, Debian does not
 KEEP_DEBS = ('mkdir "$1/debs"', 'cp "$1"/var/cache/apt/archives/*.deb "$1/debs/"')
 OUTSIDE = ("proc", "sys", "dev", "run", "tmp")
 EXT4_MAGIC = (0x438, b"\x53\xEF")
@@ -25,7 +26,7 @@ EXT4_MAGIC = (0x438, b"\x53\xEF")
 
 def packages(recipe):
     lines = (line.split("#")[0].strip() for line in (recipe / "packages").read_text().splitlines())
-    return ["?essential"] + [line for line in lines if line]
+    return [ESSENTIAL] + [line for line in lines if line]
 
 
 def make_image(tar, image, excludes=()):
