@@ -25,7 +25,7 @@ def ensure(targets=(), shown=False):
         return
     host.ensure()
     tree = base.build_dir()
-    with base.locked(tree):
+    with base.locked(tree / "ninja"):
         if not (tree / "build.ninja").exists():
             base.say("configuring")
             step(["cmake", "-S", base.SOURCE, "-B", tree, "-G", "Ninja"], "configuring", shown)
