@@ -119,6 +119,9 @@ extern void (*host_halted)(void);
 
 extern struct host_config host_config;
 
+/* HOST_OP_EXPECT that does not hold is an illegal instruction, not the end of the run. */
+extern bool host_lenient;
+
 /* End the run: the test's expectation broke. */
 [[noreturn]] void host_fail(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 #define host_expect(cond) \

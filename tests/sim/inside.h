@@ -16,7 +16,6 @@ struct findings {
 	u32 calls[INSIDE_CALLS];
 	u32 fault_hit;
 	u64 fail_nth;		/* WORK_FAIL: which allocation */
-	u64 free_pages, objects;
 };
 extern struct findings *findings;
 

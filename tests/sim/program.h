@@ -61,6 +61,8 @@ void prog_loop_end(struct prog *p, unsigned reg, unsigned top);
 	EMIT(p, {.op = HOST_OP_EXPECT, .a = (reg), .b = P_NONE, .imm = (i64)(value), .to = __LINE__})
 #define EXPECT_REG(p, reg, other) \
 	EMIT(p, {.op = HOST_OP_EXPECT, .a = (reg), .b = (other), .to = __LINE__})
+#define EXPECT_ABOVE(p, reg, value) \
+	EMIT(p, {.op = HOST_OP_EXPECT_LT, .a = P_NONE, .b = (reg), .imm = -(value), .to = __LINE__})
 /* Not an error number. */
 #define EXPECT_OK(p, reg)                                                         \
 	do {                                                                      \
