@@ -41,12 +41,10 @@ struct stack {
 
 static struct stack stacks[HAL_MAX_CPUS]; /* under .lock */
 
-/* The record of the buddy of p, if it exists. */
-static struct page *buddy_of(struct page *p, u64 pfn, unsigned order)
+/* The record of the buddy of the block at pfn, if it exists. */
+static struct page *buddy_of(u64 pfn, unsigned order)
 {
-	struct page *b = phys_page_at(paddr_of((pfn ^ (1ul << order)) << PAGE_SHIFT));
-
-	return b;
+	return phys_page_at(paddr_of((pfn ^ (1ul << order)) << PAGE_SHIFT));
 }
 
 static void list_in(struct page *p, unsigned order) REQUIRES(lock)
@@ -69,7 +67,7 @@ static void block_free(struct page *p, unsigned order) REQUIRES(lock)
 	u64 pfn = phys_page_addr(p).raw >> PAGE_SHIFT;
 
 	for (; order < BUDDY_MAX_ORDER; order++) {
-		struct page *b = buddy_of(p, pfn, order);
+		struct page *b = buddy_of(pfn, order);
 
 		if (!b || !(atomic_load_relaxed(&b->flags) & PAGE_BUDDY) || b->order != order)
 			break;
@@ -152,28 +150,30 @@ void buddy_drain(void)
 	}
 }
 
+/* A block of more than one page. What is missing for it may lie in the stacks. */
+static struct page *large_alloc(unsigned order, unsigned flags)
+{
+	struct page *p = NULL;
+
+	for (int round = 0; round < 2 && !p; round++) {
+		if (round)
+			buddy_drain();
+		spin_lock(&lock);
+		p = block_alloc(order, flags);
+		spin_unlock(&lock);
+	}
+	return p;
+}
+
 struct page *buddy_alloc_sure(unsigned order, unsigned flags)
 {
 	struct page *p;
 
 	if (order > BUDDY_MAX_ORDER)
 		return NULL;
-	if (order == 0)
-		p = stack_alloc(flags);
-	else
-		p = NULL;
-	if (!p) {
-		if (order) /* the stacks may hold what is missing for a large block */
-			for (int round = 0; round < 2 && !p; round++) {
-				if (round)
-					buddy_drain();
-				spin_lock(&lock);
-				p = block_alloc(order, flags);
-				spin_unlock(&lock);
-			}
-		if (!p)
-			return NULL;
-	}
+	p = order ? large_alloc(order, flags) : stack_alloc(flags);
+	if (!p)
+		return NULL;
 	p->order = (u8)order;
 	p->mappings = 0;
 	p->owner = NULL;
