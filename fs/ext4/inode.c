@@ -166,10 +166,11 @@ static void fill_times(struct inode *i, const struct ext4 *fs, const struct ext4
 
 static void fill_ops(struct inode *i, const struct ext4 *fs, const struct ext4_disk_inode *d)
 {
+	/* Devices and FIFOs have no file operations of ours: the vfs finds theirs. */
 	i->ops = &file_ops_none;
-	i->file_ops = &ext4_file_ops;
 	switch (i->mode & S_IFMT) {
 	case S_IFREG:
+		i->file_ops = &ext4_file_ops;
 		i->mapping.ops = &ext4_file_mapping;
 		break;
 	case S_IFDIR:

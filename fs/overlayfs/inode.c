@@ -221,7 +221,11 @@ int overlay_finish(struct overlay *ov, struct overlay_inode *o, struct inode *pa
 	o->inode.gid = real->gid;
 	o->inode.rdev = real->rdev;
 	o->inode.ops = S_ISDIR(real->mode) ? &overlay_dir_ops : &overlay_file_ops;
-	o->inode.file_ops = S_ISDIR(real->mode) ? &overlay_dir_file_ops : &overlay_open_ops;
+	/* Devices and FIFOs have no file operations of ours: the vfs finds theirs. */
+	if (S_ISDIR(real->mode))
+		o->inode.file_ops = &overlay_dir_file_ops;
+	else if (S_ISREG(real->mode))
+		o->inode.file_ops = &overlay_open_ops;
 	copy_attributes(&o->inode, real, true);
 	*to = &o->inode;
 	there = o->upper ? table_add(ov, o) : NULL;

@@ -19,6 +19,7 @@ struct tree {
 	size_t len;
 	unsigned files, errors;
 	bool full;
+	bool brief;	/* no link counts and times: they differ after changes */
 	char text[24u << 20];
 };
 struct tree *tree_new(void);
@@ -32,6 +33,29 @@ void tree_of_host(struct tree *t, const char *folder);
 
 /* Bring up what lies between the executor and file systems; once, in the run. */
 void tree_boot(void);
+/* A root file system (tmpfs) with these directories in it; the running task gets it, and all
+ * rights. */
+struct tree_root {
+	struct co_frame co;
+	const char *const *dirs;	/* ends with NULL */
+	struct super *super;
+	struct fs_type *fs;
+	long err;
+};
+co_t tree_root(struct co *co, struct tree_root *f);
+
+/* mount(2). */
+struct tree_mount {
+	struct co_frame co;
+	const char *type, *at, *options;
+	u32 dev;
+	u32 flags;
+	struct walk *walk;
+	struct inode **root;	/* of what was mounted; borrowed */
+	long err;
+};
+co_t tree_mount(struct co *co, struct tree_mount *f);
+
 
 /* Mount by calling the file system, list everything below the root. A file that cannot be read
  * is a line with its error. The result is the mount's error. `made` (may be NULL) keeps the
