@@ -10,6 +10,7 @@
 #include "mem/phys/shrink.h"
 #include "mem/phys/slab.h"
 #include "syscalls/syscall.h"
+#include "vfs/dentry.h"
 #include "work.h"
 
 struct findings *findings;
@@ -65,6 +66,7 @@ static void memory_now(struct memory *m)
 
 	for (unsigned i = 0; i < 20; i++)
 		shrink_run(1u << 20);
+	dentry_shrink_super(NULL);
 	slab_drain();
 	buddy_drain();
 	m->pages = buddy_free_pages();
