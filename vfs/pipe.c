@@ -33,6 +33,7 @@ struct pipe {
 	u32 readers, writers;		/* under lock: open ends */
 	u32 reader_opens, writer_opens;	/* under lock: how many there ever were */
 	u32 files;			/* under lock: open files, keeps the pipe */
+	bool nameless;			/* [I] of pipe2: opening it again waits for nobody */
 	struct waitq can_read, can_write, opened;
 };
 
@@ -435,6 +436,7 @@ int pipe_make(struct file *ends[2], u32 flags, const struct cred *cred)
 	ends[1]->ops = &pipe_ops;
 	p->readers = p->writers = p->reader_opens = p->writer_opens = 1;
 	p->files = 2;
+	p->nameless = true;
 	ends[0]->private = ends[1]->private = p;
 	inode->pipe = p;
 	inode_put(inode);
@@ -510,7 +512,7 @@ static co_t pipe_fifo_open(struct co *co, struct pipe_fifo_open *f)
 	if (f->err)
 		CO_RETURN(f->err);
 	if ((f->file->mode & (FILE_READ | FILE_WRITE)) == (FILE_READ | FILE_WRITE) ||
-	    pipe_met(f->file, f->seen))
+	    ((struct pipe *)f->file->private)->nameless || pipe_met(f->file, f->seen))
 		CO_RETURN(0);
 	if (f->file->flags & O_NONBLOCK) {
 		f->err = f->file->mode & FILE_READ ? 0 : -ENXIO;
