@@ -43,7 +43,8 @@ static int sched_may(struct task *t, struct thread *target)
 {
 	const struct cred *me = t->cred;
 	struct cred *they = thread_cred(target);
-	bool may = me->euid == they->euid || me->euid == they->uid || cred_capable(me, CAP_SYS_NICE);
+	bool may = me->euid == they->euid || me->euid == they->uid ||
+		   cred_capable(me, CAP_SYS_NICE);
 
 	cred_put(they);
 	return may ? 0 : -EPERM;
