@@ -101,7 +101,7 @@ static int look_up(struct proc_inode *dir, const char *name, size_t len, struct 
 	if (!e) {
 		n = parse(name, len);
 		if (n < 0 || !find_moving(dir, n, &who))
-			return 0;
+			return -ENOENT;	/* nothing can be made here: not a negative entry */
 		referenced = true;
 		e = entry_of(dir->entry->kind);
 	}
