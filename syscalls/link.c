@@ -64,9 +64,6 @@ static co_t sys_mknodat(struct co *co, struct sys_mknodat *f)
 	if (!S_ISREG(f->mode) && !S_ISCHR(f->mode) && !S_ISBLK(f->mode) && !S_ISFIFO(f->mode) &&
 	    !S_ISSOCK(f->mode))
 		CO_RETURN(-EINVAL);
-	if ((S_ISCHR(f->mode) || S_ISBLK(f->mode)) &&
-	    !cred_capable(cred_current(co), CAP_MKNOD) && !(S_ISCHR(f->mode) && !f->dev))
-		CO_RETURN(-EPERM);
 	CO_AWAIT(f->err, link_make, .dirfd = f->dirfd, .path = f->path,
 		 .mode = f->mode & (S_IFMT | 07777), .rdev = name_dev_in(f->dev));
 	CO_RETURN(f->err);

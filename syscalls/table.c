@@ -32,6 +32,11 @@
 	A(sync) A(fsync) A(fdatasync) A(syncfs) P(fadvise64)                       \
 	/* pipe.c, poll.c */                                                  \
 	B(pipe2) A(ppoll) A(pselect6)                                          \
+	/* allocate.c, splice.c, xattr.c */                                   \
+	A(fallocate) A(splice) A(tee) P(readahead)                             \
+	A(setxattr) A(lsetxattr) P(fsetxattr) A(getxattr) A(lgetxattr)         \
+	P(fgetxattr) A(listxattr) A(llistxattr) P(flistxattr)                  \
+	A(removexattr) A(lremovexattr) P(fremovexattr)                         \
 	/* process.c, exec.c, wait.c */                                       \
 	A(clone) A(clone3) A(execve) A(execveat) A(exit) P(exit_group)         \
 	A(wait4) A(waitid) P(unshare) P(set_tid_address) P(personality)        \

@@ -237,8 +237,9 @@ static co_t pipe_read(struct co *co, struct pipe_read *f)
 /* --- writing --- */
 
 /* Bytes, -EPIPE without readers, -EAGAIN without room (for all of it, up to PIPE_BUF),
- * -EFAULT, -ENOMEM. */
-static i64 pipe_try_write(struct file *file, struct uio *uio, bool whole)
+ * -EFAULT, -ENOMEM. `stopped` becomes where user memory is missing: a write that is all or
+ * nothing goes back to its start, and faulting that in again would not help it on. */
+static i64 pipe_try_write(struct file *file, struct uio *uio, bool whole, struct uio *stopped)
 {
 	struct pipe *p = file->private;
 	struct uio start = *uio;
@@ -258,6 +259,7 @@ static i64 pipe_try_write(struct file *file, struct uio *uio, bool whole)
 	} else {
 		was_empty = !pipe_bytes(p);
 		n = (i64)pipe_copy_in(p, uio, &why);
+		*stopped = *uio;
 		if (n && (whole || start.left <= PIPE_BUF) && why != COPY_OK) {
 			p->tail = tail;		/* all or nothing */
 			*uio = start;
@@ -275,17 +277,19 @@ static i64 pipe_try_write(struct file *file, struct uio *uio, bool whole)
 
 static i64 pipe_fast_write(struct file *file, struct uio *uio)
 {
+	struct uio stopped;
 	i64 n;
 
 	/* A write that takes several goes is the coroutine's. */
 	if (uio->left > PIPE_AT_ONCE)
 		return -EAGAIN;
-	n = pipe_try_write(file, uio, true);
+	n = pipe_try_write(file, uio, true, &stopped);
 	return n == -EFAULT || n == -ENOMEM ? -EAGAIN : n;
 }
 
 struct pipe_write {
 	struct file_transfer;
+	struct uio stopped;
 	i64 n;
 	u64 done;
 	long err;
@@ -294,18 +298,18 @@ static co_t pipe_write(struct co *co, struct pipe_write *f)
 {
 	CO_BEGIN;
 	while (f->uio->left) {
-		f->n = pipe_try_write(f->file, f->uio, false);
+		f->n = pipe_try_write(f->file, f->uio, false, &f->stopped);
 		if (f->n == -EAGAIN && !(atomic_load_relaxed(&f->file->flags) & O_NONBLOCK)) {
 			CO_WAIT(f->err, &((struct pipe *)f->file->private)->can_write,
-				(f->n = pipe_try_write(f->file, f->uio, false)) != -EAGAIN);
+				(f->n = pipe_try_write(f->file, f->uio, false, &f->stopped)) != -EAGAIN);
 			if (f->err) {
 				f->n = f->err;
 				break;
 			}
 		}
 		if (f->n == -EFAULT) {
-			CO_AWAIT(f->n, uio_fault_in, .uio = f->uio,
-				 .n = min(f->uio->left, PAGE_SIZE));
+			CO_AWAIT(f->n, uio_fault_in, .uio = &f->stopped,
+				 .n = min(f->stopped.left, PAGE_SIZE));
 			if (f->n)
 				break;
 			continue;
@@ -532,6 +536,44 @@ const struct file_ops pipe_fifo_ops = {
 	.open = CO_IMPLEMENTS(file_opened, pipe_fifo_open),
 	.stream = true,
 };
+
+/* --- tee --- */
+
+i64 pipe_peek(struct file *file, void *to, u64 n)
+{
+	struct uio uio = uio_kernel(to, n);
+	struct pipe *p = file->private;
+	bool fault;
+	i64 got;
+
+	if (file->ops != &pipe_ops || !(file->mode & FILE_READ))
+		return -EBADF;
+	spin_lock(&p->lock);
+	got = (i64)pipe_copy_out(p, &uio, &fault);
+	if (!got && n && p->writers)
+		got = -EAGAIN;
+	spin_unlock(&p->lock);
+	return got;
+}
+
+static bool pipe_has_news(struct pipe *p)
+{
+	bool news;
+
+	spin_lock(&p->lock);
+	news = pipe_bytes(p) || !p->writers;
+	spin_unlock(&p->lock);
+	return news;
+}
+
+co_t pipe_wait(struct co *co, struct pipe_wait *f)
+{
+	CO_BEGIN;
+	CO_WAIT(f->err, &((struct pipe *)f->file->private)->can_read,
+		pipe_has_news(f->file->private));
+	CO_RETURN(f->err);
+	CO_END;
+}
 
 /* --- size --- */
 

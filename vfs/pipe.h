@@ -23,4 +23,15 @@ extern const struct file_ops pipe_fifo_ops;	/* what an S_IFIFO inode opens with 
 long pipe_size(struct file *file);
 long pipe_set_size(struct file *file, u64 size, const struct cred *cred);
 
+/* Copy up to n bytes without taking them out: bytes, 0 at the end, -EAGAIN with nothing there,
+ * -EBADF if it is no pipe's read end. */
+i64 pipe_peek(struct file *file, void *to, u64 n);
+/* Wait until there is something to read or no writer: 0, -ERESTARTSYS. */
+struct pipe_wait {
+	struct co_frame co;
+	struct file *file;
+	long err;
+};
+co_t pipe_wait(struct co *co, struct pipe_wait *f);
+
 #endif

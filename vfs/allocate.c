@@ -1,0 +1,95 @@
+/* vfs/allocate.c */
+#include "vfs/allocate.h"
+
+#include <linux/falloc.h>
+#include <linux/stat.h>
+
+#include "vfs/attr.h"
+#include "vfs/file_cache.h"
+#include "vfs/super.h"
+
+#define ALLOCATE_HOLE (FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE)
+
+static long allocate_check(const struct file_allocate *f)
+{
+	const struct inode *inode = f->file->inode;
+	i64 end;
+
+	if (f->offset < 0 || f->len <= 0)
+		return -EINVAL;
+	if (f->mode & ~(u32)(ALLOCATE_HOLE | FALLOC_FL_ZERO_RANGE))
+		return -EOPNOTSUPP;
+	if ((f->mode & FALLOC_FL_PUNCH_HOLE) && f->mode != ALLOCATE_HOLE)
+		return -EOPNOTSUPP;
+	if (!(f->file->mode & FILE_WRITE))
+		return -EBADF;
+	if (S_ISFIFO(inode->mode))
+		return -ESPIPE;
+	if (S_ISDIR(inode->mode))
+		return -EISDIR;
+	if (!S_ISREG(inode->mode))
+		return -ENODEV;
+	if (add_overflows(f->offset, f->len, &end) || (u64)end > inode->super->max_size)
+		return -EFBIG;
+	return 0;
+}
+
+/* Pages for [at, end), those that are there stay. */
+struct allocate_pages {
+	struct co_frame co;
+	struct mapping *mapping;
+	u64 index, last;
+	struct page *page;
+	long err;
+};
+static co_t allocate_pages(struct co *co, struct allocate_pages *f)
+{
+	CO_BEGIN;
+	for (; f->index <= f->last; f->index++) {
+		CO_AWAIT(f->err, page_get_filled, .mapping = f->mapping, .index = f->index,
+			 .create = true, .page = &f->page);
+		if (f->err)
+			CO_RETURN(f->err);
+		phys_page_put(f->page);
+		CO_BREATHE;
+	}
+	CO_RETURN(0);
+	CO_END;
+}
+
+co_t file_allocate(struct co *co, struct file_allocate *f)
+{
+	CO_BEGIN;
+	f->err = allocate_check(f);
+	if (f->err)
+		CO_RETURN(f->err);
+	f->inode = file_data(f->file);
+	if (!f->inode || f->inode->mapping.ops->readpage.step)
+		CO_RETURN(-EOPNOTSUPP);
+	f->end = (u64)(f->offset + f->len);
+	CO_WRITE_LOCK(&f->inode->lock);
+	if (f->mode & (FALLOC_FL_PUNCH_HOLE | FALLOC_FL_ZERO_RANGE))
+		CO_AWAIT(f->ignored, page_punch, .mapping = &f->inode->mapping,
+			 .from = (u64)f->offset, .to = f->end);
+	if (!(f->mode & FALLOC_FL_PUNCH_HOLE)) {
+		if (!(f->mode & FALLOC_FL_KEEP_SIZE) && f->limit_fsize &&
+		    f->end > f->limit_fsize && f->end > inode_size(f->inode))
+			f->err = -EFBIG;
+		else
+			CO_AWAIT(f->err, allocate_pages, .mapping = &f->inode->mapping,
+				 .index = (u64)f->offset >> PAGE_SHIFT,
+				 .last = (f->end - 1) >> PAGE_SHIFT);
+	}
+	if (!f->err) {
+		if (!(f->mode & FALLOC_FL_KEEP_SIZE) && f->end > inode_size(f->inode)) {
+			CO_AWAIT(f->ignored, page_punch, .mapping = &f->inode->mapping,
+				 .from = inode_size(f->inode),
+				 .to = PAGE_UP(inode_size(f->inode)));
+			atomic_store(&f->inode->size, f->end);
+		}
+		attr_written(f->file->inode, f->file->cred);
+	}
+	rwlock_unlock_write(&f->inode->lock);
+	CO_RETURN(f->err);
+	CO_END;
+}
