@@ -41,7 +41,7 @@ int tmpfs_inode_new(struct super *s, u32 mode, u32 uid, u32 gid, struct inode **
 		atomic_sub(&t->inodes, 1ul);
 		return -ENOMEM;
 	}
-	*i = (struct tmpfs_inode){.next_cookie = TMPFS_FIRST_COOKIE};
+	*i = (struct tmpfs_inode){.next_cookie = TMPFS_LAST_COOKIE};
 	list_init(&i->work);
 	inode = &i->inode;
 	inode_init(inode, s, atomic_add(&t->next_ino, 1ul), mode);

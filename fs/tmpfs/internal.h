@@ -37,6 +37,8 @@ struct tmpfs_inode {
 };
 
 #define TMPFS_FIRST_COOKIE 2	/* 0 is ".", 1 is ".." */
+/* Cookies count down: the newest entry is listed first, as on Linux. */
+#define TMPFS_LAST_COOKIE (1ul << 62)
 
 static inline struct tmpfs_inode *tmpfs_of(struct inode *inode)
 {

@@ -80,7 +80,7 @@ void tmpfs_enter(struct inode *dir, struct tmpfs_entry *e, struct inode *inode)
 
 	inode_get(inode);
 	e->inode = inode;
-	e->cookie = d->next_cookie++;
+	e->cookie = d->next_cookie--;
 	rb_insert(&d->names, &e->by_name, tree_hash_less);
 	rb_insert(&d->cookies, &e->by_cookie, tree_cookie_less);
 	atomic_store(&dir->size, dir->size + TREE_ENTRY_SIZE);
