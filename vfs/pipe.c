@@ -236,14 +236,14 @@ static co_t pipe_read(struct co *co, struct pipe_read *f)
 
 /* --- writing --- */
 
-/* Bytes, -EPIPE without readers, -EAGAIN without room (for all of it, up to PIPE_BUF),
- * -EFAULT, -ENOMEM. `stopped` becomes where user memory is missing: a write that is all or
+/* Bytes, -EPIPE without readers, -EAGAIN without room (for all of it if it is PIPE_BUF or less,
+ * or `whole`), -EFAULT, -ENOMEM. `stopped` becomes where user memory is missing: a write that is all or
  * nothing goes back to its start, and faulting that in again would not help it on. */
 static i64 pipe_try_write(struct file *file, struct uio *uio, bool whole, struct uio *stopped)
 {
 	struct pipe *p = file->private;
 	struct uio start = *uio;
-	bool was_empty = false;
+	bool all = whole || uio->left <= PIPE_BUF, was_empty = false;
 	u64 tail;
 	int why = COPY_OK;
 	i64 n = 0;
@@ -254,16 +254,15 @@ static i64 pipe_try_write(struct file *file, struct uio *uio, bool whole, struct
 	tail = p->tail;
 	if (!p->readers) {
 		n = -EPIPE;
-	} else if (pipe_capacity(p) - pipe_bytes(p) < (whole ? uio->left : min(uio->left, (u64)PIPE_BUF))) {
+	} else if (pipe_capacity(p) - pipe_bytes(p) < (all ? uio->left : 1)) {
 		n = -EAGAIN;
 	} else {
 		was_empty = !pipe_bytes(p);
 		n = (i64)pipe_copy_in(p, uio, &why);
 		*stopped = *uio;
-		if (n && (whole || start.left <= PIPE_BUF) && why != COPY_OK) {
-			p->tail = tail;		/* all or nothing */
+		if (n && all && why != COPY_OK) {
+			p->tail = tail;
 			*uio = start;
-			uio_advance(uio, 0);
 			n = 0;
 		}
 		if (!n)
@@ -301,7 +300,8 @@ static co_t pipe_write(struct co *co, struct pipe_write *f)
 		f->n = pipe_try_write(f->file, f->uio, false, &f->stopped);
 		if (f->n == -EAGAIN && !(atomic_load_relaxed(&f->file->flags) & O_NONBLOCK)) {
 			CO_WAIT(f->err, &((struct pipe *)f->file->private)->can_write,
-				(f->n = pipe_try_write(f->file, f->uio, false, &f->stopped)) != -EAGAIN);
+				(f->n = pipe_try_write(f->file, f->uio, false,
+						       &f->stopped)) != -EAGAIN);
 			if (f->err) {
 				f->n = f->err;
 				break;
