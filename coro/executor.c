@@ -20,6 +20,7 @@
 
 static struct executor executors[HAL_MAX_CPUS];
 static const struct runq_ops *policy;	/* [I] after CPU 0's executor_init */
+static u64 ready_cpus;			/* [a] bit per CPU: its executor is set up */
 static u64 idle_cpus;			/* [a] bit per CPU */
 
 /* executor.resched: why current should not go straight back to user mode. */
@@ -33,7 +34,8 @@ void executor_init(const struct runq_ops *ops)
 	struct hal_cpu *cpu = hal_cpu_self();
 	struct executor *ex = &executors[cpu->id];
 
-	policy = ops;
+	if (!cpu->id)
+		policy = ops;
 	*ex = (struct executor){
 		.id = cpu->id,
 		.timer_set_ns = CO_FOREVER,
@@ -42,6 +44,7 @@ void executor_init(const struct runq_ops *ops)
 	spin_init(&ex->timer_lock, RANK_TIMER);
 	ex->runq = ops->create(cpu->id);
 	cpu->upper = ex;
+	atomic_or(&ready_cpus, 1ul << cpu->id);
 }
 
 struct executor *executor_nth(unsigned cpu)
@@ -55,52 +58,37 @@ struct executor *executor_nth(unsigned cpu)
 static struct executor *executor_choose(struct task *t)
 {
 	struct executor *home = atomic_load(&t->home);
-	u64 allowed = atomic_load(&t->affinity) & ((1ul << hal_cpu_count()) - 1);
+	u64 ready = atomic_load(&ready_cpus), allowed = atomic_load(&t->affinity) & ready;
 
 	if (allowed & (1ul << home->id))
 		return home;
 	return &executors[__builtin_ctzll(allowed ? allowed : 1)];
 }
 
-static void executor_kick_idle(const struct task *t)
-{
-	u64 idle = atomic_load(&idle_cpus) & atomic_load(&t->affinity);
-
-	if (idle)
-		hal_cpu_kick((unsigned)__builtin_ctzll(idle));
-}
-
+/* Once it is queued the task may run, and end, on another CPU: it is not looked at again. */
 void executor_enqueue(struct task *t, bool woken)
 {
 	struct executor *me = executor_this();
 	struct executor *ex = executor_choose(t);
+	u64 affinity = atomic_load(&t->affinity), idle;
 	bool sleeping;
 	u32 why = 0;
 
 	if (woken)
 		me->stats.wakes++;
 	atomic_store(&t->home, ex);
-	policy->enqueue(ex->runq, t, woken);
-	sleeping = atomic_load(&idle_cpus) & (1ul << ex->id);
-	if (policy->preempts(ex->runq, t))
+	if (policy->enqueue(ex->runq, t, woken))
 		why = RESCHED_NOW;
-	else if (atomic_load(&ex->slice_end_ns) == CO_FOREVER)
+	idle = atomic_load(&idle_cpus);
+	sleeping = idle & (1ul << ex->id);
+	if (!why && atomic_load(&ex->slice_end_ns) == CO_FOREVER)
 		why = RESCHED_ARM;
 	if (why)
 		atomic_or(&ex->resched, why);
 	if (ex != me && (sleeping || why))
 		hal_cpu_kick(ex->id);
-	if (!sleeping)
-		executor_kick_idle(t);
-}
-
-/* The same for a task that nobody else is sure to keep: it may run and end on another CPU
- * as soon as it is queued. */
-static void executor_enqueue_held(struct task *t, bool woken)
-{
-	task_get(t);
-	executor_enqueue(t, woken);
-	task_put(t);
+	if (!sleeping && idle & affinity)
+		hal_cpu_kick((unsigned)__builtin_ctzll(idle & affinity));
 }
 
 /* A space is only ever loaded where a task that owns it is current, so when its last owner
@@ -142,7 +130,7 @@ static void executor_requeue(struct executor *ex, struct task *t)
 	atomic_store(&t->state, (u32)TASK_QUEUED);
 	executor_put(ex, t, !elsewhere);
 	if (elsewhere)
-		executor_enqueue_held(t, false);
+		executor_enqueue(t, false);
 }
 
 /* The current task's poll ended with a wait. */
@@ -161,7 +149,7 @@ static void executor_park(struct executor *ex, struct task *t)
 	if (!atomic_cas(&t->state, &state, (u32)TASK_IDLE)) {
 		/* Woken since: it is runnable after all. */
 		atomic_store(&t->state, (u32)TASK_QUEUED);
-		executor_enqueue_held(t, true);
+		executor_enqueue(t, true);
 	}
 }
 
@@ -176,13 +164,15 @@ static void executor_make_current(struct executor *ex, struct task *t)
 
 static struct task *executor_steal(struct executor *ex)
 {
+	u64 ready = atomic_load(&ready_cpus);
 	unsigned cpus = hal_cpu_count();
 
 	for (unsigned i = 1; i < cpus; i++) {
-		struct executor *victim = &executors[(ex->id + i) % cpus];
+		unsigned id = (ex->id + i) % cpus;
+		struct executor *victim = &executors[id];
 		struct task *t;
 
-		if (!victim->runq || !policy->length(victim->runq))
+		if (!(ready & 1ul << id) || !policy->length(victim->runq))
 			continue;
 		t = policy->steal(victim->runq, ex->id);
 		if (t) {

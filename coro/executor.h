@@ -42,8 +42,9 @@ struct executor {
  * otherwise, take the run queue's own lock, and never wait. */
 struct runq_ops {
 	struct runq *(*create)(unsigned cpu);	/* at boot; panics without memory */
-	/* A task that was not runnable is. */
-	void (*enqueue)(struct runq *rq, struct task *t, bool woken);
+	/* A task that was not runnable is; true if it should take the CPU from the queue's
+	 * current. Once it is in the queue another CPU may steal, run and end it. */
+	bool (*enqueue)(struct runq *rq, struct task *t, bool woken);
 	/* On the owner: the current task is no longer (NULL: there was none); `again`: it is
 	 * still runnable and goes back into the queue. ran_ns since it was picked or charged. */
 	void (*put)(struct runq *rq, struct task *t, u64 ran_ns, bool again);
@@ -51,8 +52,6 @@ struct runq_ops {
 	struct task *(*pick)(struct runq *rq);
 	/* On the owner: current ran for ran_ns; true if another should run now. */
 	bool (*charge)(struct runq *rq, struct task *current, u64 ran_ns);
-	/* Should `t`, just enqueued, take the CPU from the queue's current? */
-	bool (*preempts)(struct runq *rq, const struct task *t);
 	/* ns until current's slice is used up; CO_FOREVER if nobody else is queued. */
 	u64 (*slice_left)(struct runq *rq, const struct task *current);
 	/* Take a task that may run on CPU `to`; NULL if there is none to spare. */

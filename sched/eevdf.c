@@ -196,9 +196,20 @@ static struct runq *eevdf_runq_create(unsigned cpu)
 	return rq;
 }
 
-static void eevdf_runq_enqueue(struct runq *rq, struct task *t, bool woken)
+/* Should t, which just came, take the CPU from current? */
+static bool eevdf_preempts(struct runq *rq, const struct task *t) REQUIRES(rq->lock)
+{
+	const struct task *current = rq->current;
+
+	return current && current != t && t->sched.vdeadline < current->sched.vdeadline &&
+	       hal_clock_ns() - atomic_load_relaxed(&current->sched.picked_ns) >= GRANULARITY_NS &&
+	       eevdf_eligible(rq, t->sched.vruntime);
+}
+
+static bool eevdf_runq_enqueue(struct runq *rq, struct task *t, bool woken)
 {
 	struct sched_task *s = &t->sched;
+	bool preempts;
 
 	spin_lock(&rq->lock);
 	if (!s->slice_ns)
@@ -207,7 +218,9 @@ static void eevdf_runq_enqueue(struct runq *rq, struct task *t, bool woken)
 	eevdf_place(rq, s);
 	eevdf_count(rq, s);
 	eevdf_insert(rq, s);
+	preempts = eevdf_preempts(rq, t);
 	spin_unlock(&rq->lock);
+	return preempts;
 }
 
 static void eevdf_runq_put(struct runq *rq, struct task *t, u64 ran_ns, bool again)
@@ -283,19 +296,6 @@ static bool eevdf_runq_charge(struct runq *rq, struct task *current, u64 ran_ns)
 	return used_up;
 }
 
-static bool eevdf_runq_preempts(struct runq *rq, const struct task *t)
-{
-	bool yes = false;
-
-	spin_lock(&rq->lock);
-	if (rq->current && rq->current != t)
-		yes = t->sched.vdeadline < rq->current->sched.vdeadline &&
-		      hal_clock_ns() - atomic_load_relaxed(&rq->current->sched.picked_ns) >= GRANULARITY_NS &&
-		      eevdf_eligible(rq, t->sched.vruntime);
-	spin_unlock(&rq->lock);
-	return yes;
-}
-
 static u64 eevdf_runq_slice_left(struct runq *rq, const struct task *current)
 {
 	const struct sched_task *s = &current->sched;
@@ -337,7 +337,6 @@ const struct runq_ops eevdf_runq_ops = {
 	.put = eevdf_runq_put,
 	.pick = eevdf_runq_pick,
 	.charge = eevdf_runq_charge,
-	.preempts = eevdf_runq_preempts,
 	.slice_left = eevdf_runq_slice_left,
 	.steal = eevdf_runq_steal,
 	.length = eevdf_runq_length,

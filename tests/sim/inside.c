@@ -25,7 +25,8 @@ static u64 points(void)
 void inside_finishing(void)
 {
 	for (u64 i = 0; i < points() && i < INSIDE_POINTS; i++)
-		__atomic_fetch_add(&findings->hits[i], co_points_start[i].hits, __ATOMIC_RELAXED);
+		__atomic_fetch_add(&findings->hits[i], __atomic_load_n(&co_points_start[i].hits, __ATOMIC_RELAXED),
+				   __ATOMIC_RELAXED);
 }
 
 void inside_left_user(const struct hal_user *u)

@@ -40,11 +40,12 @@ static void fifo_add(struct runq *rq, struct task *t)
 	rq->queue[(rq->head + rq->count++) % QUEUE] = t;
 }
 
-static void fifo_enqueue(struct runq *rq, struct task *t, bool woken)
+static bool fifo_enqueue(struct runq *rq, struct task *t, bool woken)
 {
 	spin_lock(&rq->lock);
 	fifo_add(rq, t);
 	spin_unlock(&rq->lock);
+	return false;
 }
 
 static void fifo_put(struct runq *rq, struct task *t, u64 ran_ns, bool again)
@@ -72,11 +73,6 @@ static struct task *fifo_pick(struct runq *rq)
 static bool fifo_charge(struct runq *rq, struct task *current, u64 ran_ns)
 {
 	return rq->count;
-}
-
-static bool fifo_preempts(struct runq *rq, const struct task *t)
-{
-	return false;
 }
 
 static u64 fifo_slice_left(struct runq *rq, const struct task *current)
@@ -119,7 +115,7 @@ static unsigned fifo_length(struct runq *rq)
 
 static const struct runq_ops fifo_ops = {
 	.create = fifo_create, .enqueue = fifo_enqueue, .put = fifo_put, .pick = fifo_pick,
-	.charge = fifo_charge, .preempts = fifo_preempts, .slice_left = fifo_slice_left,
+	.charge = fifo_charge, .slice_left = fifo_slice_left,
 	.steal = fifo_steal, .length = fifo_length,
 };
 
