@@ -2,6 +2,7 @@
  *
  *	sim mixed [FIRST [LAST]]      a mixed workload with disk faults, a run for each seed
  *	sim allocations [NTH]         each allocation of a sequence of calls fails in turn
+ *	sim replay [SEED]             the same seed twice is the same run
  *	sim free [FIRST [LAST]]       the mixed workload with CPUs running freely (tsan build)
  *	options: -v (console), -x (stay in one process, for a debugger), -d DISK_IMAGE
  *
@@ -92,6 +93,24 @@ static int run_mixed(u64 first, u64 last, enum host_mode mode)
 	return 0;
 }
 
+static int run_replay(u64 seed)
+{
+	static struct prog p;
+	static struct host_result again;
+	struct host_config c;
+
+	work_mixed(&p, 6);
+	initrd_size = make_initrd(&p);
+	c = config_for(seed);
+	c.cpus = 4;
+	host_run(&c, &result);
+	host_run(&c, &again);
+	printf("replay: %lu steps and %lu steps, digests %#lx and %#lx\n", result.steps, again.steps,
+	       result.digest, again.digest);
+	return result.steps != again.steps || result.digest != again.digest ||
+	       result.end != again.end || result.ns != again.ns;
+}
+
 static int run_allocations(u64 first)
 {
 	static struct prog p;
@@ -130,7 +149,7 @@ static void read_disk(const char *path)
 
 static int usage(void)
 {
-	fprintf(stderr, "usage: sim [-v] [-x] [-d IMAGE] [-s] mixed|free|allocations [FIRST [LAST]]\n");
+	fprintf(stderr, "usage: sim [-v] [-x] [-d IMAGE] [-s] mixed|free|allocations|replay [FIRST [LAST]]\n");
 	return 2;
 }
 
@@ -172,6 +191,8 @@ int main(int argc, char **argv)
 		err = run_mixed(first, last, HOST_FREE);
 	else if (!strcmp(argv[optind], "allocations"))
 		err = run_allocations(first);
+	else if (!strcmp(argv[optind], "replay"))
+		err = run_replay(first);
 	else
 		return usage();
 	if (figures) {
