@@ -58,6 +58,15 @@ static struct {
 	struct log_record record;
 } printing;
 
+/* What a program wrote to /dev/kmsg must not steer the terminal, nor look like anything but
+ * text to who listens on the line. */
+static void make_printable(struct log_record *r)
+{
+	for (unsigned i = 0; i < r->len; i++)
+		if (r->text[i] != '\t' && (r->text[i] < ' ' || r->text[i] >= 0x7f))
+			r->text[i] = '?';
+}
+
 /* As one line, or not at all. */
 static bool print(void)
 {
@@ -90,6 +99,7 @@ static co_t console_log(struct co *co, struct console_log *f)
 		/* The sink wakes this task, not the queue: it may be called under any lock. */
 		CO_WAIT_IO(&console_log_waiters, log_read(printing.next, &printing.record));
 		printing.next = printing.record.sequence + 1;
+		make_printable(&printing.record);
 		if (printing.record.level < atomic_load(&level))
 			CO_WAIT_IO(&tty.writers, print());
 		waitq_wake_events(&console_log_waiters, POLLIN | POLLRDNORM);

@@ -219,7 +219,7 @@ static void tty_closed(struct file *file)
 	}
 	spin_unlock(&t->lock);
 	if (last)
-		tty_job_disconnect(t, false);
+		tty_job_closed(t);
 	kfree(tf);
 	tty_put(t);
 }

@@ -134,6 +134,8 @@ int tty_job_get_session(struct tty *t, bool any_process, i32 *nr);
 void tty_job_signal(struct tty *t, int sig);			/* the foreground group */
 /* The session loses it; `hangup`: its leader gets SIGHUP and SIGCONT. */
 void tty_job_disconnect(struct tty *t, bool hangup);
+/* The last file is closed, unless it was opened again meanwhile: the session loses it. */
+void tty_job_closed(struct tty *t);
 /* The current session's terminal with a reference, or NULL. */
 struct tty *tty_job_current(void);
 bool tty_job_is_current(struct tty *t);

@@ -231,6 +231,19 @@ void tty_job_disconnect(struct tty *t, bool hangup)
 	spin_unlock(&tty_job_lock);
 }
 
+void tty_job_closed(struct tty *t)
+{
+	bool unused;
+
+	spin_lock(&tty_job_lock);
+	spin_lock(&t->lock);
+	unused = !t->opens;
+	spin_unlock(&t->lock);
+	if (unused)
+		detach(t);
+	spin_unlock(&tty_job_lock);
+}
+
 static void leader_exited(struct session *s, void *tty)
 {
 	struct tty *t = tty;

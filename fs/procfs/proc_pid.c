@@ -1,6 +1,7 @@
 /* fs/procfs/proc_pid.c -- the table of /proc/<pid>, and its smaller files. */
 #include "core/cred/cred.h"
 #include "core/proc/thread.h"
+#include "coro/executor.h"
 #include "fs/procfs/proc.h"
 #include "mem/space/space.h"
 #include "vfs/fs_context.h"
@@ -121,10 +122,24 @@ static void show_frame(void *arg, const struct co_point *at)
 	text_add(arg, "[<0>] %s %s:%u\n", at->func, at->file, at->line);
 }
 
-/* A task's frames may be looked at while it cannot run: parked, or this one. */
-static bool is_still(struct task *t)
+/* A task's frames may only be looked at while it cannot run. A parked one is claimed as if it
+ * had been woken, looked at, and then really woken: one poll for nothing, which every wait
+ * expects. False: it is running, or about to. */
+static bool each_frame(struct task *t, void (*show)(void *arg, const struct co_point *at),
+		       void *arg)
 {
-	return t == task_current() || atomic_load(&t->state) == TASK_IDLE;
+	u32 idle = TASK_IDLE;
+
+	if (t == task_current()) {
+		co_backtrace(&t->co, show, arg);
+		return true;
+	}
+	/* One without frames does not wait: it may be new, and not ready to be started. */
+	if (!atomic_load(&t->co.leaf) || !atomic_cas(&t->state, &idle, (u32)TASK_QUEUED))
+		return false;
+	co_backtrace(&t->co, show, arg);
+	executor_enqueue(t, true);
+	return true;
 }
 
 static int stack_show(const struct proc_subject *who, struct text *to)
@@ -133,8 +148,7 @@ static int stack_show(const struct proc_subject *who, struct text *to)
 
 	if (!t)
 		return 0;
-	if (is_still(t))
-		co_backtrace(&t->co, show_frame, to);
+	(void)each_frame(t, show_frame, to);
 	task_put(t);
 	return 0;
 }
@@ -158,8 +172,8 @@ static int wchan_show(const struct proc_subject *who, struct text *to)
 	if (!process_may_inspect(who->process))
 		t = process_task(who->process, main_tid(who));
 	if (t) {
-		if (t != task_current() && is_still(t))
-			co_backtrace(&t->co, take_leaf, &leaf);
+		if (t != task_current())
+			(void)each_frame(t, take_leaf, &leaf);
 		task_put(t);
 	}
 	text_add(to, "%s", leaf.func ? leaf.func : "0");
@@ -174,7 +188,7 @@ static int syscall_show(const struct proc_subject *who, struct text *to)
 	if (!task)
 		return -ESRCH;
 	t = thread_of(task);
-	if (!is_still(task))
+	if (task != task_current() && atomic_load(&task->state) != TASK_IDLE)
 		text_add(to, "running\n");
 	else if (t->syscall < 0)
 		text_add(to, "-1 0x%lx 0x%lx\n", t->user.sp, t->user.pc);
