@@ -41,8 +41,9 @@ struct cred *cred_clone(const struct cred *c)
 
 	if (!new)
 		return NULL;
-	memcpy(new, c, cred_size(c->group_count));
+	/* All but the count, which others change meanwhile. */
 	ref_init(&new->refs);
+	memcpy(&new->refs + 1, &c->refs + 1, cred_size(c->group_count) - sizeof(c->refs));
 	return new;
 }
 
