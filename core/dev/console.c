@@ -181,11 +181,11 @@ void console_init(void)
 	waitq_init(&console_log_waiters);
 	read_options();
 	hal_console_start(&line_ops);
+	/* What came before was printed at once. The worker may run as soon as it is there. */
+	log_range(&oldest, &printing.next);
 	CO_SPAWN(worker, "log", console_log);
 	if (!worker)
 		panic("console: no memory for the log's worker");
-	/* What came before was printed at once. */
-	log_range(&oldest, &printing.next);
 	log_console = &shown;
 	log_set_sink(sink);
 }
