@@ -34,7 +34,7 @@ static void deliver_complete_stop(struct process *p)
 
 void exit_stop_is_complete(struct thread *t)
 {
-	if (t->process->stop_signal)
+	if (atomic_load_relaxed(&t->process->stop_signal))
 		deliver_complete_stop(t->process);
 }
 
@@ -65,7 +65,7 @@ static void deliver_start_stop(struct thread *t, int sig)
 		return;
 	spin_lock(&p->sig_lock);
 	if (p->stop_taken && !p->stop_signal && !p->group_exiting && !p->exec_by) {
-		p->stop_signal = sig;
+		atomic_store_relaxed(&p->stop_signal, sig);
 		p->stop_left = 0;
 		list_each(each, &p->threads, in_process) {
 			if (each->leaving)

@@ -193,7 +193,7 @@ static int exec_claim(struct thread *t)
 		err = -EAGAIN;
 	} else {
 		p->exec_by = t;
-		p->stop_signal = 0;
+		atomic_store_relaxed(&p->stop_signal, 0);
 		p->stopped = false;
 		t->stop_counted = false;
 		list_each(each, &p->threads, in_process)

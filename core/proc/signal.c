@@ -353,7 +353,7 @@ void signal_group_exit_locked(struct process *p, int status)
 		return;
 	p->group_exiting = true;
 	p->group_status = status;
-	p->stop_signal = 0;
+	atomic_store_relaxed(&p->stop_signal, 0);
 	p->stopped = false;
 	list_each(t, &p->threads, in_process)
 		if (!t->leaving)
@@ -386,7 +386,7 @@ static void signal_continue(struct process *p) REQUIRES(p->sig_lock)
 	p->stop_taken = false;
 	if (!p->stop_signal)
 		return;
-	p->stop_signal = 0;
+	atomic_store_relaxed(&p->stop_signal, 0);
 	p->tell_continued = p->stopped;
 	p->stopped = false;
 	list_each(t, &p->threads, in_process) {
