@@ -23,7 +23,7 @@ static co_t sys_fallocate(struct co *co, struct sys_fallocate *f)
 		CO_RETURN(-EBADF);
 	CO_AWAIT(f->err, file_allocate, .file = f->file, .mode = f->mode, .offset = f->offset,
 		 .len = f->len,
-		 .limit_fsize = rlimit_get(thread_of_co(co)->process, RLIMIT_FSIZE));
+		 .limit_fsize = rlimit_get(thread_of_co(co)->process, RLIMIT_FSIZE) + 1);
 	file_put(f->file);
 	CO_RETURN(f->err);
 	CO_END;

@@ -17,9 +17,10 @@
 
 #define READ_FEW_VECS 4
 
+/* As file_write wants it: plus one, so that 0 is none. */
 static u64 read_size_limit(struct task *t)
 {
-	return rlimit_get(thread_of(t)->process, RLIMIT_FSIZE);
+	return rlimit_get(thread_of(t)->process, RLIMIT_FSIZE) + 1;
 }
 
 /* What a failed write means for its thread besides the errno. */
@@ -27,7 +28,7 @@ static long read_signals(struct task *t, long n)
 {
 	if (n == -EPIPE)
 		signal_self(SIGPIPE);
-	if (n == -EFBIG && read_size_limit(t) != ~0ul)
+	if (n == -EFBIG && read_size_limit(t))
 		signal_self(SIGXFSZ);
 	return n;
 }

@@ -73,7 +73,7 @@ co_t file_allocate(struct co *co, struct file_allocate *f)
 			 .from = (u64)f->offset, .to = f->end);
 	if (!(f->mode & FALLOC_FL_PUNCH_HOLE)) {
 		if (!(f->mode & FALLOC_FL_KEEP_SIZE) && f->limit_fsize &&
-		    f->end > f->limit_fsize && f->end > inode_size(f->inode))
+		    f->end >= f->limit_fsize && f->end > inode_size(f->inode))
 			f->err = -EFBIG;
 		else
 			CO_AWAIT(f->err, allocate_pages, .mapping = &f->inode->mapping,

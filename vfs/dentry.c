@@ -13,6 +13,7 @@
 #include "vfs/super.h"
 
 #define DENTRY_BUCKETS	  4096
+#define DENTRY_AT_ONCE	  64u
 #define DENTRY_MAX_UNUSED 32768ul	/* more are freed as they come */
 
 spinlock dentry_lock = SPINLOCK_INIT(RANK_DENTRY);
@@ -433,14 +434,19 @@ bool dentry_is_below(const struct dentry *d, const struct dentry *above)
 
 u64 dentry_shrink(u64 n)
 {
-	struct list dead;
+	u64 done = 0, some;
 
-	list_init(&dead);
-	spin_lock(&dentry_lock);
-	while (n-- && !list_empty(&dentry_lru))
-		dentry_kill_locked(list_first(&dentry_lru, struct dentry, lru), &dead);
-	spin_unlock(&dentry_lock);
-	return dentry_bury(&dead);
+	do {	/* in portions: walks on other CPUs want the lock */
+		struct list dead;
+
+		list_init(&dead);
+		spin_lock(&dentry_lock);
+		for (some = 0; some < DENTRY_AT_ONCE && n && !list_empty(&dentry_lru); some++, n--)
+			dentry_kill_locked(list_first(&dentry_lru, struct dentry, lru), &dead);
+		spin_unlock(&dentry_lock);
+		done += dentry_bury(&dead);
+	} while (some == DENTRY_AT_ONCE);
+	return done;
 }
 
 void dentry_shrink_super(struct super *s)

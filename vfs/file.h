@@ -133,7 +133,8 @@ co_t file_close(struct co *co, struct file_close *f);
 
 /* Read or write at pos, or at the file's own position (FILE_POS), checks included: -EBADF if
  * it was not opened for that, -EINVAL, -ESPIPE, -EISDIR, -EFBIG; limit_fsize is
- * RLIMIT_FSIZE (-EFBIG at it: the system call raises SIGXFSZ); append follows O_APPEND. */
+ * RLIMIT_FSIZE plus one, 0 for none (-EFBIG at it: the system call raises SIGXFSZ); append
+ * follows O_APPEND. */
 struct file_read {
 	struct co_frame co;
 	struct file *file;
@@ -194,7 +195,7 @@ struct file_cache_read {
 co_t file_cache_read(struct co *co, struct file_cache_read *f);
 struct file_cache_write {
 	struct file_transfer;
-	u64 limit;		/* RLIMIT_FSIZE; 0: none */
+	u64 limit;		/* as limit_fsize */
 	i64 *end;		/* may be NULL: gets the position after it */
 	struct inode *inode;
 	struct page *page;

@@ -155,7 +155,7 @@ static long cache_write_bounds(struct file *file, struct inode *inode, i64 *pos,
 	if (atomic_load_relaxed(&file->flags) & O_APPEND)
 		*pos = (i64)inode_size(inode);
 	if (limit)
-		max_size = min(max_size, limit);
+		max_size = min(max_size, limit - 1);
 	if ((u64)*pos >= max_size)
 		return -EFBIG;
 	*most = max_size - (u64)*pos;

@@ -1,5 +1,6 @@
-/* fs/tmpfs/tree.c -- a directory's names, in two trees: by hash to find one, by a number that
- * only grows to list them. So a listing in pieces neither skips nor repeats what stays.
+/* fs/tmpfs/tree.c -- a directory's names, in two trees: by hash to find one, by a number
+ * that is never used again to list them. So a listing in pieces neither skips nor repeats what
+ * stays.
  */
 #include <linux/stat.h>
 
