@@ -63,7 +63,7 @@ static int key_of(struct space *s, u64 va, struct futex_key *key)
 
 int space_try_futex_key(struct space *s, uptr addr, bool shared, struct futex_key *key)
 {
-	u64 va = addr.raw & ~(0xfful << 56);
+	u64 va = addr.raw;
 	int err;
 
 	if (va >= HAL_USER_END)
@@ -85,7 +85,7 @@ co_t space_futex_key(struct co *co, struct space_futex_key *f)
 
 	CO_BEGIN;
 	CO_READ_LOCK(&f->space->lock);
-	err = key_of(f->space, f->addr.raw & ~(0xfful << 56), f->key);
+	err = key_of(f->space, f->addr.raw, f->key);
 	rwlock_unlock_read(&f->space->lock);
 	CO_RETURN(err);
 	CO_END;

@@ -28,10 +28,14 @@ static bool stuck(unsigned *count, size_t n)
 	return *count > STUCK;
 }
 
+/* A tag in the top byte is for loads and stores of the program's own, not for pointers it
+ * gives to us: the copies refuse it, so faulting the page in would never help them. */
 #define FAULT_IN(err, where, how)                                                           \
 	do {                                                                                \
 		struct space *space_ = space_current(co);                                   \
-		(err) = space_ ? (long)fault_try(space_, (where), (how)) : FAULT_MAPERR;     \
+		(err) = FAULT_MAPERR;                                                       \
+		if (space_ && (where).raw < HAL_USER_END)                                   \
+			(err) = (long)fault_try(space_, (where), (how));                    \
 		if ((err) == FAULT_WAIT)                                                    \
 			CO_AWAIT(err, fault_handle, .space = space_current(co),             \
 				 .addr = (where), .access = (how));                         \
