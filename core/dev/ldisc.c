@@ -160,7 +160,8 @@ static void reprint(struct ldisc *l)
 	ldisc_finish_erasing(l);
 	ldisc_echo(l, l->t.c_cc[VREPRINT]);
 	ldisc_echo_plain(l, '\n');
-	for (u32 at = l->line; at != l->head; at++)
+	/* Room bounds the work: who types this often and reads nothing gets no more. */
+	for (u32 at = l->line; at != l->head && ring_room(l->out); at++)
 		ldisc_echo(l, in_at(l, at));
 }
 
