@@ -16,7 +16,7 @@ static char *co_inline(struct co *co)
 	return co_task(co)->frames;
 }
 
-static bool co_in_chunk(const struct co *co)
+bool co_in_chunk(const struct co *co)
 {
 	return co->chunk && co->end == (char *)co->chunk + CO_CHUNK_SIZE;
 }

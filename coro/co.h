@@ -243,6 +243,8 @@ struct co {
 
 void *co_push_spill(struct co *co, size_t size);
 void co_pop_spill(struct co *co);
+/* Do the deepest frames lie in the lent page? */
+bool co_in_chunk(const struct co *co);
 void co_measure(struct co *co);
 void *co_push_zeroed(struct co *co, size_t size);
 

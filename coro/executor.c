@@ -104,6 +104,16 @@ static void executor_load_space(struct executor *ex, const struct hal_space *spa
 		hal_space_load(hal_space_empty(), 0);
 }
 
+/* The lent page goes home. */
+static void executor_take_back(struct executor *ex, struct co *co)
+{
+	if (!ex->spare)
+		ex->spare = co->chunk;
+	else
+		phys_page_put(phys_page_of(co->chunk));
+	co->chunk = NULL;
+}
+
 /* The current task stops being current. */
 static void executor_put(struct executor *ex, struct task *t, bool again)
 {
@@ -144,6 +154,9 @@ static void executor_park(struct executor *ex, struct task *t)
 		executor_requeue(ex, t);
 		return;
 	}
+	/* A page it needed on the way here but not to wait. */
+	if (t->co.chunk && !co_in_chunk(&t->co))
+		executor_take_back(ex, &t->co);
 	t->sched.switches_voluntary++;
 	executor_put(ex, t, false);
 	if (!atomic_cas(&t->state, &state, (u32)TASK_IDLE)) {
@@ -204,11 +217,7 @@ void executor_unspill(struct executor *ex, struct co *co)
 {
 	if (!co->chunk)
 		return;
-	if (!ex->spare)
-		ex->spare = co->chunk;
-	else
-		phys_page_put(phys_page_of(co->chunk));
-	co->chunk = NULL;
+	executor_take_back(ex, co);
 	co->top = co_task(co)->frames;
 	co->end = co->top + CO_INLINE_SIZE;
 }
