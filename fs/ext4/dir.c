@@ -11,11 +11,6 @@ static const u8 dirent_types[] = {0 /* unknown */, 8 /* file */, 4 /* directory 
 				  2 /* char */, 6 /* block */, 1 /* fifo */,
 				  12 /* socket */, 10 /* link */};
 
-u32 ext4_dirent_name_len(const struct ext4 *fs, const struct ext4_dirent *e)
-{
-	return fs->filetype ? e->name_len : e->name_len | (u32)e->file_type << 8;
-}
-
 u8 ext4_dirent_type(const struct ext4 *fs, const struct ext4_dirent *e)
 {
 	return fs->filetype && e->file_type < ARRAY_SIZE(dirent_types)
@@ -26,13 +21,13 @@ u8 ext4_dirent_type(const struct ext4 *fs, const struct ext4_dirent *e)
 
 static const char *dirent_wrong(const struct ext4 *fs, const struct ext4_dirent *e, u32 left)
 {
-	u32 n = ext4_dirent_name_len(fs, e);
+	u32 n = e->name_len;
 
 	if (e->rec_len < DIRENT_SHORTEST || e->rec_len % 4 || e->rec_len > left)
 		return "an entry's length is impossible";
 	if (left - e->rec_len && left - e->rec_len < DIRENT_SHORTEST)
 		return "an entry ends too close to the block's end";
-	if (n > e->rec_len - EXT4_DIRENT_HEAD || n > EXT4_NAME_MAX)
+	if (n > e->rec_len - EXT4_DIRENT_HEAD)
 		return "a name is longer than its entry";
 	if (!e->inode)
 		return NULL;
@@ -202,7 +197,7 @@ const struct ext4_dirent *ext4_dirent_find(const struct ext4 *fs, const u8 *bloc
 	while (at < fs->block_size) {
 		const struct ext4_dirent *e = (const struct ext4_dirent *)(block + at);
 
-		if (e->inode && ext4_dirent_name_len(fs, e) == len && !memcmp(e->name, name, len))
+		if (e->inode && e->name_len == len && !memcmp(e->name, name, len))
 			return e;
 		at += e->rec_len;
 	}
@@ -333,7 +328,7 @@ static bool emit_block(const struct ext4 *fs, const u8 *block, u64 base, u64 *po
 		/* A position between entries leads to the next one. */
 		if (base + at <= *pos)
 			continue;
-		if (e->inode && !to->emit(to, e->name, ext4_dirent_name_len(fs, e), e->inode,
+		if (e->inode && !to->emit(to, e->name, e->name_len, e->inode,
 					  ext4_dirent_type(fs, e), base + at))
 			return false;
 		*pos = base + at;

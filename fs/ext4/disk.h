@@ -257,7 +257,7 @@ struct ext4_dirent {
 	u32 inode;
 	u16 rec_len;
 	u8 name_len;
-	u8 file_type;	/* with filetype; otherwise the high half of name_len */
+	u8 file_type;	/* means nothing without filetype */
 	char name[];
 };
 #define EXT4_DIRENT_HEAD 8

@@ -222,7 +222,6 @@ static inline u32 ext4_dir_blocks(const struct inode *dir)
 /* The entry `name` in a block, or NULL. */
 const struct ext4_dirent *ext4_dirent_find(const struct ext4 *fs, const u8 *block,
 					   const char *name, size_t len);
-u32 ext4_dirent_name_len(const struct ext4 *fs, const struct ext4_dirent *e);
 u8 ext4_dirent_type(const struct ext4 *fs, const struct ext4_dirent *e); /* DT_* */
 
 /* --- htree.c: hashed directories --- */

@@ -260,7 +260,7 @@ static void sorted_gather(struct inode *dir, struct ext4_sorted *s, u64 pos, boo
 			to->hash.major = 2 * seen++;
 		else
 			ext4_hash(&to->hash, s->version, fs->hash_seed, e->name,
-				  ext4_dirent_name_len(fs, e));
+				  e->name_len);
 		if (hash_pos(to->hash) >= pos)
 			s->count++;
 	}
@@ -294,7 +294,7 @@ static bool sorted_emit(struct inode *dir, struct ext4_sorted *s, u64 *pos, stru
 			(const struct ext4_dirent *)(s->data[at->block] + at->offset);
 		u64 next = i + 1 < s->count ? hash_pos(s->entries[i + 1].hash) : s->next;
 
-		if (!to->emit(to, e->name, ext4_dirent_name_len(fs, e), e->inode,
+		if (!to->emit(to, e->name, e->name_len, e->inode,
 			      ext4_dirent_type(fs, e), next))
 			return false;
 		*pos = next;
