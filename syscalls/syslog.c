@@ -154,7 +154,8 @@ static co_t sys_syslog(struct co *co, struct sys_syslog *f)
 	}
 	if (f->type != SYSLOG_READ)
 		f->seq = syslog_start(f->seq, (size_t)f->len, f->line);
-	while ((f->n = syslog_render(f->seq, f->line)) && f->n <= (size_t)f->len - (size_t)f->done) {
+	while ((f->n = syslog_render(f->seq, f->line)) &&
+	       f->n <= (size_t)f->len - (size_t)f->done) {
 		CO_COPY_TO_USER(f->err, uptr_add(f->buf, (u64)f->done), f->line->text, f->n);
 		if (f->err)
 			break;

@@ -52,7 +52,8 @@ const struct chardev *chardev_nth(unsigned n);
 const struct chardev_node *chardev_nth_node(unsigned n);
 
 /* At boot: the devices of this folder (memory, terminals, pseudo terminals, the log; the
- * console's has an init of its own), and vfs learns where to ask. Block devices answer through `block_ops`, which may be NULL. */
+ * console's has an init of its own), and vfs learns where to ask. Block devices answer
+ * through `block_ops`, which may be NULL. */
 void chardev_init(const struct file_ops *(*block_ops)(u32 number));
 
 #endif

@@ -47,7 +47,7 @@ static int parse(const char *name, size_t len)
 
 static bool shown(const struct proc_inode *dir, const struct proc_entry *e)
 {
-	return !(dir->who.tid && (e->flags & PROC_PROCESS_ONLY));
+	return !(dir->who.tid && (e->needs & PROC_PROCESS_ONLY));
 }
 
 static const struct proc_entry *find_fixed(const struct proc_inode *dir, const char *name,

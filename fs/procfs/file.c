@@ -26,9 +26,9 @@ static co_t proc_open(struct co *co, struct proc_open *f)
 
 	CO_BEGIN;
 	p = proc_inode_of(f->file->inode);
-	if (p->entry->flags & PROC_INSPECT)
+	if (p->entry->needs & PROC_INSPECT)
 		err = process_may_inspect(p->who.process);
-	if (!err && (p->entry->flags & PROC_ADMIN) &&
+	if (!err && (p->entry->needs & PROC_ADMIN) &&
 	    !cred_capable(f->file->cred, CAP_SYS_ADMIN))
 		err = -EACCES;
 	if (err)

@@ -48,7 +48,7 @@ struct proc_entry {
 	const char *name;	/* NULL ends a table */
 	u32 mode;
 	enum proc_kind kind;
-	u32 flags;
+	u32 needs;
 	const struct proc_entry *children;
 	int (*show)(const struct proc_subject *who, struct text *to);
 	const struct proc_generate_op *generate; /* instead of show, where it must wait */

@@ -60,5 +60,5 @@ static int fdinfo_show(const struct proc_subject *who, struct text *to)
 
 const struct proc_entry proc_fd_link = {.mode = S_IFLNK | 0700, .jump = fd_jump};
 const struct proc_entry proc_fdinfo_file = {
-	.mode = S_IFREG | 0444, .flags = PROC_INSPECT, .show = fdinfo_show
+	.mode = S_IFREG | 0444, .needs = PROC_INSPECT, .show = fdinfo_show
 };

@@ -223,7 +223,8 @@ int proc_interrupts_show(const struct proc_subject *who, struct text *to)
 		text_add(to, "%3u: ", i);
 		for (unsigned n = 0; n < hal_cpu_count(); n++)
 			text_add(to, "%10lu ", hal_irq_count(i, n));
-		text_add(to, "    GIC %u\n", i);
+		text_add(to, "    GIC %u %s\n", i, i < 16 ? "ipi" : i == 27 ? "arch_timer" :
+			 i == 33 ? "uart-pl011" : "");
 	}
 	return 0;
 }
@@ -235,8 +236,8 @@ int proc_executor_show(const struct proc_subject *who, struct text *to)
 		const struct executor_stats *s = &executor_nth(n)->stats;
 		const struct co_point *at = s->longest_at;
 
-		text_add(to, "cpu %u\npolls %lu\nwakes %lu\nsteals %lu\nswitches %lu\nidle_ns %lu\n",
-			 n, s->polls, s->wakes, s->steals, s->switches, idle_ns(n));
+		text_add(to, "cpu %u\npolls %lu\nwakes %lu\nsteals %lu\nswitches %lu\n"
+			 "idle_ns %lu\n", n, s->polls, s->wakes, s->steals, s->switches, idle_ns(n));
 		text_add(to, "longest_ns %lu", s->longest_ns);
 		if (at)
 			text_add(to, " %s %s:%u", at->func, at->file, at->line);
