@@ -5,7 +5,7 @@ import os
 import signal
 import sys
 
-from . import (base, bench, build, debugger, distro, execute, guesttests, host, interactive, oracle, rootfs, suite,
+from . import (abuse, base, bench, build, debugger, distro, execute, guesttests, host, interactive, oracle, rootfs, suite,
                sysroot, vm)
 
 HELP = """\
@@ -89,6 +89,10 @@ def command_distro(argv):
 def command_bench(argv):
     parse("bench", argv)
     return bench.main()
+
+
+def command_abuse(argv):
+    return abuse.main(parse("abuse", argv, abuse.add_options))
 
 
 def command_guest(argv):

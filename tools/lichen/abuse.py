@@ -1,0 +1,136 @@
+"""`./lichen abuse calls|elf`: a program that uses the kernel badly and says what came of it,
+line by line; the lines must be Linux's.
+
+The calls tried are those of the dispatch table, so that a call without a row in
+tests/guest/abuse/*.def fails here. Linux's lines are kept in the cache, by the program.
+"""
+
+import re
+
+from . import base, build, guest, oracle, vm
+
+FOLDER = base.SOURCE / "tests/guest/abuse"
+PROGRAMS = ("calls", "elf")
+SHOWN_MAX = 60              # differences shown
+STALL = 90                  # seconds without a line
+
+
+def implemented():
+    """The names in the dispatch table."""
+    text = (base.SOURCE / "syscalls/table.c").read_text()
+    found = re.search(r"#define CALLS\(P, A, B\)(.*?[^\\])\n\n", text, re.S)
+    names = re.findall(r"\b[PAB]\((\w+)\)", found.group(1)) if found else []
+    if len(names) < 100:
+        raise base.Failure("syscalls/table.c is not understood: its list of calls is short")
+    return names
+
+
+def rows():
+    """The names that have a row."""
+    text = "".join(path.read_text() for path in sorted(FOLDER.glob("*.def")))
+    return set(re.findall(r"^(?:CALL|COUNT)\((\w+)", text, re.M))
+
+
+def arguments(program, word):
+    """The program's arguments."""
+    if program != "calls":
+        return []
+    names = implemented()
+    missing = sorted(set(names) - rows())
+    if missing:
+        raise base.Failure("no row in tests/guest/abuse/*.def for " + " ".join(missing))
+    return [name for name in names if not word or re.search(word, name)]
+
+
+class Lines:
+    """A sink that keeps the lines and remembers how far it came."""
+
+    def __init__(self):
+        self.data = b""
+
+    def write(self, data):
+        self.data += data
+
+    def flush(self):
+        """There is nothing to flush."""
+
+    def all(self):
+        return self.data.decode(errors="backslashreplace").splitlines()
+
+
+def ask(program, words, kernel, smp, timeout):
+    """Boot and run; the status and the lines."""
+    binary = base.build_dir() / f"guest/abuse-{program}"
+    lines = Lines()
+    job = guest.Job(argv=[f"/{program}", *words], put=[(binary, f"/{program}")], cwd="/",
+                    timeout=timeout, stall=STALL)
+    try:
+        status = guest.run(vm.Machine(kernel=kernel, smp=smp), job, out=lines)
+    except base.Failure as failure:
+        base.say(failure)
+        status = failure.status
+    return status, lines.all()
+
+
+def linux_lines(program, words, fresh):
+    """What Linux says, from the cache or from a boot now."""
+    binary = base.build_dir() / f"guest/abuse-{program}"
+    name = base.digest(binary, " ".join(words), (oracle.ensure() / "stamp"))
+    path = base.cache_dir() / "answers" / "abuse" / name
+    if path.exists() and not fresh:
+        return path.read_text().splitlines()
+    base.say(f"asking Linux: {program}")
+    status, lines = ask(program, words, "linux", 2, 900)
+    if status:
+        raise base.Failure(f"{program} does not pass on Linux: status {status}")
+    with base.replacing(path) as made:
+        made.write_text("\n".join(lines) + "\n")
+    return lines
+
+
+def parts(lines):
+    """What was tried, and what came of it."""
+    return dict(line.rsplit(": ", 1) for line in lines if ": " in line)
+
+
+def known_differences():
+    lines = (line.split("#!")[0].strip() for line in (FOLDER / "expect").read_text().splitlines())
+    return {line for line in lines if line}
+
+
+def compare(want, got, known):
+    """Print what differs; how many lines do."""
+    want, got = parts(want), parts(got)
+    bad = []
+    for key in want:
+        same = want[key] == got.get(key)
+        if not same and key not in known:
+            bad.append(f"{key}: {got.get(key, 'nothing')}, on Linux {want[key]}")
+        elif same and key in known:
+            bad.append(f"{key}: as on Linux, but stands in tests/guest/abuse/expect")
+    for line in bad[:SHOWN_MAX]:
+        print("FAIL", line)
+    if len(bad) > SHOWN_MAX:
+        print(f"... and {len(bad) - SHOWN_MAX} more")
+    print(f"{len(want) - len(bad)} of {len(want)} as expected")
+    return len(bad)
+
+
+def add_options(parser):
+    parser.add_argument("program", choices=PROGRAMS)
+    parser.add_argument("--kernel", default="lichen")
+    parser.add_argument("--smp", type=int, default=2)
+    parser.add_argument("-k", dest="name", metavar="CALL")
+    parser.add_argument("--fresh", action="store_true")
+
+
+def main(args):
+    words = arguments(args.program, args.name)
+    build.for_kernel(args.kernel)
+    build.ensure([f"guest-abuse-{args.program}"])
+    want = linux_lines(args.program, words, args.fresh)
+    status, got = ask(args.program, words, args.kernel, args.smp, 900)
+    if status:
+        print(f"status {status} after", got[-1] if got else "nothing")
+    bad = compare(want, got, known_differences() if args.kernel != "linux" else set())
+    return 1 if bad or status else 0
