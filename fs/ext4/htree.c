@@ -226,13 +226,14 @@ static void sorted_free(struct ext4_sorted *s)
 	kfree(s);
 }
 
-static struct ext4_sorted *sorted_new(const struct ext4 *fs)
+static struct ext4_sorted *sorted_new(const struct inode *dir)
 {
 	struct ext4_sorted *s = kzalloc(sizeof(*s));
+	unsigned blocks = min(ext4_dir_blocks(dir), (u32)SORT_BLOCKS);
 
 	if (!s)
 		return NULL;
-	s->room = SORT_BLOCKS * (fs->block_size / 12);
+	s->room = blocks * (ext4_of(dir)->block_size / 12);
 	s->entries = kcalloc(s->room, sizeof(*s->entries));
 	if (s->entries)
 		return s;
@@ -362,7 +363,7 @@ co_t ext4_readdir_hashed(struct co *co, struct ext4_readdir_hashed *f)
 	CO_BEGIN;
 	if (*f->pos >= POS_END)
 		CO_RETURN(0);
-	f->sorted = sorted_new(ext4_of(f->dir));
+	f->sorted = sorted_new(f->dir);
 	if (!f->sorted)
 		CO_RETURN(-ENOMEM);
 	while (*f->pos < POS_END) {

@@ -37,6 +37,7 @@ struct overlay_listing {
 	struct rb_tree names;
 	struct list order;	/* what is shown */
 	struct list lowest;	/* while building: what the lowest layer shows */
+	struct list hidden;	/* whiteouts */
 	struct name_page *pages;
 	u64 next_id;
 	u32 changes;		/* the directory's count when this was made */
@@ -45,6 +46,8 @@ struct overlay_listing {
 	struct overlay_inode *dir;
 	unsigned layer;		/* being read; 0 the upper */
 	bool is_lowest, failed;
+	bool by_name;		/* names are looked up: there are layers or an older listing */
+	unsigned chars;		/* devices the layer showed, which may be whiteouts */
 	u64 pos;
 };
 
@@ -69,6 +72,7 @@ static struct overlay_listing *listing_new(struct overlay_inode *dir)
 		return NULL;
 	list_init(&l->order);
 	list_init(&l->lowest);
+	list_init(&l->hidden);
 	l->dir = dir;
 	l->changes = atomic_load(&dir->changes);
 	return l;
@@ -131,7 +135,8 @@ static struct overlay_name *name_new(struct overlay_listing *l, const char *name
 	*n = (struct overlay_name){.len = (u16)len};
 	memcpy(n->name, name, len);
 	list_init(&n->order);
-	rb_insert(&l->names, &n->node, name_less);
+	if (l->by_name)
+		rb_insert(&l->names, &n->node, name_less);
 	return n;
 }
 
@@ -169,7 +174,7 @@ static bool listing_take(struct dir_emit *to, const char *name, size_t len, u64 
 			 u64 next_pos)
 {
 	struct overlay_listing *l = container_of(to, struct overlay_listing, emit);
-	struct overlay_name *n = name_find(l, name, len);
+	struct overlay_name *n = l->by_name ? name_find(l, name, len) : NULL;
 
 	if (n) {
 		if (!l->is_lowest || n->hidden)
@@ -188,6 +193,7 @@ static bool listing_take(struct dir_emit *to, const char *name, size_t len, u64 
 	}
 	n->type = type;
 	n->layer = (u8)l->layer;
+	l->chars += type == TYPE_CHAR || type == TYPE_UNKNOWN;
 	name_number(l, n, ino);
 	list_add_back(l->is_lowest ? &l->lowest : &l->order, &n->order);
 	return true;
@@ -197,7 +203,7 @@ static bool listing_take(struct dir_emit *to, const char *name, size_t len, u64 
 struct listing_whiteouts {
 	struct co_frame co;
 	struct overlay_listing *l;
-	struct rb_node *at;
+	struct list *list, *at, *next;
 	struct overlay_name *n;
 	struct inode *found;
 	long err;
@@ -205,10 +211,13 @@ struct listing_whiteouts {
 static co_t listing_whiteouts(struct co *co, struct listing_whiteouts *f)
 {
 	CO_BEGIN;
-	for (f->at = rb_first(&f->l->names); f->at; f->at = rb_next(f->at)) {
-		f->n = container_of(f->at, struct overlay_name, node);
+	f->list = f->l->is_lowest ? &f->l->lowest : &f->l->order;
+	for (f->at = f->list->next; f->at != f->list; f->at = f->next) {
+		f->n = list_entry(f->at, struct overlay_name, order);
+		f->next = f->at->next;
 		CO_BREATHE;
-		if (f->n->type != TYPE_CHAR || f->n->layer != f->l->layer)
+		if ((f->n->type != TYPE_CHAR && f->n->type != TYPE_UNKNOWN) ||
+		    f->n->layer != f->l->layer)
 			continue;
 		CO_AWAIT(f->err, overlay_real_lookup, .dir = layer_dir(f->l->dir, f->l->layer),
 			 .name = f->n->name, .len = f->n->len, .found = &f->found);
@@ -217,6 +226,7 @@ static co_t listing_whiteouts(struct co *co, struct listing_whiteouts *f)
 		if (f->found && overlay_is_whiteout(f->found)) {
 			f->n->hidden = true;
 			list_remove(&f->n->order);
+			list_add_back(&f->l->hidden, &f->n->order);
 		}
 		inode_put(f->found);
 	}
@@ -262,6 +272,7 @@ static co_t listing_build(struct co *co, struct listing_build *f)
 {
 	CO_BEGIN;
 	f->l->emit.emit = listing_take;
+	f->l->by_name = f->old || f->l->dir->lowers + !!f->l->dir->upper > 1;
 	for (f->l->layer = f->l->dir->upper ? 0 : 1; f->l->layer <= f->l->dir->lowers;
 	     f->l->layer++) {
 		f->l->is_lowest = f->l->layer == f->l->dir->lowers;
@@ -273,8 +284,9 @@ static co_t listing_build(struct co *co, struct listing_build *f)
 		rwlock_unlock_read(&f->real->lock);
 		if (!f->err && f->l->failed)
 			f->err = -ENOMEM;
-		if (!f->err)
+		if (!f->err && f->l->chars)
 			CO_AWAIT(f->err, listing_whiteouts, .l = f->l);
+		f->l->chars = 0;
 		if (f->err)
 			CO_RETURN(f->err);
 	}
@@ -343,18 +355,16 @@ static bool listing_is_empty(const struct overlay_listing *l)
 	return true;
 }
 
-/* The next whiteout of the upper layer, which is then not one any more. */
+/* Take the next whiteout of the upper layer out of the listing. */
 static struct overlay_name *listing_next_whiteout(struct overlay_listing *l)
 {
-	struct rb_node *at;
+	struct overlay_name *n;
 
-	for (at = rb_first(&l->names); at; at = rb_next(at)) {
-		struct overlay_name *n = container_of(at, struct overlay_name, node);
-
-		if (n->hidden && !n->layer) {
-			n->hidden = false;
+	while (!list_empty(&l->hidden)) {
+		n = list_first(&l->hidden, struct overlay_name, order);
+		list_remove(&n->order);
+		if (!n->layer)
 			return n;
-		}
 	}
 	return NULL;
 }

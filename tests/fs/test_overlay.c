@@ -195,6 +195,9 @@ static co_t change(struct co *co, struct change *f)
 static const char *const root_dirs[] = {"/lower", "/changes", "/changes/upper", "/changes/work",
 					"/m", NULL};
 
+static const char overlay_options[] =
+	"lowerdir=/lower,upperdir=/changes/upper,workdir=/changes/work";
+
 struct overlay_run {
 	struct co_frame co;
 	struct inode *root;
@@ -212,7 +215,7 @@ static co_t overlay_run(struct co *co, struct overlay_run *f)
 		 .dev = BLK_NUMBER(BLK_MAJOR_VIRTIO, 0), .flags = MS_RDONLY);
 	host_expect(!f->err);
 	CO_AWAIT(f->err, tree_mount, .type = "overlay", .at = "/m", .root = &f->root,
-		 .options = "lowerdir=/lower,upperdir=/changes/upper,workdir=/changes/work");
+		 .options = overlay_options);
 	host_expect(!f->err);
 	seen->brief = true;
 	for (f->step = 0; f->step < steps; f->step++) {
@@ -247,6 +250,22 @@ static co_t overlay_run(struct co *co, struct overlay_run *f)
 	tree_of_host(expected, copy);
 	if (tree_difference(seen, expected))
 		host_fail("%s", tree_difference(seen, expected));
+	/* What was changed is in the upper directory: it shows again after a new mount. */
+	CO_AWAIT(f->err, tree_umount, .at = "/m");
+	host_expect(!f->err);
+	CO_AWAIT(f->err, tree_mount, .type = "overlay", .at = "/m", .root = &f->root,
+		 .options = overlay_options);
+	host_expect(!f->err);
+	tree_clear(seen);
+	CO_AWAIT(f->err, tree_of_inode, .root = f->root, .tree = seen);
+	tree_sort(seen);
+	if (tree_difference(seen, expected))
+		host_fail("mounted again: %s", tree_difference(seen, expected));
+	CO_AWAIT(f->err, tree_umount, .at = "/m");
+	host_expect(!f->err);
+	CO_AWAIT(f->err, tree_umount, .at = "/lower");
+	host_expect(!f->err);
+	host_expect(!tree_supers("overlay") && !tree_supers("ext4"));
 	CO_RETURN(0);
 	CO_END;
 }

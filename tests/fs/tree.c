@@ -478,3 +478,39 @@ co_t tree_mount(struct co *co, struct tree_mount *f)
 	CO_RETURN(f->err);
 	CO_END;
 }
+
+co_t tree_umount(struct co *co, struct tree_umount *f)
+{
+	long ignored;
+
+	CO_BEGIN;
+	f->walk = kzalloc(sizeof(*f->walk));
+	host_expect(f->walk);
+	f->err = walk_start(f->walk, co, AT_FDCWD, f->at, WALK_FOLLOW);
+	if (!f->err)
+		WALK(f->err, f->walk);
+	if (!f->err)
+		walk_take(f->walk, &f->path);
+	walk_finish(f->walk);
+	kfree(f->walk);
+	if (f->err)
+		CO_RETURN(f->err);
+	f->err = mount_umount(&f->path, f->flags);
+	path_put(&f->path);
+	CO_AWAIT(ignored, reaper_wait);
+	(void)ignored;
+	CO_RETURN(f->err);
+	CO_END;
+}
+
+unsigned tree_supers(const char *type)
+{
+	unsigned n = 0, i = 0;
+	struct super *s;
+
+	while ((s = super_nth(i++))) {
+		n += !strcmp(s->type->name, type);
+		super_put(s);
+	}
+	return n;
+}

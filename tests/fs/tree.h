@@ -88,4 +88,18 @@ struct tree_of_inode {
 };
 co_t tree_of_inode(struct co *co, struct tree_of_inode *f);
 
+/* How many live instances of a kind of file system there are. */
+unsigned tree_supers(const char *type);
+
+/* umount2(at, flags), and wait until all of it is torn down. */
+struct tree_umount {
+	struct co_frame co;
+	const char *at;
+	unsigned flags;
+	struct walk *walk;
+	struct path path;
+	long err;
+};
+co_t tree_umount(struct co *co, struct tree_umount *f);
+
 #endif
