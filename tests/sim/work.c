@@ -11,6 +11,7 @@
 #include <linux/mman.h>
 #include <sched.h>
 #include <stdio.h>
+#include <string.h>
 #include <signal.h>
 
 #ifndef __NR_newfstatat
@@ -374,10 +375,333 @@ static void work_exec(struct prog *p)
 		EXPECT(p, 21, 9 << 8);
 }
 
+/* --- more of the calls, each with what it must leave behind --- */
+
+/* A path of one's own, in x20: base + who * 16. */
+static void work_own_path(struct prog *p, unsigned reg, const char *format_)
+{
+	char names[8][24];
+
+	memset(names, 0, sizeof(names));
+	for (unsigned i = 0; i < 8; i++)
+		snprintf(names[i], sizeof(names[i]), format_, i);
+	EMIT(p, {.op = HOST_OP_MUL, .d = (u8)reg, .a = 27, .imm = sizeof(names[0])});
+	ADD(p, reg, reg, prog_data(p, names, sizeof(names)));
+}
+
+static void work_tree(struct prog *p)
+{
+	work_own_path(p, 20, "/tmp/dir%u");
+	work_own_path(p, 21, "/tmp/dir%u/link");
+	work_own_path(p, 22, "/tmp/dir%u/name");
+	work_own_path(p, 23, "/tmp/moved%u");
+	SYS(p, __NR_mkdirat, I(AT_FDCWD), R(20), I(0755));
+	EXPECT(p, 0, 0);
+	SYS(p, __NR_symlinkat, I(prog_string(p, "name")), I(AT_FDCWD), R(21));
+	EXPECT(p, 0, 0);
+	SYS(p, __NR_openat, I(AT_FDCWD), R(21), I(O_RDWR | O_CREAT), I(0644));
+	EXPECT_OK(p, 0);
+	SYS(p, __NR_close, R(0));
+	SYS(p, __NR_readlinkat, I(AT_FDCWD), R(21), I(BUFFER), I(100));
+	EXPECT(p, 0, 4);
+	SYS(p, __NR_linkat, I(AT_FDCWD), R(22), I(AT_FDCWD), R(23), I(0));
+	EXPECT(p, 0, 0);
+	SYS(p, __NR_fchmodat, I(AT_FDCWD), R(23), I(0600));
+	EXPECT(p, 0, 0);
+	SYS(p, __NR_truncate, R(23), I(70000));
+	EXPECT(p, 0, 0);
+	SYS(p, __NR_newfstatat, I(AT_FDCWD), R(22), I(BUFFER), I(0));
+	EXPECT(p, 0, 0);
+	SET(p, 24, BUFFER);
+	LOAD(p, 8, 25, 24, 48);
+	EXPECT(p, 25, 70000);
+	LOAD(p, 4, 25, 24, 20); /* st_nlink */
+	EXPECT(p, 25, 2);
+	SYS(p, __NR_unlinkat, I(AT_FDCWD), R(20), I(AT_REMOVEDIR));
+	EXPECT(p, 0, -ENOTEMPTY);
+	SYS(p, __NR_renameat2, I(AT_FDCWD), R(23), I(AT_FDCWD), R(21), I(0));
+	EXPECT(p, 0, 0);
+	SYS(p, __NR_utimensat, I(AT_FDCWD), R(21), I(0), I(0));
+	EXPECT(p, 0, 0);
+	SYS(p, __NR_chdir, R(20));
+	EXPECT(p, 0, 0);
+	SYS(p, __NR_getcwd, I(BUFFER), I(100));
+	EXPECT(p, 0, 10);
+	SYS(p, __NR_chdir, I(prog_string(p, "/")));
+	SYS(p, __NR_openat, I(AT_FDCWD), R(20), I(O_RDONLY | O_DIRECTORY));
+	EXPECT_OK(p, 0);
+	MOVE(p, 19, 0);
+	SYS(p, __NR_getdents64, R(19), I(BUFFER), I(2000));
+	EXPECT_ABOVE(p, 0, 60);
+	SYS(p, __NR_close, R(19));
+	SYS(p, __NR_unlinkat, I(AT_FDCWD), R(21), I(0));
+	EXPECT(p, 0, 0);
+	SYS(p, __NR_unlinkat, I(AT_FDCWD), R(22), I(0));
+	EXPECT(p, 0, 0);
+	SYS(p, __NR_unlinkat, I(AT_FDCWD), R(20), I(AT_REMOVEDIR));
+	EXPECT(p, 0, 0);
+}
+
+static void work_memory(struct prog *p)
+{
+	SYS(p, __NR_brk, I(0));
+	MOVE(p, 19, 0);
+	ADD(p, 20, 19, 100000);
+	SYS(p, __NR_brk, R(20));
+	EXPECT_REG(p, 0, 20);
+	SET(p, 23, 5);
+	STORE(p, 1, 23, 20, -1);
+	SYS(p, __NR_brk, R(19));
+	EXPECT_REG(p, 0, 19);
+	SYS(p, NR_MMAP, I(0), I(16 * 4096), I(PROT_READ | PROT_WRITE),
+	    I(MAP_SHARED | MAP_ANONYMOUS), I(-1), I(0));
+	EXPECT_OK(p, 0);
+	MOVE(p, 19, 0);
+	CHILD(p) {
+		SET(p, 23, 31337);
+		STORE(p, 8, 23, 19, 4096);
+		work_exit(p, 0);
+	}
+	MOVE(p, 20, 0);
+	work_wait(p);
+	EXPECT(p, 21, 0);
+	LOAD(p, 8, 23, 19, 4096);
+	EXPECT(p, 23, 31337);
+	SYS(p, __NR_mremap, R(19), I(16 * 4096), I(40 * 4096), I(1), I(0));
+	EXPECT_OK(p, 0);
+	MOVE(p, 19, 0);
+	LOAD(p, 8, 23, 19, 4096);
+	EXPECT(p, 23, 31337);
+	SYS(p, __NR_munmap, R(19), I(40 * 4096));
+	EXPECT(p, 0, 0);
+	SYS(p, NR_MMAP, I(0), I(16 * 4096), I(PROT_READ | PROT_WRITE),
+	    I(MAP_PRIVATE | MAP_ANONYMOUS), I(-1), I(0));
+	MOVE(p, 19, 0);
+	STORE(p, 8, 23, 19, 8192);
+	SYS(p, __NR_mprotect, R(19), I(4 * 4096), I(PROT_READ));
+	EXPECT(p, 0, 0);
+	SYS(p, __NR_read, I(0), I(0), I(0));
+	LOAD(p, 8, 22, 19, 8192);
+	EXPECT_REG(p, 22, 23);
+	ADD(p, 20, 19, 8192);
+	SYS(p, __NR_pipe2, R(20), I(0));
+	EXPECT(p, 0, -EFAULT);
+	SYS(p, __NR_mprotect, R(19), I(4 * 4096), I(PROT_READ | PROT_WRITE));
+	STORE(p, 8, 23, 19, 0);
+	SYS(p, __NR_madvise, R(19), I(4 * 4096), I(4)); /* MADV_DONTNEED */
+	EXPECT(p, 0, 0);
+	LOAD(p, 8, 22, 19, 8192);
+	EXPECT(p, 22, 0);
+	SYS(p, __NR_mincore, R(19), I(4 * 4096), I(BUFFER));
+	EXPECT(p, 0, 0);
+	SYS(p, __NR_mlock, R(19), I(4 * 4096));
+	SYS(p, __NR_munmap, R(20), I(4096));
+	EXPECT(p, 0, 0);
+	SYS(p, __NR_munmap, R(19), I(16 * 4096));
+	EXPECT(p, 0, 0);
+}
+
+static void work_shared_file(struct prog *p)
+{
+	work_own_path(p, 20, "/tmp/shared%u");
+	SYS(p, __NR_openat, I(AT_FDCWD), R(20), I(O_RDWR | O_CREAT | O_TRUNC), I(0600));
+	EXPECT_OK(p, 0);
+	MOVE(p, 19, 0);
+	SYS(p, NR_FTRUNCATE, R(19), I(12288));
+	EXPECT(p, 0, 0);
+	SYS(p, NR_MMAP, I(0), I(12288), I(PROT_READ | PROT_WRITE), I(MAP_SHARED), R(19), I(0));
+	EXPECT_OK(p, 0);
+	MOVE(p, 21, 0);
+	SET(p, 23, 0x1234567);
+	STORE(p, 8, 23, 21, 8192);
+	SYS(p, __NR_pread64, R(19), I(BUFFER), I(8), I(8192));
+	EXPECT(p, 0, 8);
+	SET(p, 22, BUFFER);
+	LOAD(p, 8, 24, 22, 0);
+	EXPECT_REG(p, 24, 23);
+	SYS(p, __NR_pwrite64, R(19), I(BUFFER), I(8), I(16));
+	LOAD(p, 8, 24, 21, 16);
+	EXPECT_REG(p, 24, 23);
+	/* From a mapping of the file into the file. */
+	SYS(p, __NR_pwrite64, R(19), R(21), I(5000), I(100));
+	EXPECT(p, 0, 5000);
+	SYS(p, __NR_msync, R(21), I(12288), I(4));
+	EXPECT(p, 0, 0);
+	SYS(p, __NR_fsync, R(19));
+	EXPECT(p, 0, 0);
+	SYS(p, __NR_munmap, R(21), I(12288));
+	SYS(p, __NR_close, R(19));
+	SYS(p, __NR_unlinkat, I(AT_FDCWD), R(20), I(0));
+	EXPECT(p, 0, 0);
+}
+
+static void work_vectors(struct prog *p)
+{
+	static const u64 from[4] = {BUFFER, 100, BUFFER + 1000, 300};
+
+	work_own_path(p, 20, "/tmp/vector%u");
+	SYS(p, __NR_openat, I(AT_FDCWD), R(20), I(O_RDWR | O_CREAT | O_APPEND), I(0600));
+	EXPECT_OK(p, 0);
+	MOVE(p, 19, 0);
+	SYS(p, __NR_writev, R(19), I(prog_data(p, from, sizeof(from))), I(2));
+	EXPECT(p, 0, 400);
+	SYS(p, __NR_preadv, R(19), I(prog_data(p, from, sizeof(from))), I(2), I(50));
+	EXPECT(p, 0, 350);
+	SYS(p, __NR_pipe2, I(FDS), I(O_NONBLOCK));
+	EXPECT(p, 0, 0);
+	SET(p, 22, FDS);
+	LOAD(p, 4, 23, 22, 0);
+	LOAD(p, 4, 24, 22, 4);
+	SYS(p, NR_LSEEK, R(19), I(0), I(0));
+	SYS(p, __NR3264_sendfile, R(24), R(19), I(0), I(1000));
+	EXPECT(p, 0, 400);
+	SYS(p, __NR_read, R(23), I(BUFFER), I(1000));
+	EXPECT(p, 0, 400);
+	SYS(p, __NR_read, R(23), I(BUFFER), I(1000));
+	EXPECT(p, 0, -EAGAIN);
+	/* poll: nothing to read until the time is over, then there is. */
+	STORE(p, 4, 23, 22, 16);
+	SET(p, 21, 1);
+	STORE(p, 4, 21, 22, 20);
+	SET(p, 21, 0);
+	SET(p, 25, TIME);
+	STORE(p, 8, 21, 25, 0);
+	SET(p, 21, 30000);
+	STORE(p, 8, 21, 25, 8);
+	SYS(p, __NR_ppoll, I(FDS + 16), I(1), I(TIME), I(0), I(8));
+	EXPECT(p, 0, 0);
+	SYS(p, __NR_write, R(24), I(BUFFER), I(5));
+	SYS(p, __NR_ppoll, I(FDS + 16), I(1), I(0), I(0), I(8));
+	EXPECT(p, 0, 1);
+	SYS(p, __NR_dup3, R(23), I(100), I(0));
+	EXPECT(p, 0, 100);
+	SYS(p, __NR_close, I(100));
+	SYS(p, __NR_close, R(23));
+	SYS(p, __NR_close, R(24));
+	SYS(p, __NR_close, R(19));
+	SYS(p, __NR_unlinkat, I(AT_FDCWD), R(20), I(0));
+	EXPECT(p, 0, 0);
+}
+
+static void work_proc_read(struct prog *p, const char *name)
+{
+	SYS(p, __NR_openat, I(AT_FDCWD), I(prog_string(p, name)), I(O_RDONLY));
+	WITH_FD(p) {
+		SYS(p, __NR_read, R(19), I(BUFFER), I(4000));
+		EXPECT_OK(p, 0);
+		SYS(p, __NR_close, R(19));
+	}
+}
+
+static void work_proc(struct prog *p)
+{
+	work_proc_read(p, "/proc/self/stat");
+	work_proc_read(p, "/proc/self/status");
+	work_proc_read(p, "/proc/self/maps");
+	work_proc_read(p, "/proc/self/stack");
+	work_proc_read(p, "/proc/1/cmdline");
+	work_proc_read(p, "/proc/meminfo");
+	work_proc_read(p, "/proc/stat");
+	work_proc_read(p, "/proc/mounts");
+	SYS(p, __NR_openat, I(AT_FDCWD), I(prog_string(p, "/proc")), I(O_RDONLY | O_DIRECTORY));
+	WITH_FD(p) {
+		SYS(p, __NR_getdents64, R(19), I(BUFFER), I(4096));
+		EXPECT_OK(p, 0);
+		SYS(p, __NR_close, R(19));
+	}
+}
+
+/* Files that are copied up from the disk, and new ones, above it. */
+static void work_overlay(struct prog *p)
+{
+	work_own_path(p, 20, "/over/new%u");
+	SYS(p, __NR_openat, I(AT_FDCWD), R(20), I(O_RDWR | O_CREAT | O_TRUNC), I(0600));
+	WITH_FD(p) {
+		SYS(p, __NR_write, R(19), I(BUFFER), I(3000));
+		EXPECT(p, 0, 3000);
+		SYS(p, __NR_close, R(19));
+		SYS(p, __NR_unlinkat, I(AT_FDCWD), R(20), I(0));
+		IF(p, 0, NE, -EIO)
+			EXPECT(p, 0, 0);
+	}
+	work_own_path(p, 20, "/over/directory/entry%u");
+	SYS(p, __NR_openat, I(AT_FDCWD), R(20), I(O_RDWR | O_APPEND));
+	WITH_FD(p) {
+		SYS(p, __NR_write, R(19), I(BUFFER), I(10));
+		SYS(p, __NR_close, R(19));
+	}
+	SYS(p, __NR_openat, I(AT_FDCWD), I(prog_string(p, "/over/directory")),
+	    I(O_RDONLY | O_DIRECTORY));
+	WITH_FD(p) {
+		SYS(p, __NR_getdents64, R(19), I(BUFFER), I(8000));
+		SYS(p, __NR_close, R(19));
+	}
+}
+
+/* A pseudo terminal: what the master writes, the other end reads as a line. */
+static void work_pty(struct prog *p)
+{
+	static const u32 none;
+
+	SYS(p, __NR_openat, I(AT_FDCWD), I(prog_string(p, "/dev/ptmx")), I(O_RDWR | 0400));
+	WITH_FD(p) {
+		SYS(p, __NR_ioctl, R(19), I(0x40045431), I(prog_data(p, &none, 4))); /* TIOCSPTLCK */
+		EXPECT(p, 0, 0);
+		SYS(p, __NR_ioctl, R(19), I(0x5441), I(O_RDWR | 0400)); /* TIOCGPTPEER */
+		IF(p, 0, GE, 0) {
+			MOVE(p, 20, 0);
+			SYS(p, __NR_write, R(19), I(prog_string(p, "hello\n")), I(6));
+			EXPECT(p, 0, 6);
+			SYS(p, __NR_read, R(20), I(BUFFER), I(100));
+			EXPECT(p, 0, 6);
+			SYS(p, __NR_write, R(20), I(prog_string(p, "yes")), I(3));
+			EXPECT(p, 0, 3);
+			SYS(p, __NR_close, R(20));
+		}
+		SYS(p, __NR_read, R(19), I(BUFFER), I(100));
+		SYS(p, __NR_close, R(19));
+	}
+}
+
+/* Signals that are waited for, timers that send them, and vfork. */
+static void work_timers(struct prog *p)
+{
+	static const u64 alarm_set = 1ul << (SIGALRM - 1);
+	static const u64 soon[4] = {0, 0, 0, 40};	/* usec */
+
+	SYS(p, __NR_rt_sigprocmask, I(0), I(prog_data(p, &alarm_set, 8)), I(0), I(8));
+	EXPECT(p, 0, 0);
+	SYS(p, __NR_setitimer, I(0), I(prog_data(p, soon, sizeof(soon))), I(0));
+	EXPECT(p, 0, 0);
+	SYS(p, __NR_rt_sigtimedwait, I(prog_data(p, &alarm_set, 8)), I(BUFFER), I(0), I(8));
+	EXPECT(p, 0, SIGALRM);
+	SYS(p, __NR_rt_sigprocmask, I(1), I(prog_data(p, &alarm_set, 8)), I(0), I(8));
+	SYS(p, __NR_clone, I(CLONE_VFORK | CLONE_VM | SIGCHLD), I(STACK));
+	IF(p, 0, EQ, 0) {
+		SET(p, 22, WORD);
+		SET(p, 23, 55);
+		STORE(p, 8, 23, 22, 8);
+		work_exit(p, 4);
+	}
+	EXPECT_OK(p, 0);
+	MOVE(p, 20, 0);
+	SET(p, 22, WORD);
+	LOAD(p, 8, 23, 22, 8);
+	EXPECT(p, 23, 55);
+	SYS(p, __NR_waitid, I(1), R(20), I(BUFFER), I(4), I(0));
+	EXPECT(p, 0, 0);
+	SYS(p, __NR_clock_gettime, I(1), I(BUFFER));
+	EXPECT(p, 0, 0);
+	SYS(p, __NR_getrandom, I(BUFFER), I(200), I(0));
+	EXPECT(p, 0, 200);
+	SYS(p, __NR_sched_setaffinity, I(0), I(8), I(prog_data(p, &alarm_set, 8)));
+}
+
 typedef void work_fn(struct prog *p);
 static work_fn *const things[] = {
 	work_disk_read, work_disk_map, work_tmp_file, work_copy_on_write, work_pipe, work_futex,
-	work_sleep, work_signal, work_directory, work_kill, work_exec,
+	work_sleep, work_signal, work_directory, work_kill, work_exec, work_tree, work_memory,
+	work_shared_file, work_vectors, work_proc, work_overlay, work_pty, work_timers,
 };
 #define THINGS (sizeof(things) / sizeof(things[0]))
 
@@ -388,8 +712,26 @@ static void work_mount(struct prog *p)
 	SYS(p, __NR_mount, I(prog_string(p, "dev")), I(prog_string(p, "/dev")),
 	    I(prog_string(p, "devtmpfs")), I(0), I(0));
 	EXPECT(p, 0, 0);
+	SYS(p, __NR_mkdirat, I(AT_FDCWD), I(prog_string(p, "/proc")), I(0555));
+	SYS(p, __NR_mount, I(prog_string(p, "proc")), I(prog_string(p, "/proc")),
+	    I(prog_string(p, "proc")), I(0), I(0));
+	EXPECT(p, 0, 0);
+	SYS(p, __NR_mkdirat, I(AT_FDCWD), I(prog_string(p, "/dev/pts")), I(0755));
+	SYS(p, __NR_mount, I(prog_string(p, "devpts")), I(prog_string(p, "/dev/pts")),
+	    I(prog_string(p, "devpts")), I(0), I(0));
+	EXPECT(p, 0, 0);
+	SYS(p, __NR_mkdirat, I(AT_FDCWD), I(prog_string(p, "/over")), I(0755));
+	SYS(p, __NR_mkdirat, I(AT_FDCWD), I(prog_string(p, "/tmp/upper")), I(0755));
+	SYS(p, __NR_mkdirat, I(AT_FDCWD), I(prog_string(p, "/tmp/work")), I(0755));
 	SYS(p, __NR_mount, I(prog_string(p, "/dev/vda")), I(prog_string(p, "/mnt")),
 	    I(prog_string(p, "ext4")), I(1), I(0));
+}
+
+static void work_mount_overlay(struct prog *p)
+{
+	SYS(p, __NR_mount, I(prog_string(p, "over")), I(prog_string(p, "/over")),
+	    I(prog_string(p, "overlay")), I(0),
+	    I(prog_string(p, "lowerdir=/mnt,upperdir=/tmp/upper,workdir=/tmp/work")));
 }
 
 void work_mixed(struct prog *p, unsigned rounds)
@@ -398,6 +740,9 @@ void work_mixed(struct prog *p, unsigned rounds)
 	IF(p, 0, EQ, -EIO) /* the disk's right */
 		P_OFF_NOW(p);
 	EXPECT(p, 0, 0);
+	work_mount_overlay(p);
+	IF(p, 0, NE, -EIO)
+		EXPECT(p, 0, 0);
 	LOOP(p, 27, 4) {
 		CHILD(p) {
 			LOOP(p, 26, rounds) {
@@ -420,6 +765,9 @@ void work_mixed(struct prog *p, unsigned rounds)
 	}
 	SYS(p, __NR_wait4, I(-1), I(STATUS), I(0), I(0));
 	EXPECT(p, 0, -ECHILD);
+	SYS(p, __NR_umount2, I(prog_string(p, "/over")), I(0));
+	/* What the overlay held is let go by a worker. */
+	SYS(p, __NR_nanosleep, I(prog_data(p, (const u64[]){0, 100000000}, 16)), I(0));
 	SYS(p, __NR_umount2, I(prog_string(p, "/mnt")), I(0));
 	EXPECT(p, 0, 0);
 	P_OFF_NOW(p);

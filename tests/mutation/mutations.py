@@ -1,0 +1,144 @@
+"""Deliberate bugs. Each is an edit (a piece of text that must be there, and what replaces it)
+and the tests that may catch it, fastest first.
+
+TESTS below says what those names run.
+"""
+
+TESTS = {
+    "coro": ("unit-coro", []),
+    "lock": ("unit-coro_lock", []),
+    "explore": ("unit-explore", []),
+    "phys": ("unit-phys", []),
+    "space": ("unit-space", []),
+    "mixed": ("sim", ["mixed", "1", "300"]),
+    "allocations": ("sim", ["allocations", "1"]),
+}
+
+MUTATIONS = [
+    ("a wake during a poll is forgotten", "coro/task.c",
+     "if (atomic_cas(&t->state, &state, (u32)TASK_RUNNING_WOKEN))\n\t\t\t\treturn;",
+     "return;", ["explore", "coro"]),
+    ("park does not look whether it was woken", "coro/executor.c",
+     "if (!atomic_cas(&t->state, &state, (u32)TASK_IDLE)) {",
+     "atomic_store(&t->state, (u32)TASK_IDLE);\n\tif (false) {", ["explore", "coro"]),
+    ("the condition is not tested again after enlisting", "coro/co.h",
+     """		for (;;) {                                                    \\
+			if (cond) {                                           \\
+				(out) = 0;                                    \\
+				break;                                        \\
+			}                                                     \\
+			(out) = co_wait_check(co);                            \\
+			if (out)                                              \\
+				break;                                        \\
+			return CO_PENDING;                                    \\
+			CO_CASE_;                                             \\
+			co_wait_again(co);                                    \\
+		}                                                             \\
+""",
+     """		for (;;) {                                                    \\
+			(out) = co_wait_check(co);                            \\
+			if (out)                                              \\
+				break;                                        \\
+			return CO_PENDING;                                    \\
+			CO_CASE_;                                             \\
+			co_wait_again(co);                                    \\
+			if (cond) {                                           \\
+				(out) = 0;                                    \\
+				break;                                        \\
+			}                                                     \\
+		}                                                             \\
+""", ["explore", "coro"]),
+    ("an exclusive waiter woken in vain stays woken", "coro/waitq.c",
+     "\tw->woken = false;\n\tspin_unlock(&w->wq->lock);", "\tspin_unlock(&w->wq->lock);",
+     ["coro"]),
+    ("a waiter that leaves keeps its wake", "coro/co.c",
+     "if (co->wait[i].one && co->wait[i].woken)", "if (false)", ["explore", "coro"]),
+    ("the stack goes on past the inline area", "coro/co.c",
+     "\tco->end = co_inline(co) + CO_INLINE_SIZE;\n}", "}", ["coro"]),
+    ("a mutex is unlocked without waking", "coro/lock.c",
+     "\t\tnext->granted = true;\n\t\ttask_wake(next->task);\n\t}\n\tspin_unlock(&m->lock);",
+     "\t\tnext->granted = true;\n\t}\n\tspin_unlock(&m->lock);", ["lock"]),
+    ("readers pass a waiting writer", "coro/lock.c",
+     "return list_empty(&l->queue) && !l->writer &&", "return !l->writer &&", ["lock"]),
+    ("a deadline's timer is left armed", "coro/co.c",
+     "\tif (co->wait_timed)\n\t\ttimer_cancel(&co->wait_timer);", "", ["coro"]),
+    ("a wait that was granted reports the signal", "coro/co.h",
+     """			if (cond) {                                           \\
+				(out) = 0;                                    \\
+				break;                                        \\
+			}                                                     \\
+			(out) = co_wait_check(co);                            \\
+			if (out)                                              \\
+				break;                                        \\
+""",
+     """			(out) = co_wait_check(co);                            \\
+			if (out)                                              \\
+				break;                                        \\
+			if (cond) {                                           \\
+				(out) = 0;                                    \\
+				break;                                        \\
+			}                                                     \\
+""", ["explore", "coro", "mixed"]),
+    ("an idle CPU does not look again", "coro/executor.c",
+     "\tatomic_or(&idle_cpus, 1ul << ex->id);\n\tt = executor_stock(ex) ? policy->pick(ex->runq) : NULL;",
+     "\tt = executor_stock(ex) ? policy->pick(ex->runq) : NULL;\n\tatomic_or(&idle_cpus, 1ul << ex->id);\n\tif (t)\n\t\tgoto out;",
+     ["explore", "coro"]),
+    ("user registers are not saved on a switch", "coro/executor.c",
+     "\t\thal_user_save(t->user);\n\t\tex->user_live = NULL;\n\t}\n\tatomic", "\t\tex->user_live = NULL;\n\t}\n\tatomic",
+     ["lock"]),
+    ("the lent page is not given back", "coro/executor.c",
+     "\tif (!ex->spare)\n\t\tex->spare = co->chunk;\n\telse\n\t\tphys_page_put(phys_page_of(co->chunk));",
+     "\tif (!ex->spare)\n\t\tex->spare = co->chunk;", ["coro", "allocations"]),
+]
+
+MUTATIONS += [
+    # memory
+    ("no flush when an entry is taken out", "mem/space/pt.c",
+     "\tatomic_store(slot, 0ul);\n\tif (old & HAL_PTE_VALID)\n\t\thal_tlb_flush_page(s->hal.asid, va);",
+     "\tatomic_store(slot, 0ul);\n\t(void)old;", ["mixed", "space"]),
+    ("no flush when fork makes pages read-only", "mem/space/space_fork.c",
+     "\tif (broken)\n\t\thal_tlb_flush_range(", "\tif (false)\n\t\thal_tlb_flush_range(",
+     ["mixed", "space"]),
+    ("no flush before unmapped pages are freed", "mem/space/pt.c",
+     "\tif (valid && which != PT_QUIET)\n\t\thal_tlb_flush_range(", "\tif (false)\n\t\thal_tlb_flush_range(",
+     ["mixed", "space"]),
+    ("an ASID is reused with its translations", "mem/space/asid.c",
+     "\thal_tlb_flush_asid(asid);\n\tspin_lock", "\tspin_lock", ["mixed", "space"]),
+    ("copy-on-write takes a page that others have", "mem/space/fault.c",
+     "atomic_load(&p->flags) & PAGE_ANON && atomic_load(&p->refs) == 1)",
+     "atomic_load(&p->flags) & PAGE_ANON)", ["mixed", "space"]),
+    ("a copy that came too late is leaked", "mem/space/fault.c",
+     "\tif (fresh)\n\t\tphys_page_put(fresh);\nout:", "out:", ["space", "mixed", "allocations"]),
+    ("a fault leaks the page it copied from", "mem/space/fault.c",
+     "out:\n\tif (source)\n\t\tphys_page_put(source);\n\treturn result;", "out:\n\treturn result;",
+     ["allocations", "space"]),
+    # page cache and files
+    ("the busy bit stays after a read", "vfs/page.c",
+     "\t\tatomic_or(&page->flags, (u32)PAGE_ERROR);\n\t}\n\tpage_unclaim(m, page);",
+     "\t\tatomic_or(&page->flags, (u32)PAGE_ERROR);\n\t}\n\tif (!ok)\n\t\tpage_unclaim(m, page);",
+     ["mixed"]),
+    ("nobody is woken when a page is filled", "vfs/page.c",
+     "panic(\"a page that nobody claimed is let go\");\n\twaitq_wake(&m->waiters);",
+     "panic(\"a page that nobody claimed is let go\");", ["mixed"]),
+    ("a failed read counts as good", "vfs/page.c", "\tif (ok) {\n\t\tatomic_and(&page->flags, ~(u32)(PAGE_ERROR",
+     "\tif (true) {\n\t\tatomic_and(&page->flags, ~(u32)(PAGE_ERROR", ["mixed"]),
+    ("a reader of a pipe forgets the writers", "vfs/pipe.c",
+     "\tif (wake)\n\t\twaitq_wake_events(&p->can_write, POLLOUT | POLLWRNORM);", "\t(void)wake;",
+     ["mixed"]),
+    # devices
+    ("a disk's error is taken for success", "core/dev/virtio_blk.c",
+     "list_add_back(status == VIRTIO_BLK_S_OK ? &good : &failed, &rq->link);",
+     "list_add_back(&good, &rq->link);", ["mixed"]),
+    ("a finished request wakes nobody", "core/dev/blk.c",
+     "\tatomic_store(&rq->done, 1u);\n\twaitq_wake(finished);",
+     "\t(void)finished;\n\tatomic_store(&rq->done, 1u);", ["mixed"]),
+    # processes
+    ("a futex wake leaves the waiter asleep", "core/proc/futex.c",
+     "\tlist_remove(&w->link);\n\ttask_wake(w->task);", "\tlist_remove(&w->link);", ["mixed"]),
+    ("the parent is not woken at an exit", "core/proc/exit.c",
+     "\t\tsignal_process(parent, sig, &info);\n\twaitq_wake(&parent->child_wait);",
+     "\t\tsignal_process(parent, sig, &info);", ["mixed"]),
+    ("a thread's credentials are never let go", "core/cred/cred.c",
+     "\tif (c && ref_put(&((struct cred *)c)->refs))", "\tif (c && ref_put(&((struct cred *)c)->refs) && false)",
+     ["allocations"]),
+]
