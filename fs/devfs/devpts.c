@@ -295,7 +295,7 @@ static void free_inode(struct inode *inode)
 static void statfs(struct super *s, struct statfs_info *to)
 {
 	*to = (struct statfs_info){
-		.type = DEVPTS_SUPER_MAGIC, .block_size = PAGE_SIZE, .name_max = 255
+		.type = DEVPTS_SUPER_MAGIC, .block_size = PAGE_SIZE, .name_max = 255, .fsid = s->dev
 	};
 }
 
@@ -392,10 +392,6 @@ static int fill(struct devpts *d)
 		return -ENOMEM;
 	}
 	root->nlink = 2;
-	if (d->has_uid)
-		root->uid = d->ptmx->uid = d->uid;
-	if (d->has_gid)
-		root->gid = d->ptmx->gid = d->gid;
 	d->ptmx->private = &d->host;
 	d->host.super->root = root;
 	return 0;

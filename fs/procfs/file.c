@@ -8,12 +8,35 @@
 #include "core/cred/cred.h"
 #include "fs/procfs/proc.h"
 #include "mem/phys/slab.h"
+#include "mem/space/space.h"
 
 struct proc_file {
 	struct co_mutex lock;	/* CO_RANK_INODE */
 	struct text text;	/* under lock */
 	bool made;
+	struct space *space;	/* [I] owned: who may look was asked about this program's; another
+				 * that the process runs since then shows nothing. NULL: any */
 };
+
+static void proc_file_free(struct proc_file *pf)
+{
+	text_free(&pf->text);
+	if (pf->space)
+		space_put(pf->space);
+	kfree(pf);
+}
+
+/* May the current task open it? */
+static int may_open(const struct proc_inode *p, const struct file *file)
+{
+	int err = 0;
+
+	if (p->entry->needs & PROC_INSPECT)
+		err = process_may_inspect(p->who.process);
+	if (!err && (p->entry->needs & PROC_ADMIN) && !cred_capable(file->cred, CAP_SYS_ADMIN))
+		err = -EACCES;
+	return err == -EPERM ? -EACCES : err;
+}
 
 struct proc_open {
 	struct file_opened;
@@ -22,38 +45,46 @@ static co_t proc_open(struct co *co, struct proc_open *f)
 {
 	struct proc_inode *p;
 	struct proc_file *pf;
-	int err = 0;
+	int err;
 
 	CO_BEGIN;
 	p = proc_inode_of(f->file->inode);
-	if (p->entry->needs & PROC_INSPECT)
-		err = process_may_inspect(p->who.process);
-	if (!err && (p->entry->needs & PROC_ADMIN) &&
-	    !cred_capable(f->file->cred, CAP_SYS_ADMIN))
-		err = -EACCES;
-	if (err)
-		CO_RETURN(err == -EPERM ? -EACCES : err);
 	pf = kzalloc(sizeof(*pf));
 	if (!pf)
 		CO_RETURN(-ENOMEM);
 	mutex_init(&pf->lock, CO_RANK_INODE);
-	f->file->private = pf;
-	CO_RETURN(0);
+	/* First the program, then the question whether one may look at it. */
+	if (p->entry->needs & PROC_INSPECT)
+		pf->space = process_space(p->who.process);
+	err = may_open(p, f->file);
+	if (err)
+		proc_file_free(pf);
+	else
+		f->file->private = pf;
+	CO_RETURN(err);
 	CO_END;
 }
 
 static void proc_closed(struct file *file)
 {
-	struct proc_file *pf = file->private;
+	proc_file_free(file->private);
+}
 
-	text_free(&pf->text);
-	kfree(pf);
+/* Has the process another program than the one that the opener was allowed to look at? */
+static bool was_replaced(const struct proc_inode *p, const struct space *opened)
+{
+	struct space *now = opened ? process_space(p->who.process) : NULL;
+
+	if (now)
+		space_put(now);
+	return now != opened;
 }
 
 /* Make the text anew. */
 struct proc_make {
 	struct co_frame co;
 	const struct proc_inode *p;
+	const struct space *opened;
 	struct text *text;
 	long err;
 };
@@ -64,6 +95,8 @@ static co_t proc_make(struct co *co, struct proc_make *f)
 	f->text->failed = false;
 	if (!proc_inode_holds(f->p))
 		CO_RETURN(-ESRCH);
+	if (was_replaced(f->p, f->opened))
+		CO_RETURN(0);
 	if (f->p->entry->generate) {
 		CO_AWAIT_OP(f->err, *f->p->entry->generate, .who = &f->p->who, .text = f->text);
 	} else if (f->p->entry->show) {
@@ -91,7 +124,7 @@ co_t proc_read(struct co *co, struct proc_read *f)
 	CO_LOCK(&f->pf->lock);
 	if (!f->pf->made || !f->pos) {
 		CO_AWAIT(f->err, proc_make, .p = proc_inode_of(f->file->inode),
-			 .text = &f->pf->text);
+			 .opened = f->pf->space, .text = &f->pf->text);
 		f->pf->made = !f->err;
 	}
 	while (!f->err && f->uio->left && (u64)f->pos + f->done < f->pf->text.len) {

@@ -208,6 +208,7 @@ static void statfs(struct super *s, struct statfs_info *to)
 		.type = strcmp(s->type->name, "proc") ? 0x62656572 : 0x9fa0,
 		.block_size = PAGE_SIZE,
 		.name_max = 255,
+		.fsid = s->dev,
 	};
 }
 

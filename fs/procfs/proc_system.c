@@ -237,7 +237,8 @@ int proc_executor_show(const struct proc_subject *who, struct text *to)
 		const struct co_point *at = s->longest_at;
 
 		text_add(to, "cpu %u\npolls %lu\nwakes %lu\nsteals %lu\nswitches %lu\n"
-			 "idle_ns %lu\n", n, s->polls, s->wakes, s->steals, s->switches, idle_ns(n));
+			 "idle_ns %lu\n", n, s->polls, s->wakes, s->steals, s->switches,
+			 idle_ns(n));
 		text_add(to, "longest_ns %lu", s->longest_ns);
 		if (at)
 			text_add(to, " %s %s:%u", at->func, at->file, at->line);
