@@ -63,8 +63,24 @@ struct file *file_new_loose(struct inode *inode, const char *name, const struct 
 	return file;
 }
 
+int file_claim(struct file *file, int by)
+{
+	i32 n = atomic_load(&file->inode->writers);
+
+	if (file->claims || !S_ISREG(file->inode->mode))
+		return 0;
+	do
+		if (by > 0 ? n < 0 : n > 0)
+			return -ETXTBSY;
+	while (!atomic_cas(&file->inode->writers, &n, n + by));
+	file->claims = (i8)by;
+	return 0;
+}
+
 static void file_free(struct file *file)
 {
+	if (file->claims)
+		atomic_sub(&file->inode->writers, (i32)file->claims);
 	if (file->locks_seen)
 		flock_released(file);
 	path_put(&file->path);

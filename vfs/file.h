@@ -96,6 +96,7 @@ struct file {
 		u64 next, size;		/* [a] readahead: expected index, current window; pages */
 	} ahead;
 	struct list reap;		/* the reaper's */
+	i8 claims;			/* what it adds to inode->writers: 1, -1 or 0 */
 	bool locks_seen;		/* [a] it may hold flock or OFD locks: drop them at the end */
 };
 
@@ -108,6 +109,10 @@ struct file *file_new(const struct path *path, u32 flags, const struct cred *cre
  * inode reference over in any case. `name` shows as "pipe:[7]" in /proc/pid/fd. */
 struct file *file_new_loose(struct inode *inode, const char *name, const struct file_ops *ops,
 			    u32 flags, const struct cred *cred);
+
+/* Count it as a writer of its regular file (by = 1) or as a program that runs (by = -1), until
+ * it is released: 0, or -ETXTBSY if there are some of the other kind. Without waiting. */
+int file_claim(struct file *file, int by);
 
 static inline void file_get(struct file *file)
 {

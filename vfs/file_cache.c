@@ -52,7 +52,7 @@ i64 file_cache_try_read(struct file *file, struct uio *uio, i64 pos)
 			goto waits;
 	}
 	if ((u64)pos % PAGE_SIZE == 0 || done >= (i64)PAGE_SIZE)
-		file->ahead.next = (u64)(pos + done) >> PAGE_SHIFT;
+		atomic_store_relaxed(&file->ahead.next, (u64)(pos + done) >> PAGE_SHIFT);
 	if (done)
 		attr_accessed(file);
 	return done;

@@ -189,6 +189,8 @@ struct inode {
 	u32 rdev;			/* [I] Linux's encoding: makedev() of 12:20 bits */
 	u64 size;			/* [a] bytes */
 	u64 blocks;			/* [a] 512-byte units */
+	i32 writers;			/* [a] > 0: files open for writing; < 0: programs run
+					 * from it; each excludes the other (-ETXTBSY) */
 	struct inode_time atime, mtime, ctime, btime;
 	struct list hash;		/* in the inode table, under its lock */
 	struct mapping mapping;		/* its pages, if any */

@@ -122,7 +122,9 @@ co_t open_path(struct co *co, struct open_path *f)
 		path_put(&copy);
 		CO_RETURN(-ENOMEM);
 	}
-	f->err = open_choose_ops(f->new);
+	f->err = f->new->mode & FILE_WRITE ? file_claim(f->new, 1) : 0;
+	if (!f->err)
+		f->err = open_choose_ops(f->new);
 	f->new->flags |= f->flags & O_NOCTTY;	/* only a terminal's open asks */
 	if (!f->err && f->new->ops->open.step)
 		CO_AWAIT_OP(f->err, f->new->ops->open, .file = f->new);

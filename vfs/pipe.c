@@ -28,9 +28,9 @@
 struct pipe {
 	spinlock lock;			/* RANK_PIPE */
 	u32 pages;			/* under lock: slots, a power of two */
-	u64 head, tail;			/* under lock: bytes read, bytes written */
+	u64 head, tail;			/* [a] bytes read, bytes written; written under lock */
 	struct page **ring;		/* under lock */
-	u32 readers, writers;		/* under lock: open ends */
+	u32 readers, writers;		/* [a] open ends; written under lock */
 	u32 reader_opens, writer_opens;	/* under lock: how many there ever were */
 	u32 files;			/* under lock: open files, keeps the pipe */
 	bool nameless;			/* [I] of pipe2: opening it again waits for nobody */
@@ -116,9 +116,11 @@ static void pipe_consume(struct pipe *p, u64 n) REQUIRES(p->lock)
 		spare = *pipe_slot(p, at);
 		*pipe_slot(p, at) = NULL;
 	}
-	p->head = end;
-	if (!pipe_bytes(p))
-		p->head = p->tail = PAGE_UP(end);
+	atomic_store_relaxed(&p->head, end);
+	if (!pipe_bytes(p)) {
+		atomic_store_relaxed(&p->tail, PAGE_UP(end));
+		atomic_store_relaxed(&p->head, PAGE_UP(end));
+	}
 	if (spare && !*pipe_slot(p, p->tail))
 		*pipe_slot(p, p->tail) = spare;
 	else if (spare)
@@ -145,7 +147,7 @@ static u64 pipe_copy_in(struct pipe *p, struct uio *uio, int *why) REQUIRES(p->l
 			break;
 		}
 		got = uio_copy_from(uio, (char *)phys_page_data(*slot) + at, n);
-		p->tail += got;
+		atomic_store_relaxed(&p->tail, p->tail + got);
 		done += got;
 		if (got < n) {
 			*why = COPY_FAULT;
@@ -168,6 +170,10 @@ static i64 pipe_try_read(struct file *file, struct uio *uio, bool whole)
 
 	if (!uio->left)
 		return 0;
+	/* Nothing yet, seen without the lock: who waits has enlisted before he looks. */
+	if (atomic_load(&p->tail) == atomic_load_relaxed(&p->head) &&
+	    atomic_load_relaxed(&p->writers))
+		return -EAGAIN;
 	spin_lock(&p->lock);
 	/* A writer of up to PIPE_BUF bytes waits for that much room. */
 	was_full = pipe_capacity(p) - pipe_bytes(p) < PIPE_BUF;
@@ -338,7 +344,7 @@ static void pipe_closed(struct file *file)
 	if (file->mode & FILE_READ)
 		p->readers--;
 	if (file->mode & FILE_WRITE)
-		p->writers--;
+		atomic_store_relaxed(&p->writers, p->writers - 1);
 	last = !--p->files;
 	if (last && inode->pipe == p)
 		inode->pipe = NULL;
@@ -476,7 +482,7 @@ static int pipe_join(struct file *file, u32 *seen)
 		p->reader_opens++;
 	}
 	if (file->mode & FILE_WRITE) {
-		p->writers++;
+		atomic_store_relaxed(&p->writers, p->writers + 1);
 		p->writer_opens++;
 	}
 	*seen = file->mode & FILE_READ ? p->writer_opens : p->reader_opens;

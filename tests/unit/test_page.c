@@ -349,11 +349,19 @@ static co_t names(struct co *co, struct names *f)
 CO_MACHINE_MAIN(names)
 static void test_names(void **state) { co_machine_seeds(100, 3, begin_names); }
 
+static void test_at_once(void **state)
+{
+	disk_fail_every = 9;
+	vfs_free_runs(5, 4, begin_races);
+	vfs_free_runs(5, 4, begin_names);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_races), cmocka_unit_test(test_races_with_faults),
 		cmocka_unit_test(test_cuts), cmocka_unit_test(test_names),
+		cmocka_unit_test(test_at_once),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -150,6 +150,21 @@ static co_t vfs_io(struct co *co, struct vfs_io *f)
 #define WRITE(want, fl, b, n, p) \
 	EXPECT(want, vfs_io, .file = (fl), .buf = (void *)(b), .len = (n), .pos = (p), .write = true)
 
+/* Several runs with the CPUs really at once: what TSan looks at. */
+static inline void vfs_free_runs(unsigned n, unsigned cpus, co_machine_main *first)
+{
+	static struct host_result r;
+
+	for (unsigned seed = 1; seed <= n; seed++) {
+		struct host_config config = {.seed = seed, .cpus = cpus, .memory = 16ul << 20,
+					     .mode = HOST_FREE};
+
+		if (co_machine_run(config, first, &r) != HOST_OFF)
+			fail_msg("free run %u: %s: %s\n%s", seed, host_end_name(r.end), r.why,
+				 r.console);
+	}
+}
+
 /* A directory's names in one string, separated by spaces, in its order. */
 struct vfs_names {
 	struct dir_emit emit;
