@@ -64,7 +64,7 @@ struct co_frame {
 	const struct co_point *at;	/* NULL: not begun */
 };
 
-#define CO_INLINE_SIZE 512
+#define CO_INLINE_SIZE 320
 #define CO_CHUNK_SIZE  PAGE_SIZE
 
 #define CO_BIAS ((__int128)1 << 64)

@@ -117,9 +117,10 @@ static void executor_take_back(struct executor *ex, struct co *co)
 /* The current task stops being current. */
 static void executor_put(struct executor *ex, struct task *t, bool again)
 {
-	u64 now = hal_clock_ns();
-	u64 ran = now - t->sched.picked_ns;
+	u64 ran;
 
+	ex->switch_ns = hal_clock_ns();
+	ran = ex->switch_ns - t->sched.picked_ns;
 	if (t->user && ex->user_live == t->user) {
 		hal_user_save(t->user);
 		ex->user_live = NULL;
@@ -127,7 +128,8 @@ static void executor_put(struct executor *ex, struct task *t, bool again)
 	t->sched.ran_ns += ran;
 	ex->current = NULL;
 	/* From here on another CPU may run it, to its end: its tables must not be walked. */
-	executor_load_space(ex, NULL);
+	if (hal_cpu_count() > 1)
+		executor_load_space(ex, NULL);
 	atomic_store(&ex->slice_end_ns, CO_FOREVER);
 	policy->put(ex->runq, t, ran, again);
 }
@@ -169,7 +171,7 @@ static void executor_park(struct executor *ex, struct task *t)
 static void executor_make_current(struct executor *ex, struct task *t)
 {
 	ex->current = t;
-	atomic_store_relaxed(&t->sched.picked_ns, hal_clock_ns());
+	atomic_store_relaxed(&t->sched.picked_ns, ex->switch_ns);
 	atomic_store(&t->home, ex);
 	atomic_store(&t->state, (u32)TASK_RUNNING);
 	ex->stats.switches++;
@@ -237,12 +239,14 @@ static void executor_note_poll(struct executor *ex, const struct task *t, u64 ns
 static co_t executor_step(struct executor *ex, struct task *t)
 {
 	co_t status = CO_DONE;
-	u64 start = hal_clock_ns();
+	u64 start = 0;
 
 	executor_load_space(ex, t->hal_space);
-	atomic_store(&ex->poll_start_ns, start);
-	if (t->co.leaf)
+	if (t->co.leaf) {
+		start = hal_clock_ns();
+		atomic_store(&ex->poll_start_ns, start);
 		status = co_resume(&t->co);
+	}
 	if (status == CO_DONE && !t->co.leaf) {
 		executor_unspill(ex, &t->co);
 		if (!executor_stock(ex)) {
@@ -251,8 +255,10 @@ static co_t executor_step(struct executor *ex, struct task *t)
 		}
 		status = t->ops->returned(t);
 	}
-	atomic_store(&ex->poll_start_ns, 0ul);
-	executor_note_poll(ex, t, hal_clock_ns() - start);
+	if (start) {
+		atomic_store(&ex->poll_start_ns, 0ul);
+		executor_note_poll(ex, t, hal_clock_ns() - start);
+	}
 	return status;
 }
 
@@ -281,7 +287,8 @@ static struct task *executor_idle(struct executor *ex)
 		atomic_store_relaxed(&ex->idle_since_ns, slept);
 		hal_cpu_idle();
 		atomic_store_relaxed(&ex->idle_since_ns, 0ul);
-		ex->stats.idle_ns += hal_clock_ns() - slept;
+		ex->switch_ns = hal_clock_ns();
+		ex->stats.idle_ns += ex->switch_ns - slept;
 	}
 	atomic_and(&idle_cpus, ~(1ul << ex->id));
 	return t;
@@ -296,8 +303,10 @@ static void executor_next(struct executor *ex)
 		struct task *t;
 
 		atomic_store(&ex->resched, 0u);
-		if (hal_irq_pending())
+		if (hal_irq_pending()) {
 			hal_irq_window();
+			ex->switch_ns = hal_clock_ns();
+		}
 		t = executor_stock(ex) ? policy->pick(ex->runq) : NULL;
 		if (!t)
 			t = executor_idle(ex);
@@ -316,7 +325,7 @@ static struct hal_user *executor_enter_user(struct executor *ex, struct task *t)
 	/* A RESCHED_NOW that comes in now was followed by a kick: user mode is left at once. */
 	atomic_and(&ex->resched, ~(u32)RESCHED_ARM);
 	left = policy->slice_left(ex->runq, t);
-	end = left == CO_FOREVER ? CO_FOREVER : hal_clock_ns() + left;
+	end = left == CO_FOREVER ? CO_FOREVER : t->sched.picked_ns + left;
 	if (end < ex->slice_end_ns) {
 		atomic_store(&ex->slice_end_ns, end);
 		if (end < ex->timer_set_ns)
@@ -355,6 +364,12 @@ struct hal_user *executor_return(co_t status)
 struct hal_user *executor_run(void)
 {
 	return executor_return(CO_PENDING);
+}
+
+void executor_yield(struct task *t)
+{
+	t->sched.yielded = true;
+	atomic_or(&executor_this()->resched, (u32)RESCHED_NOW);
 }
 
 /* --- from interrupts --- */

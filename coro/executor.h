@@ -32,6 +32,7 @@ struct executor {
 	spinlock timer_lock;
 	struct rb_tree timers;		/* under timer_lock */
 	u64 timer_set_ns;		/* what the hardware is armed for */
+	u64 switch_ns;			/* when the last task was put back, or idle ended */
 	u64 slice_end_ns;		/* [a] current's, CO_FOREVER if it is alone */
 	u64 poll_start_ns;		/* [a] of the poll under way, 0 if none: for the watchdog */
 	u64 idle_since_ns;		/* [a] when it fell asleep; 0: it is awake */
@@ -75,6 +76,9 @@ struct hal_user *executor_return(co_t status);
 
 /* The current task's frame stack is empty: back to its inline area; a lent page goes home. */
 void executor_unspill(struct executor *ex, struct co *co);
+
+/* The current task lets the others go first, once its system call is done. */
+void executor_yield(struct task *t);
 
 /* No task is current: find one. For hal_upcalls.boot and cpu_up. */
 struct hal_user *executor_run(void);

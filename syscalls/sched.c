@@ -15,17 +15,12 @@
 
 #define SLICE_NS 3000000l
 
-struct sys_sched_yield {
-	struct co_frame co;
-};
-static co_t sys_sched_yield(struct co *co, struct sys_sched_yield *f)
+static long sys_sched_yield(struct task *t)
 {
-	CO_BEGIN;
-	CO_YIELD;
-	CO_RETURN(0);
-	CO_END;
+	executor_yield(t);
+	return 0;
 }
-SYSCALL_CO(sched_yield);
+SYSCALL_PLAIN(sched_yield);
 
 /* The thread meant by a number (0: the caller), with a reference; NULL: none. */
 static struct thread *sched_target(struct task *t, int pid)

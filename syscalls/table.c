@@ -63,7 +63,7 @@
 	P(setuid) P(setgid) P(setreuid) P(setregid) P(setresuid) P(setresgid)  \
 	P(setfsuid) P(setfsgid) A(getgroups) A(setgroups) B(capget) B(capset)  \
 	/* sched.c */                                                         \
-	A(sched_yield) B(sched_getaffinity) B(sched_setaffinity)               \
+	P(sched_yield) B(sched_getaffinity) B(sched_setaffinity)               \
 	B(sched_setscheduler) B(sched_setparam) P(sched_getscheduler)          \
 	B(sched_getparam) P(sched_get_priority_max) P(sched_get_priority_min)  \
 	B(sched_rr_get_interval) B(sched_getattr) B(sched_setattr)             \
