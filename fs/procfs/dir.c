@@ -25,6 +25,10 @@ static const struct proc_entry *entry_of(enum proc_kind kind)
 		return &proc_fd_link;
 	case PROC_FDINFOS:
 		return &proc_fdinfo_file;
+	case PROC_BLOCKS:
+		return &sysfs_block_dir;
+	case PROC_BLOCK_NUMBERS:
+		return &sysfs_block_link;
 	default:
 		return &pid_dir;
 	}
@@ -90,24 +94,39 @@ static bool find_moving(const struct proc_inode *dir, int n, struct proc_subject
 	return true;
 }
 
+/* The block device of that name in a directory of such: its place; -1: none. */
+static int find_block(const struct proc_inode *dir, const char *name, size_t len)
+{
+	bool number = dir->entry->kind == PROC_BLOCK_NUMBERS;
+	char text[16];
+
+	if (!number && dir->entry->kind != PROC_BLOCKS)
+		return -1;
+	for (int n = 0; sysfs_block_name(n, number, text); n++)
+		if (strlen(text) == len && !memcmp(text, name, len))
+			return n;
+	return -1;
+}
+
 static int look_up(struct proc_inode *dir, const char *name, size_t len, struct inode **found)
 {
 	const struct proc_entry *e = find_fixed(dir, name, len);
 	struct proc_subject who = dir->who;
-	bool referenced = false;
 	int n;
 
 	*found = NULL;
 	if (!e) {
-		n = parse(name, len);
-		if (n < 0 || !find_moving(dir, n, &who))
-			return -ENOENT;	/* nothing can be made here: not a negative entry */
-		referenced = true;
 		e = entry_of(dir->entry->kind);
+		n = find_block(dir, name, len);
+		if (n >= 0)
+			who.fd = n;
+		else if ((n = parse(name, len)) < 0 || !find_moving(dir, n, &who))
+			return -ENOENT;	/* nothing can be made here: not a negative entry */
 	}
 	*found = proc_inode_new(dir->inode.super, &dir->inode, name, len, e, &who);
-	if (referenced)
-		process_put(who.process);
+	if (who.process != dir->who.process || who.tid != dir->who.tid || who.fd != dir->who.fd)
+		if (who.process)
+			process_put(who.process);
 	return *found ? 0 : -ENOMEM;
 }
 
@@ -153,10 +172,23 @@ static int next_moving(const struct proc_inode *dir, u64 from, u64 *at)
 			*at = (u64)n;
 		}
 		break;
+	case PROC_BLOCKS:
+	case PROC_BLOCK_NUMBERS:
+		n = sysfs_block_name((int)from, false, (char[16]){}) ? (int)from : -1;
+		break;
 	default:
 		break;
 	}
 	return n;
+}
+
+/* What it is called. */
+static size_t name_moving(const struct proc_inode *dir, int n, char to[16])
+{
+	if (dir->entry->kind != PROC_BLOCKS && dir->entry->kind != PROC_BLOCK_NUMBERS)
+		return format(to, 16, "%d", n);
+	(void)sysfs_block_name(n, dir->entry->kind == PROC_BLOCK_NUMBERS, to);
+	return strlen(to);
 }
 
 static bool emit(struct proc_readdir *f, const char *name, size_t len, u8 type, u64 next)
@@ -209,8 +241,8 @@ co_t proc_readdir(struct co *co, struct proc_readdir *f)
 		n = next_moving(dir, *f->pos - MOVING, &at);
 		if (n < 0)
 			CO_RETURN(0);
-		if (!emit(f, f->name, format(f->name, sizeof(f->name), "%d", n),
-			  type_of(entry_of(dir->entry->kind)), MOVING + at + 1))
+		if (!emit(f, f->name, name_moving(dir, n, f->name), type_of(
+			  entry_of(dir->entry->kind)), MOVING + at + 1))
 			CO_RETURN(0);
 		CO_BREATHE;
 	}

@@ -68,8 +68,9 @@ static void refresh(struct inode *inode)
 	struct proc_inode *p = proc_inode_of(inode);
 	u32 mode;
 
-	if (p->who.process)
-		set_owner(p);
+	if (!p->who.process)
+		return;
+	set_owner(p);
 	if (p->who.fd >= 0 && S_ISLNK(inode->mode) && !proc_fd_exists(&p->who, &mode))
 		inode->mode = S_IFLNK | mode;
 }

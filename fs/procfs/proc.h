@@ -36,6 +36,8 @@ enum proc_kind {
 	PROC_TASKS,	/* the threads of a process */
 	PROC_FDS,	/* its descriptors, as links */
 	PROC_FDINFOS,	/* the same, as files */
+	PROC_BLOCKS,	/* the block devices, by name; the subject's fd is its place */
+	PROC_BLOCK_NUMBERS, /* links to those, by device number */
 };
 
 enum {
@@ -70,6 +72,9 @@ extern const struct proc_entry proc_pid_entries[];	/* proc_pid.c */
 extern const struct proc_entry proc_sys_entries[];	/* proc_sys.c */
 extern const struct proc_entry proc_fd_link, proc_fdinfo_file; /* proc_fd.c */
 extern const struct proc_entry sysfs_entries[];		/* sysfs.c */
+extern const struct proc_entry sysfs_block_dir, sysfs_block_link;
+/* The n-th block device, its name or number as text; false past the last. */
+bool sysfs_block_name(int n, bool number, char to[16]);
 
 /* inode.c: an inode for an entry in a directory (NULL: a root); NULL without memory. */
 struct inode *proc_inode_new(struct super *s, const struct inode *dir, const char *name,

@@ -7,6 +7,7 @@
 #include "core/proc/uts.h"
 #include "fs/procfs/proc.h"
 #include "mem/phys/buddy.h"
+#include "mem/space/reclaim.h"
 #include "mem/space/space.h"
 #include "vfs/fd.h"
 
@@ -115,6 +116,27 @@ static int printk_store(const struct proc_subject *who, const char *text, size_t
 	return 0;
 }
 
+/* --- memory --- */
+
+static int drop_caches_show(const struct proc_subject *who, struct text *to)
+{
+	text_add(to, "%d\n", reclaim_all_is_done() ? 0 : 1);
+	return 0;
+}
+
+/* Goes on in the background; 0 is read when it is done. Dirty pages stay, as on Linux. */
+static int drop_caches_store(const struct proc_subject *who, const char *text, size_t len)
+{
+	const char *end;
+	u64 n;
+
+	if (!cred_capable(task_current()->cred, CAP_SYS_ADMIN))
+		return -EPERM;
+	if (!string_to_u64(text, &end, 10, &n) || n < 1 || n > 4)
+		return -EINVAL;
+	return reclaim_all();
+}
+
 /* --- constants --- */
 
 static int threads_max_show(const struct proc_subject *who, struct text *to)
@@ -183,6 +205,7 @@ static const struct proc_entry kernel_entries[] = {
 };
 
 static const struct proc_entry vm_entries[] = {
+	FILE("drop_caches", 0644, .show = drop_caches_show, .store = drop_caches_store),
 	FILE("max_map_count", 0444, .show = max_map_count_show),
 	FILE("mmap_min_addr", 0444, .show = mmap_min_addr_show),
 	/* Nothing is refused for having been promised before: Linux's mode 1. */
