@@ -10,7 +10,6 @@ import io
 import os
 import pathlib
 import select
-import socket
 import subprocess
 import sys
 import tarfile
@@ -23,8 +22,8 @@ NOT_RUN, TIMED_OUT, PANICKED = 123, 124, 125
 PANIC_STARTS = ("KERNEL PANIC:", "Kernel panic - not syncing")
 PANIC_ENDS = ("---[ end of panic ]---", "---[ end Kernel panic")
 PANIC_GRACE = 10            # seconds for the rest of a panic's report
-BREAK_GRACE = 3             # seconds without a word that end the report of a hang,
-TASKS_END = "---[ end of tasks ]---"    # or this line
+GDB_SCRIPT = base.SOURCE / "tools/gdb/lichen.py"
+GDB_LIMIT = 60              # seconds for the report of a hang
 LOG_TAIL = 40               # lines shown when the guest stops without a word
 ENVIRONMENT = {
     "PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
@@ -220,30 +219,28 @@ def watch(qemu, session, deadline):
     return False
 
 
-def ask_where(qemu, session, monitor):
-    """A serial break makes our kernel tell what every task waits for."""
-    before = len(session.log.lines)
-    with contextlib.suppress(OSError), socket.socket(socket.AF_UNIX) as to:
-        to.connect(str(monitor))
-        to.sendall(b"chardev-send-break console\n")
-        while select.select([qemu.stdout], [], [], BREAK_GRACE)[0]:
-            data = os.read(qemu.stdout.fileno(), 1 << 16)
-            if not data:
-                break
-            session.log.feed(data.translate(None, frames.HIGH))
-            if TASKS_END in session.log.lines[before:]:
-                break
-    session.report(session.log.lines[before:])
+def tell_where(gdb_socket):
+    """What every task of our kernel waits for and every CPU does, through QEMU's gdb stub."""
+    argv = ["gdb-multiarch", "-q", "-batch", "-nx", "-ex", "set pagination off",
+            "-ex", f"target remote {gdb_socket}", "-x", str(GDB_SCRIPT),
+            "-ex", "tasks", "-ex", "thread apply all backtrace 12",
+            str(base.build_dir() / "lichen.elf")]
+    try:
+        done = subprocess.run(argv, stdin=subprocess.DEVNULL, capture_output=True, text=True,
+                              errors="replace", timeout=GDB_LIMIT)
+    except (OSError, subprocess.TimeoutExpired):
+        return base.say("where the guest hangs cannot be told: gdb-multiarch does not answer")
+    print(done.stdout, end="", file=sys.stderr, flush=True)
 
 
 def boot_command(machine, job, scratch):
-    """QEMU for this job, its console on standard output and its monitor on a socket."""
+    """QEMU for this job, its console on standard output and its gdb stub on a socket."""
     write_archive(job, scratch / "job.tar")
     first = 1 if machine.root and not machine.root_on_initrd else 0
     boot = dataclasses.replace(machine, disks=((scratch / "job.tar", False), *machine.disks))
     argv = vm.command(boot, scratch, "exec", [f"lichen.job={vm.disk_name(first)}"])
     return argv + ["-chardev", "stdio,id=console,signal=off", "-serial", "chardev:console",
-                   "-monitor", f"unix:{scratch}/monitor,server=on,wait=off"]
+                   "-monitor", "none", "-gdb", f"unix:{scratch}/gdb,server=on,wait=off"]
 
 
 def run(machine, job, out=None, err=None):
@@ -260,8 +257,8 @@ def run(machine, job, out=None, err=None):
                 timed_out = watch(qemu, session, deadline)
             except frames.Garbled:
                 raise base.Failure("the guest's console is garbled", NOT_RUN) from None
-            if timed_out and session.ours and not session.log.panic:
-                ask_where(qemu, session, scratch / "monitor")
+            if timed_out and machine.kernel == "lichen" and not session.log.panic:
+                tell_where(scratch / "gdb")
             if machine.persist and session.status is not None:
                 qemu.wait(60)
             words.seek(0)
