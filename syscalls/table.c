@@ -56,6 +56,7 @@
 	B(settimeofday) B(adjtimex) B(clock_adjtime) A(nanosleep)              \
 	A(clock_nanosleep) B(getitimer) B(setitimer) B(timer_create)           \
 	B(timer_settime) B(timer_gettime) P(timer_getoverrun) P(timer_delete)  \
+	P(timerfd_create) B(timerfd_settime) B(timerfd_gettime)                \
 	/* usage.c */                                                         \
 	B(times) B(getrusage) B(prlimit64) B(getrlimit) B(setrlimit)           \
 	/* ids.c */                                                           \

@@ -100,6 +100,10 @@ static co_t exec_find_program(struct co *co, struct exec_find_program *f)
 
 	CO_BEGIN;
 	for (f->depth = 0;; f->depth++) {
+		/* Nobody writes what runs, and nobody runs what is being written. */
+		f->err = file_claim(im->file, -1);
+		if (f->err)
+			CO_RETURN(f->err);
 		memset(im->head, 0, sizeof(im->head));
 		f->uio = uio_kernel(im->head, sizeof(im->head));
 		CO_AWAIT(f->err, file_read, .file = im->file, .uio = &f->uio, .pos = 0);

@@ -29,7 +29,6 @@ struct futex_wait {
 	u64 deadline_ns;	/* CO_FOREVER: none */
 	bool relative;		/* an interruption goes on through the restart block */
 	struct futex_waiter me;
-	struct page *page;
 	long err;
 };
 co_t futex_wait(struct co *co, struct futex_wait *f);

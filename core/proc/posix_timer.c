@@ -24,7 +24,10 @@ static void posix_timer_put(struct posix_timer *t)
 	if (t->target)
 		task_put(&t->target->task);
 	process_put(t->process);
-	kfree(t);
+	if (t->release)
+		t->release(t);
+	else
+		kfree(t);
 }
 
 /* --- firing --- */
@@ -106,7 +109,9 @@ static void posix_timer_deliver(struct posix_timer *t)
 		times = posix_timer_check_cpu(t);
 	if (!times || t->notify == SIGEV_NONE)
 		return;
-	if (t->id < 0)
+	if (t->notified)
+		t->notified(t, times);
+	else if (t->id < 0)
 		signal_process(t->process, itimer_signal[-1 - t->id], NULL);
 	else
 		signal_timer(t->process, t->target, &t->record, times - 1);
@@ -161,6 +166,19 @@ static struct posix_timer *posix_timer_new(struct process *p, int clock, int not
 	t->notify = notify;
 	timer_init(&t->timer, posix_timer_fire);
 	return t;
+}
+
+void posix_timer_init(struct posix_timer *t, int clock,
+		      void (*notified)(struct posix_timer *t, u64 times),
+		      void (*release)(struct posix_timer *t))
+{
+	ref_init(&t->refs);
+	list_init(&t->link);
+	t->clock = clock;
+	t->notify = SIGEV_SIGNAL;
+	t->notified = notified;
+	t->release = release;
+	timer_init(&t->timer, posix_timer_fire);
 }
 
 /* A reference to the timer numbered id. */
@@ -248,7 +266,7 @@ int posix_timer_create(struct process *p, int clock, const sigevent_t *event, in
 
 /* --- setting --- */
 
-static void posix_timer_read(struct posix_timer *t, struct posix_timer_setting *to)
+void posix_timer_read(struct posix_timer *t, struct posix_timer_setting *to)
 {
 	u64 now, due;
 
@@ -261,9 +279,8 @@ static void posix_timer_read(struct posix_timer *t, struct posix_timer_setting *
 	to->value = due > now ? due - now : 1;
 }
 
-static int posix_timer_change(struct posix_timer *t, bool absolute,
-			      const struct posix_timer_setting *new,
-			      struct posix_timer_setting *old)
+int posix_timer_change(struct posix_timer *t, bool absolute,
+		       const struct posix_timer_setting *new, struct posix_timer_setting *old)
 {
 	u64 deadline = 0, now;
 	int err = 0;
@@ -276,7 +293,8 @@ static int posix_timer_change(struct posix_timer *t, bool absolute,
 		posix_timer_read(t, old);
 	timer_cancel(&t->timer);
 	atomic_store(&t->expired, 0ul);
-	signal_forget(t->process, &t->record);
+	if (t->process)
+		signal_forget(t->process, &t->record);
 	t->interval = new->interval;
 	if (!new->value)
 		return 0;
@@ -327,11 +345,12 @@ int posix_timer_overrun(struct process *p, int id)
 }
 
 /* Out of its process's list already. */
-static void posix_timer_kill(struct posix_timer *t)
+void posix_timer_kill(struct posix_timer *t)
 {
 	atomic_store(&t->dead, true);
 	timer_cancel(&t->timer);
-	signal_forget(t->process, &t->record);
+	if (t->process)
+		signal_forget(t->process, &t->record);
 	posix_timer_put(t);
 }
 

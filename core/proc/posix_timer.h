@@ -17,7 +17,9 @@
 struct posix_timer {
 	refcount refs;			/* [a] */
 	struct list link;		/* process->timers, [s] */
-	struct process *process;	/* [I] owned */
+	struct process *process;	/* [I] owned; NULL: told through `notified` */
+	void (*notified)(struct posix_timer *t, u64 times);	/* [I] by the worker, or NULL */
+	void (*release)(struct posix_timer *t);	/* [I] frees the record; NULL: kfree */
 	struct thread *target;		/* [I] owned task reference, or NULL */
 	int id;				/* [I] -1 - which: setitimer's */
 	int clock;			/* [I] */
@@ -46,6 +48,16 @@ int posix_timer_set(struct process *p, int id, bool absolute,
 int posix_timer_get(struct process *p, int id, struct posix_timer_setting *to);
 int posix_timer_overrun(struct process *p, int id);
 int posix_timer_delete(struct process *p, int id);
+
+/* A timer inside another object (timerfd): set up with one reference, changed and read as
+ * above, and at the end killed, which drops that reference. */
+void posix_timer_init(struct posix_timer *t, int clock,
+		      void (*notified)(struct posix_timer *t, u64 times),
+		      void (*release)(struct posix_timer *t));
+int posix_timer_change(struct posix_timer *t, bool absolute,
+		       const struct posix_timer_setting *new, struct posix_timer_setting *old);
+void posix_timer_read(struct posix_timer *t, struct posix_timer_setting *to);
+void posix_timer_kill(struct posix_timer *t);
 
 /* setitimer, getitimer: which is ITIMER_*; new may be NULL. */
 int posix_timer_itimer(struct process *p, int which, const struct posix_timer_setting *new,
