@@ -4,6 +4,7 @@
 #include "core/base/bits.h"
 #include "coro/task.h"
 #include "hal/clock.h"
+#include "mem/phys/buddy.h"
 #include "mem/phys/shrink.h"
 #include "mem/phys/slab.h"
 
@@ -83,6 +84,50 @@ void reclaim_start(void)
 		task_put(worker);
 	else
 		atomic_store(&working, 0u);
+}
+
+/* --- everything --- */
+
+#define ALL_TURNS (1u << 20) /* a shrinker that claims to go on for ever is not believed */
+
+static u32 asked, answered; /* [a] calls of reclaim_all, and how many of them are served */
+
+struct reclaim_all_worker {
+	struct co_frame co;
+	u32 serves, turn;
+};
+
+static co_t reclaim_all_worker(struct co *co, struct reclaim_all_worker *f)
+{
+	CO_BEGIN;
+	do {
+		f->serves = atomic_load(&asked);
+		for (f->turn = 0; f->turn < ALL_TURNS && shrink_run(AT_A_TIME); f->turn++)
+			CO_BREATHE;
+		slab_drain();
+		buddy_drain();
+		atomic_store(&answered, f->serves);
+	} while (f->serves != atomic_load(&asked));
+	CO_RETURN(0);
+	CO_END;
+}
+
+int reclaim_all(void)
+{
+	struct task *worker;
+
+	/* Two at once do no harm. */
+	atomic_add(&asked, 1u);
+	CO_SPAWN(worker, "reclaim all", reclaim_all_worker);
+	if (!worker)
+		return -ENOMEM;
+	task_put(worker);
+	return 0;
+}
+
+bool reclaim_all_is_done(void)
+{
+	return atomic_load(&answered) == atomic_load(&asked);
 }
 
 co_t page_alloc_await(struct co *co, struct page_alloc_await *f)

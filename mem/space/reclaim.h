@@ -54,4 +54,8 @@ struct reclaim_ops {
 };
 void reclaim_set(const struct reclaim_ops *ops);
 
+/* Free whatever can be freed, in the background: for measuring. Anew after each call. */
+int reclaim_all(void);
+bool reclaim_all_is_done(void);
+
 #endif
