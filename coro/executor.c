@@ -344,7 +344,8 @@ struct hal_user *executor_return(co_t status)
 	struct executor *ex = executor_this();
 	struct task *t = ex->current;
 
-	if (t && status == CO_DONE)
+	/* If it makes way now its owner is asked when it is picked again. */
+	if (t && status == CO_DONE && !(atomic_load(&ex->resched) & RESCHED_NOW))
 		status = executor_step(ex, t);
 	for (;;) {
 		if (t && status == CO_PENDING)
