@@ -273,12 +273,13 @@ SYSCALL_PLAIN(reboot, u32, u32, u32);
 static long prctl_set_name(struct task *t, uptr from)
 {
 	char name[16] = {0};
-	i64 n = hal_string_from_user(name, from, sizeof(name) - 1);
+	char byte;
+	i64 n;
 
-	if (n < 0 && !user_get(t, name, from, 1))
-		return SYS_MUST_WAIT;
-	if (n < 0)
-		return -EFAULT;
+	/* The byte that was missing is there by now, or has to be waited for. */
+	while ((n = hal_string_from_user(name, from, sizeof(name) - 1)) < 0)
+		if (!user_get(t, &byte, uptr_add(from, (u64)(-1 - n)), 1))
+			return SYS_MUST_WAIT;
 	name[sizeof(name) - 1] = 0;
 	string_copy(t->name, name, sizeof(t->name));
 	return 0;

@@ -73,7 +73,7 @@ struct process {
 	bool group_exiting;
 	int group_status;
 	struct thread *exec_by;		/* the thread whose exec ends the others */
-	int stop_signal;		/* not 0: a group stop is on; [a] for a look without the lock */
+	int stop_signal;		/* not 0: a group stop is on; [a] for a look */
 	u32 stop_left;			/* threads that have yet to stop */
 	bool stopped;			/* all have */
 	bool stop_taken;		/* a stop signal was taken and no SIGCONT came since */
