@@ -91,6 +91,7 @@ struct ext4_block_get {
 	struct co_frame co;
 	struct ext4 *fs;
 	u64 block;
+	unsigned ahead;		/* pages worth reading with it; 0: none */
 	struct page **page;
 	u8 **data;
 	long err;

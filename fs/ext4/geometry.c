@@ -105,7 +105,8 @@ static const char *check_counts(struct ext4 *fs, const struct ext4_disk_super *d
 	if (disk->feature_incompat & EXT4_INCOMPAT_64BIT)
 		fs->blocks |= (u64)disk->blocks_count_hi << 32;
 	fs->first_data_block = disk->first_data_block;
-	if (fs->first_data_block != (fs->block_size == 1024 ? 1u : 0u))
+	if (fs->first_data_block != (fs->block_size == 1024 ? 1u : 0u) &&
+	    (fs->first_data_block || !(disk->feature_ro_compat & EXT4_RO_BIGALLOC)))
 		return "first data block is impossible";
 	if (fs->blocks <= fs->first_data_block || fs->blocks >> 48)
 		return "block count is impossible";

@@ -42,12 +42,13 @@ static u64 group_block(const struct ext4 *fs, u32 group, bool *meta)
 {
 	u32 per_block = fs->block_size / fs->group_size;
 	u32 meta_group = group / per_block;
-	u64 first = fs->first_data_block;
+	/* With bigalloc groups count from block 0 even where the super block is in block 1. */
+	u64 super = fs->block_size == 1024 ? 1 : 0;
 
 	*meta = meta_group >= fs->first_meta_group;
 	if (!*meta)
-		return first + 1 + meta_group;
-	return first + (u64)meta_group * per_block * fs->blocks_per_group;
+		return super + 1 + meta_group;
+	return fs->first_data_block + (u64)meta_group * per_block * fs->blocks_per_group;
 }
 
 static bool group_checksum_valid(const struct ext4 *fs, u32 group, const u8 *data)
@@ -115,9 +116,9 @@ co_t ext4_group_get(struct co *co, struct ext4_group_get *f)
 	if (f->group >= f->fs->groups)
 		CO_RETURN(-EUCLEAN);
 	f->block = group_block(f->fs, f->group, &meta);
-	if (meta && f->block == 0) {
-		/* Block 0 holds the super block at an offset where blocks are larger. */
-		f->block = 1;
+	if (meta && f->group < f->fs->block_size / f->fs->group_size) {
+		/* The super block itself, which may lie inside of block 0. */
+		f->block = f->fs->block_size == 1024 ? 2 : 1;
 		meta = false;
 	}
 	if (meta) {

@@ -6,6 +6,8 @@
 #include "mem/phys/slab.h"
 #include "vfs/file.h"
 
+#define INODE_READ_AHEAD 8	/* pages: who reads one inode reads its neighbours soon */
+
 /* Does the inode reach to the end of this field? */
 #define has_field(fs, disk, field)                                             \
 	((fs)->inode_size > EXT4_INODE_SIZE_OLD &&                             \
@@ -273,8 +275,8 @@ co_t ext4_inode_get(struct co *co, struct ext4_inode_get *f)
 		CO_RETURN(f->err);
 	f->block += (u64)((f->ino - 1) % f->fs->inodes_per_group) * f->fs->inode_size >>
 		    f->fs->block_shift;
-	CO_AWAIT(f->err, ext4_block_get, .fs = f->fs, .block = f->block, .page = &f->page,
-		 .data = &f->data);
+	CO_AWAIT(f->err, ext4_block_get, .fs = f->fs, .block = f->block,
+		 .ahead = INODE_READ_AHEAD, .page = &f->page, .data = &f->data);
 	if (f->err)
 		CO_RETURN(f->err);
 	offset = (u64)((f->ino - 1) % f->fs->inodes_per_group) * f->fs->inode_size;

@@ -17,7 +17,7 @@ co_t ext4_block_get(struct co *co, struct ext4_block_get *f)
 	}
 	offset = f->block << f->fs->block_shift;
 	CO_AWAIT(f->err, page_get_filled, .mapping = &f->fs->dev->mapping,
-		 .index = offset >> PAGE_SHIFT, .ahead = 1, .page = f->page);
+		 .index = offset >> PAGE_SHIFT, .ahead = max(f->ahead, 1u), .page = f->page);
 	if (!f->err)
 		*f->data = (u8 *)phys_page_data(*f->page) +
 			   (f->block << f->fs->block_shift & ~PAGE_MASK);
