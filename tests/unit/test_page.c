@@ -293,6 +293,14 @@ static void test_cuts(void **state) { co_machine_seeds(60, 3, begin_cuts); }
 /* --- names under several tasks --- */
 
 struct namer { struct co_frame co; struct task *from; u64 seed; unsigned i; char a[8], b[8]; struct file *file; long r; };
+
+/* a/x or, three times in eight, a/x/z: folders in folders, so that one may lie above another. */
+static void namer_name(char *to, size_t size, u64 bits)
+{
+	format(to, size, (bits >> 6 & 7) > 2 ? "%c/%c" : "%c/%c/z", 'a' + (char)((bits & 7) % 3),
+	       'x' + (char)((bits >> 3 & 7) % 3));
+}
+
 static co_t namer(struct co *co, struct namer *f)
 {
 	CO_BEGIN;
@@ -300,8 +308,8 @@ static co_t namer(struct co *co, struct namer *f)
 	co_task(co)->cred = f->from->cred;
 	for (f->i = 0; f->i < 60; f->i++) {
 		f->seed = f->seed * 6364136223846793005ul + 1442695040888963407ul;
-		format(f->a, sizeof(f->a), "%c/%c", 'a' + (char)((f->seed >> 30) % 3), 'x' + (char)((f->seed >> 33) % 3));
-		format(f->b, sizeof(f->b), "%c/%c", 'a' + (char)((f->seed >> 36) % 3), 'x' + (char)((f->seed >> 39) % 3));
+		namer_name(f->a, sizeof(f->a), f->seed >> 22);
+		namer_name(f->b, sizeof(f->b), f->seed >> 31);
 		if (f->seed >> 42 & 1)
 			CO_AWAIT(f->r, open_at, .dirfd = AT_FDCWD, .name = f->a,
 				 .flags = O_CREAT | O_RDWR, .mode = 0600, .file = &f->file);

@@ -556,6 +556,35 @@ static void test_pipes(void **state)
 	vfs_free_runs(3, 2, begin_pipes);
 }
 
+/* One wake for two readers: the first passes it on. */
+struct pipe_reader { struct co_frame co; struct file *end; char byte; long r; };
+static co_t pipe_reader(struct co *co, struct pipe_reader *f)
+{
+	CO_BEGIN;
+	READ(1, f->end, &f->byte, 1, FILE_POS);
+	CO_RETURN(0);
+	CO_END;
+}
+struct two_readers { struct co_frame co; long r; struct file *ends[2]; struct task *t[2]; };
+static co_t two_readers(struct co *co, struct two_readers *f)
+{
+	CO_BEGIN;
+	CO_AWAIT(f->r, vfs_start);
+	IS(pipe_make(f->ends, 0, cred_current(co)), 0);
+	CO_SPAWN(f->t[0], "r0", pipe_reader, .end = f->ends[0]);
+	CO_SPAWN(f->t[1], "r1", pipe_reader, .end = f->ends[0]);
+	CO_SLEEP_UNTIL(f->r, hal_clock_ns() + 1000000);
+	WRITE(2, f->ends[1], "ab", 2, FILE_POS);
+	CO_JOIN(f->r, f->t[0]);
+	CO_JOIN(f->r, f->t[1]);
+	EXPECT(0, file_close, .file = f->ends[0]);
+	EXPECT(0, file_close, .file = f->ends[1]);
+	CO_RETURN(0);
+	CO_END;
+}
+CO_MACHINE_MAIN(two_readers)
+static void test_two_readers(void **state) { co_machine_seeds(10, 2, begin_two_readers); }
+
 struct fifo_writer { struct co_frame co; struct task *from; struct file *file; long r; };
 static co_t fifo_writer(struct co *co, struct fifo_writer *f)
 {
@@ -649,7 +678,8 @@ int main(void)
 		cmocka_unit_test(test_walks), cmocka_unit_test(test_entries),
 		cmocka_unit_test(test_files), cmocka_unit_test(test_rights),
 		cmocka_unit_test(test_listing), cmocka_unit_test(test_mounts),
-		cmocka_unit_test(test_pipes), cmocka_unit_test(test_fifos),
+		cmocka_unit_test(test_pipes), cmocka_unit_test(test_two_readers),
+		cmocka_unit_test(test_fifos),
 		cmocka_unit_test(test_fds),
 	};
 
