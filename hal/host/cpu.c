@@ -151,6 +151,8 @@ static void point(const volatile void *what, bool reads, bool leave)
 	struct host_cpu *me = host_self;
 	u32 mask;
 
+	if (host_ended)
+		return;
 	tick(host_config.mode == HOST_EXPLORED ? 0 : HOST_STEP_NS);
 	if (host_attached || is_free())
 		return;

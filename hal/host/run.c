@@ -14,7 +14,7 @@
 
 struct host_config host_config;
 struct host_result *host_result;
-bool host_attached;
+bool host_attached, host_ended;
 void (*host_halted)(void);
 
 static struct host_result attached_result;
@@ -128,6 +128,7 @@ static void end_va(enum host_end end, const char *fmt, va_list ap)
 					 __ATOMIC_RELAXED))
 		for (;;)
 			pause();
+	host_ended = true;
 	vsnprintf(host_result->why, sizeof(host_result->why), fmt, ap);
 	if ((end == HOST_STUCK || end == HOST_LATE) && host_config.explain)
 		host_config.explain();

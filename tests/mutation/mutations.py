@@ -20,7 +20,7 @@ MUTATIONS = [
      "return;", ["explore", "coro"]),
     ("park does not look whether it was woken", "coro/executor.c",
      "if (!atomic_cas(&t->state, &state, (u32)TASK_IDLE)) {",
-     "atomic_store(&t->state, (u32)TASK_IDLE);\n\tif (false) {", ["explore", "coro"]),
+     "(void)state;\n\tatomic_store(&t->state, (u32)TASK_IDLE);\n\tif (false) {", ["explore", "coro"]),
     ("the condition is not tested again after enlisting", "coro/co.h",
      """		for (;;) {                                                    \\
 			if (cond) {                                           \\
@@ -80,8 +80,9 @@ MUTATIONS = [
 			}                                                     \\
 """, ["explore", "coro", "mixed"]),
     ("an idle CPU does not look again", "coro/executor.c",
-     "\tatomic_or(&idle_cpus, 1ul << ex->id);\n\tt = executor_stock(ex) ? policy->pick(ex->runq) : NULL;",
-     "\tt = executor_stock(ex) ? policy->pick(ex->runq) : NULL;\n\tatomic_or(&idle_cpus, 1ul << ex->id);\n\tif (t)\n\t\tgoto out;",
+     "\tatomic_or(&idle_cpus, 1ul << ex->id);\n\tt = executor_stock(ex) ? policy->pick(ex->runq) : NULL;\n"
+     "\tif (!t && ex->spare)\n\t\tt = executor_steal(ex);",
+     "\tatomic_or(&idle_cpus, 1ul << ex->id);\n\tt = NULL;",
      ["explore", "coro"]),
     ("user registers are not saved on a switch", "coro/executor.c",
      "\t\thal_user_save(t->user);\n\t\tex->user_live = NULL;\n\t}\n\tatomic", "\t\tex->user_live = NULL;\n\t}\n\tatomic",

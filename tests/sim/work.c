@@ -395,6 +395,11 @@ static void work_tree(struct prog *p)
 	work_own_path(p, 21, "/tmp/dir%u/link");
 	work_own_path(p, 22, "/tmp/dir%u/name");
 	work_own_path(p, 23, "/tmp/moved%u");
+	/* What one that broke off left. */
+	SYS(p, __NR_unlinkat, I(AT_FDCWD), R(21), I(0));
+	SYS(p, __NR_unlinkat, I(AT_FDCWD), R(22), I(0));
+	SYS(p, __NR_unlinkat, I(AT_FDCWD), R(23), I(0));
+	SYS(p, __NR_unlinkat, I(AT_FDCWD), R(20), I(AT_REMOVEDIR));
 	SYS(p, __NR_mkdirat, I(AT_FDCWD), R(20), I(0755));
 	EXPECT(p, 0, 0);
 	SYS(p, __NR_symlinkat, I(prog_string(p, "name")), I(AT_FDCWD), R(21));
@@ -540,7 +545,7 @@ static void work_vectors(struct prog *p)
 	static const u64 from[4] = {BUFFER, 100, BUFFER + 1000, 300};
 
 	work_own_path(p, 20, "/tmp/vector%u");
-	SYS(p, __NR_openat, I(AT_FDCWD), R(20), I(O_RDWR | O_CREAT | O_APPEND), I(0600));
+	SYS(p, __NR_openat, I(AT_FDCWD), R(20), I(O_RDWR | O_CREAT | O_APPEND | O_TRUNC), I(0600));
 	EXPECT_OK(p, 0);
 	MOVE(p, 19, 0);
 	SYS(p, __NR_writev, R(19), I(prog_data(p, from, sizeof(from))), I(2));
@@ -656,9 +661,9 @@ static void work_pty(struct prog *p)
 			EXPECT(p, 0, 6);
 			SYS(p, __NR_write, R(20), I(prog_string(p, "yes")), I(3));
 			EXPECT(p, 0, 3);
+			SYS(p, __NR_read, R(19), I(BUFFER), I(100));
 			SYS(p, __NR_close, R(20));
 		}
-		SYS(p, __NR_read, R(19), I(BUFFER), I(100));
 		SYS(p, __NR_close, R(19));
 	}
 }
