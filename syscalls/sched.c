@@ -216,7 +216,8 @@ static long sys_sched_getattr(struct task *t, int pid, uptr to, u32 size, u32 fl
 		return -ESRCH;
 	attr.size = min(size, (u32)sizeof(attr));
 	attr.sched_nice = target->task.sched.nice;
-	attr.sched_runtime = SLICE_NS;
+	attr.sched_runtime = target->task.sched.slice_ns ? target->task.sched.slice_ns
+							  : (u64)SLICE_NS;
 	task_put(&target->task);
 	return user_put(t, to, &attr, attr.size) ? 0 : SYS_MUST_WAIT;
 }

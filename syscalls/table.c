@@ -37,6 +37,10 @@
 	A(setxattr) A(lsetxattr) P(fsetxattr) A(getxattr) A(lgetxattr)         \
 	P(fgetxattr) A(listxattr) A(llistxattr) P(flistxattr)                  \
 	A(removexattr) A(lremovexattr) P(fremovexattr)                         \
+	/* socket.c */                                                        \
+	P(socket) P(socketpair) P(bind) P(listen) P(accept) P(accept4)         \
+	P(connect) P(getsockname) P(getpeername) P(sendto) P(recvfrom)         \
+	P(setsockopt) P(getsockopt) P(shutdown) P(sendmsg) P(recvmsg)          \
 	/* process.c, exec.c, wait.c */                                       \
 	A(clone) A(clone3) A(execve) A(execveat) A(exit) P(exit_group)         \
 	A(wait4) A(waitid) P(unshare) P(set_tid_address) P(personality)        \
