@@ -68,7 +68,8 @@ co_t entry_create(struct co *co, struct entry_create *f)
 	if (!f->dir->dentry->inode->ops->create.step)
 		CO_RETURN(-EPERM);
 	/* Devices are root's to make; a whiteout is not a device. */
-	if ((S_ISBLK(f->mode) || (S_ISCHR(f->mode) && f->rdev)) && !cred_capable(f->cred, CAP_MKNOD))
+	if ((S_ISBLK(f->mode) || (S_ISCHR(f->mode) && f->rdev)) &&
+	    !cred_capable(f->cred, CAP_MKNOD))
 		CO_RETURN(-EPERM);
 	if (!S_ISLNK(f->mode))
 		f->mode &= ~atomic_load_relaxed(&fs_current(co)->umask);

@@ -93,7 +93,9 @@ static u64 pipe_copy_out(struct pipe *p, struct uio *uio, bool *fault) REQUIRES(
 		u64 at = p->head + done;
 		u64 n = min(PAGE_SIZE - at % PAGE_SIZE, most - done), got;
 
-		got = uio_copy_to(uio, (char *)phys_page_data(*pipe_slot(p, at)) + at % PAGE_SIZE, n);
+		char *from = phys_page_data(*pipe_slot(p, at));
+
+		got = uio_copy_to(uio, from + at % PAGE_SIZE, n);
 		done += got;
 		*fault = got < n;
 	}
@@ -243,8 +245,8 @@ static co_t pipe_read(struct co *co, struct pipe_read *f)
 /* --- writing --- */
 
 /* Bytes, -EPIPE without readers, -EAGAIN without room (for all of it if it is PIPE_BUF or less,
- * or `whole`), -EFAULT, -ENOMEM. `stopped` becomes where user memory is missing: a write that is all or
- * nothing goes back to its start, and faulting that in again would not help it on. */
+ * or `whole`), -EFAULT, -ENOMEM. `stopped` becomes where user memory is missing: a write that is
+ * all or nothing goes back to its start, and faulting that in again would not help it on. */
 static i64 pipe_try_write(struct file *file, struct uio *uio, bool whole, struct uio *stopped)
 {
 	struct pipe *p = file->private;
