@@ -205,7 +205,8 @@ static int disk_describe(struct virtio_blk *disk)
 		    BLK_MAX_SEGMENTS * PAGE_SIZE)
 		return -ENODEV;
 	if (virtio_has(dev, VIRTIO_BLK_F_BLK_SIZE)) {
-		blk->block_size = virtio_config32(dev, offsetof(struct virtio_blk_config, blk_size));
+		blk->block_size =
+			virtio_config32(dev, offsetof(struct virtio_blk_config, blk_size));
 		if (!bits_is_power(blk->block_size) || blk->block_size < BLK_SECTOR ||
 		    blk->block_size > PAGE_SIZE)
 			return -EINVAL;

@@ -45,7 +45,7 @@ struct overlay {
 	char *options;			/* [I] owned: what /proc/mounts shows */
 	u64 temps;			/* [a] names given out in the work directory */
 	spinlock lock;			/* RANK_FS_PRIVATE */
-	struct list table[OVERLAY_BUCKETS];	/* overlay_inode.by_upper, under lock */
+	struct list table[OVERLAY_BUCKETS]; /* overlay_inode.by_upper, under lock */
 };
 
 struct overlay_inode {

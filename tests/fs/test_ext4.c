@@ -65,8 +65,8 @@ static void check_variant(const char *mke2fs, bool hash)
 	size_t size;
 	u8 *image;
 
-	image_run("rm -f %s && mke2fs -q -F -d %s %s %s 160M >/dev/null 2>&1", image_path, source, mke2fs,
-		  image_path);
+	image_run("rm -f %s && mke2fs -q -F -d %s %s %s 160M >/dev/null 2>&1", image_path, source,
+		  mke2fs, image_path);
 	if (hash)
 		image_run("e2fsck -fyD %s >/dev/null 2>&1 || [ $? -le 1 ]", image_path);
 	image = image_map(image_path, &size, false);
@@ -191,8 +191,8 @@ static void damage(const char *mke2fs, unsigned rounds)
 	u8 *image;
 	unsigned mounted = 0;
 
-	image_run("rm -f %s && mke2fs -q -F -N 1024 -d %s/small %s %s 12M >/dev/null 2>&1", image_path,
-		  image_scratch(), mke2fs, image_path);
+	image_run("rm -f %s && mke2fs -q -F -N 1024 -d %s/small %s %s 12M >/dev/null 2>&1",
+		  image_path, image_scratch(), mke2fs, image_path);
 	image_run("e2fsck -fyD %s >/dev/null 2>&1 || [ $? -le 1 ]", image_path);
 	for (unsigned round = 1; round <= rounds; round++) {
 		unsigned n = 1 + (unsigned)(round % 40);
@@ -218,8 +218,8 @@ static void test_damage(void **state)
 	image_run("mkdir -p %s/small", image_scratch());
 	image_run("cd %s/small && mkdir d e && for i in $(seq 700); do : > d/file$i; done && "
 		  "seq 20000 > e/numbers && ln -s /a/b e/l && "
-		  "for i in $(seq 1 2 400); do dd if=/dev/urandom of=e/holes bs=1024 count=1 seek=$i "
-		  "conv=notrunc 2>/dev/null; done", image_scratch());
+		  "for i in $(seq 1 2 400); do dd if=/dev/urandom of=e/holes bs=1024 count=1 "
+		  "seek=$i conv=notrunc 2>/dev/null; done", image_scratch());
 	damage("-t ext4 -b 1024 -O ^metadata_csum,^64bit", rounds);
 	damage("-t ext2 -b 1024", rounds);
 	damage("-t ext4 -b 4096 -O ^metadata_csum", rounds);
