@@ -22,16 +22,19 @@ static struct list dentry_lru GUARDED_BY(&dentry_lock);	/* longest unused first 
 static u64 dentry_unused_count;				/* [a] changed under dentry_lock */
 static struct slab_cache *dentry_cache;
 
+/* Pages are rounded up: a few names hold inodes, and what those hold, as well as many do. */
 static u64 dentry_shrink_count(void)
 {
-	return dentry_unused() / (PAGE_SIZE / sizeof(struct dentry));
+	u64 each = PAGE_SIZE / sizeof(struct dentry);
+
+	return (dentry_unused() + each - 1) / each;
 }
 
 static u64 dentry_shrink_scan(u64 pages)
 {
 	u64 each = PAGE_SIZE / sizeof(struct dentry);
 
-	return dentry_shrink(pages * each) / each;
+	return (dentry_shrink(pages * each) + each - 1) / each;
 }
 
 static struct shrinker dentry_shrinker = {
