@@ -151,7 +151,7 @@ static void point(const volatile void *what, bool reads, bool leave)
 	struct host_cpu *me = host_self;
 	u32 mask;
 
-	if (host_ended)
+	if (__atomic_load_n(&host_ended, __ATOMIC_RELAXED))
 		return;
 	tick(host_config.mode == HOST_EXPLORED ? 0 : HOST_STEP_NS);
 	if (host_attached || is_free())

@@ -54,7 +54,7 @@ extern struct host_cpu host_cpus[HAL_MAX_CPUS];
 extern unsigned host_cpu_total;
 extern _Thread_local struct host_cpu *host_self;	/* NULL outside of a run */
 extern bool host_attached;
-extern bool host_ended;		/* only the report is still being made */
+extern bool host_ended;		/* [a] only the report is still being made */
 extern u64 host_clock;		/* [a] */
 extern struct host_result *host_result; /* shared with the parent */
 

@@ -128,7 +128,7 @@ static void end_va(enum host_end end, const char *fmt, va_list ap)
 					 __ATOMIC_RELAXED))
 		for (;;)
 			pause();
-	host_ended = true;
+	__atomic_store_n(&host_ended, true, __ATOMIC_RELAXED);
 	vsnprintf(host_result->why, sizeof(host_result->why), fmt, ap);
 	if ((end == HOST_STUCK || end == HOST_LATE) && host_config.explain)
 		host_config.explain();

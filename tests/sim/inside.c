@@ -48,8 +48,8 @@ void inside_entering_user(const struct hal_user *u)
 	if (!t || t->user != u)
 		host_fail("user mode entered for a task that is not current");
 	high = co_high_water(&t->co);
-	if (nr < INSIDE_CALLS && high > findings->high[nr])
-		findings->high[nr] = high;
+	if (nr < INSIDE_CALLS && high > __atomic_load_n(&findings->high[nr], __ATOMIC_RELAXED))
+		__atomic_store_n(&findings->high[nr], high, __ATOMIC_RELAXED);
 }
 
 /* --- memory, before and after --- */
