@@ -323,7 +323,8 @@ static void exit_finish(struct thread *t)
 	thread_usage(t, &usage);
 	process_add_usage(&p->dead_usage, &usage);
 	if (p->space)
-		p->dead_usage.max_rss = max(p->dead_usage.max_rss, p->space->rss_peak);
+		p->dead_usage.max_rss =
+			max(p->dead_usage.max_rss, atomic_load_relaxed(&p->space->rss_peak));
 	list_remove(&t->in_process);
 	p->thread_count--;
 	atomic_sub(&p->user->processes, 1u);
