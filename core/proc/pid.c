@@ -1,4 +1,5 @@
-/* core/proc/pid.c -- the table of numbers: two levels, leaves made when first used. */
+/* core/proc/pid.c -- the table of numbers: two levels, leaves made when first used and freed
+ * with the last number in them. */
 #include "core/proc/pid.h"
 
 #include "core/base/bits.h"
@@ -11,6 +12,7 @@ spinlock proc_tree_lock = SPINLOCK_INIT(RANK_PROC_TREE);
 
 /* Under proc_tree_lock. */
 static struct pid **leaves[PID_MAX / LEAF_SIZE];
+static u16 in_leaf[PID_MAX / LEAF_SIZE];
 static int last_given;
 
 struct pid *pid_lookup(int nr)
@@ -53,6 +55,7 @@ static int pid_enter(struct pid *pid) REQUIRES(proc_tree_lock)
 		leaves[nr / LEAF_SIZE] = leaf;
 	}
 	leaf[nr % LEAF_SIZE] = pid;
+	in_leaf[nr / LEAF_SIZE]++;
 	pid->nr = nr;
 	pid->listed = true;
 	last_given = nr;
@@ -92,8 +95,12 @@ void pid_unname(struct pid *pid)
 {
 	if (!pid->listed || pid->thread || pid->process || pid->session || !list_empty(&pid->group))
 		return;
-	leaves[pid->nr / LEAF_SIZE][pid->nr % LEAF_SIZE] = NULL;
 	pid->listed = false;
+	leaves[pid->nr / LEAF_SIZE][pid->nr % LEAF_SIZE] = NULL;
+	if (--in_leaf[pid->nr / LEAF_SIZE])
+		return;
+	kfree(leaves[pid->nr / LEAF_SIZE]);
+	leaves[pid->nr / LEAF_SIZE] = NULL;
 }
 
 struct pid *pid_next_process(int nr)
