@@ -4,8 +4,9 @@
  * lock: a waker changes the word first and takes the lock after, so either the waiter sees
  * the new value or the waker sees the waiter.
  *
- * A waker's last touch of a waiter is clearing `bucket`; the waiter, seeing it set, looks
- * again under the lock. So neither the frame nor the task can go while it is being woken.
+ * A waker takes waiters off under the lock, a batch at a time, each with a reference of its
+ * task, and wakes them after it let go: who was woken does not run into a lock that is still
+ * held. Its last touch of a waiter is clearing `bucket`, since the frame may go at once then.
  */
 #include "core/proc/futex.h"
 
@@ -74,19 +75,7 @@ static int futex_enter(struct futex_wait *f, struct task *task)
 
 static bool futex_is_woken(struct futex_waiter *w)
 {
-	struct futex_bucket *b;
-	bool woken;
-
-	do {
-		b = atomic_load(&w->bucket);
-		if (!b)
-			return true;
-		spin_lock(&b->lock);
-		woken = w->bucket != b;
-		spin_unlock(&b->lock);
-		/* Woken, or moved to another bucket meanwhile: look again. */
-	} while (woken);
-	return false;
+	return !atomic_load(&w->bucket);
 }
 
 /* true: it had not been woken. */
@@ -157,38 +146,53 @@ co_t futex_wait(struct co *co, struct futex_wait *f)
 
 /* --- waking --- */
 
-static void futex_wake_one(struct futex_waiter *w)
-{
-	list_remove(&w->link);
-	task_wake(w->task);
-	atomic_store(&w->bucket, (struct futex_bucket *)NULL);
-}
+#define FUTEX_BATCH 16
 
-static long futex_wake_some(struct futex_bucket *b, const struct futex_key *key, u32 count,
-			    u32 bitset) REQUIRES(b->lock)
+/* Those taken off, to be woken without the lock. */
+struct futex_batch {
+	unsigned n;
+	struct task *tasks[FUTEX_BATCH];
+};
+
+static void futex_take(struct futex_batch *batch, struct futex_bucket *b,
+		       const struct futex_key *key, u64 count, u32 bitset) REQUIRES(b->lock)
 {
 	struct futex_waiter *w, *next;
-	long n = 0;
 
+	batch->n = 0;
 	list_each_safe(w, next, &b->waiters, link) {
-		if (n >= count)
+		if (batch->n >= min(count, (u64)FUTEX_BATCH))
 			break;
 		if (!futex_same(&w->key, key) || !(w->bitset & bitset))
 			continue;
-		futex_wake_one(w);
-		n++;
+		task_get(w->task);
+		batch->tasks[batch->n++] = w->task;
+		list_remove(&w->link);
+		atomic_store(&w->bucket, (struct futex_bucket *)NULL);
 	}
-	return n;
+}
+
+static void futex_wake_batch(struct futex_batch *batch)
+{
+	for (unsigned i = 0; i < batch->n; i++) {
+		task_wake(batch->tasks[i]);
+		task_put(batch->tasks[i]);
+	}
 }
 
 long futex_wake_key(const struct futex_key *key, u32 count, u32 bitset)
 {
 	struct futex_bucket *b = futex_bucket(key);
-	long n;
+	struct futex_batch batch;
+	long n = 0;
 
-	spin_lock(&b->lock);
-	n = futex_wake_some(b, key, count, bitset);
-	spin_unlock(&b->lock);
+	do {
+		spin_lock(&b->lock);
+		futex_take(&batch, b, key, count - (u64)n, bitset);
+		spin_unlock(&b->lock);
+		futex_wake_batch(&batch);
+		n += batch.n;
+	} while (batch.n == FUTEX_BATCH);
 	return n;
 }
 
@@ -224,21 +228,13 @@ static void futex_unlock_two(struct futex_bucket *a, struct futex_bucket *b) NO_
 		spin_unlock(&b->lock);
 }
 
-/* -EFAULT: the word has to be faulted in. */
-static long futex_move(struct futex_requeue *f) NO_LOCK_ANALYSIS
+/* Move up to f->requeue waiters; how many. Both locks are held. */
+static long futex_move_rest(struct futex_requeue *f, struct futex_bucket *from,
+			    struct futex_bucket *to) NO_LOCK_ANALYSIS
 {
-	struct futex_bucket *from = futex_bucket(&f->key), *to = futex_bucket(&f->key2);
 	struct futex_waiter *w, *next;
-	u32 moved = 0, value = 0;
-	long n;
+	long moved = 0;
 
-	futex_lock_two(from, to);
-	n = f->compare && !hal_load_user32(&value, f->addr) ? -EFAULT :
-	    f->compare && value != f->value		    ? -EAGAIN :
-							      0;
-	if (n)
-		goto out;
-	n = futex_wake_some(from, &f->key, f->wake, FUTEX_BITSET_MATCH_ANY);
 	list_each_safe(w, next, &from->waiters, link) {
 		if (moved >= f->requeue)
 			break;
@@ -252,12 +248,37 @@ static long futex_move(struct futex_requeue *f) NO_LOCK_ANALYSIS
 		list_add_back(&to->waiters, &w->link);
 		atomic_store(&w->bucket, to);
 	}
+	return moved;
+}
+
+/* -EFAULT: the word has to be faulted in. */
+static long futex_move(struct futex_requeue *f) NO_LOCK_ANALYSIS
+{
+	struct futex_bucket *from = futex_bucket(&f->key), *to = futex_bucket(&f->key2);
+	struct futex_batch batch = {0};
+	long woken = 0, moved = 0, err = 0;
+	u32 value = 0;
+
+	do {
+		futex_lock_two(from, to);
+		if (f->compare && !woken)
+			err = !hal_load_user32(&value, f->addr) ? -EFAULT
+			      : value != f->value		? -EAGAIN
+								: 0;
+		if (!err) {
+			futex_take(&batch, from, &f->key, f->wake - (u64)woken,
+				   FUTEX_BITSET_MATCH_ANY);
+			woken += batch.n;
+			if (batch.n < FUTEX_BATCH)
+				moved = futex_move_rest(f, from, to);
+		}
+		futex_unlock_two(from, to);
+		if (err)
+			return err;
+		futex_wake_batch(&batch);
+	} while (batch.n == FUTEX_BATCH);
 	/* FUTEX_REQUEUE counts the woken only. */
-	if (f->compare)
-		n += moved;
-out:
-	futex_unlock_two(from, to);
-	return n;
+	return f->compare ? woken + moved : woken;
 }
 
 co_t futex_requeue(struct co *co, struct futex_requeue *f)
