@@ -5,8 +5,8 @@ import os
 import signal
 import sys
 
-from . import (abuse, base, bench, build, debugger, distro, execute, guesttests, host, interactive, oracle, rootfs, suite,
-               sysroot, vm)
+from . import (abuse, base, bench, build, debugger, distro, execute, guesttests, host, interactive,
+               matrix, oracle, rootfs, suite, sysroot, vm)
 
 HELP = """\
 usage: ./lichen COMMAND [OPTION...]
@@ -93,6 +93,10 @@ def command_bench(argv):
 
 def command_abuse(argv):
     return abuse.main(parse("abuse", argv, abuse.add_options))
+
+
+def command_matrix(argv):
+    return matrix.main(parse("matrix", argv, matrix.add_options))
 
 
 def command_guest(argv):
