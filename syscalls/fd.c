@@ -254,20 +254,33 @@ struct sys_flock {
 	struct flock_range range;
 	long err;
 };
+
+/* -1: not an operation. */
+static int fd_flock_type(u32 how)
+{
+	switch (how & ~(u32)LOCK_NB) {
+	case LOCK_SH:
+		return FLOCK_SHARED;
+	case LOCK_EX:
+		return FLOCK_EXCLUSIVE;
+	case LOCK_UN:
+		return FLOCK_NONE;
+	default:
+		return -1;
+	}
+}
+
 static co_t sys_flock(struct co *co, struct sys_flock *f)
 {
-	u32 what = f->how & ~(u32)LOCK_NB;
-
 	CO_BEGIN;
-	if (what != LOCK_SH && what != LOCK_EX && what != LOCK_UN)
+	if (fd_flock_type(f->how) < 0)
 		CO_RETURN(-EINVAL);
 	f->file = fd_get(fd_current(co), f->fd);
 	if (!f->file)
 		CO_RETURN(-EBADF);
 	f->range = (struct flock_range){
 		.kind = FLOCK_WHOLE, .owner = f->file, .last = INT64_MAX,
-		.type = what == LOCK_SH ? FLOCK_SHARED
-			: what == LOCK_EX ? FLOCK_EXCLUSIVE : FLOCK_NONE};
+		.type = (enum flock_type)fd_flock_type(f->how)};
 	f->err = flock_try(f->file, &f->range);
 	if (f->err == -EAGAIN && !(f->how & LOCK_NB))
 		CO_AWAIT(f->err, flock_wait, .file = f->file, .want = &f->range);

@@ -254,7 +254,7 @@ static struct inode *first_missing(struct inode *inode)
 co_t overlay_copy_up(struct co *co, struct overlay_copy_up *f)
 {
 	CO_BEGIN;
-	if (!overlay_fs(f->inode)->upper.dentry)
+	if (!overlay_fs(f->inode)->top.dentry)
 		CO_RETURN(-EROFS);
 	f->err = 0;
 	while (!f->err && !overlay_upper(f->inode)) {

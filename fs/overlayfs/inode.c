@@ -362,7 +362,7 @@ static const struct file_ops overlay_open_ops = {
 static void overlay_statfs(struct super *s, struct statfs_info *to)
 {
 	const struct overlay *ov = s->private;
-	struct super *real = ov->upper.dentry ? ov->upper.dentry->super
+	struct super *real = ov->top.dentry ? ov->top.dentry->super
 					      : ov->lower[0].dentry->super;
 
 	*to = (struct statfs_info){.block_size = real->block_size};
@@ -383,7 +383,7 @@ static void overlay_shutdown(struct super *s)
 {
 	struct overlay *ov = s->private;
 
-	path_put(&ov->upper);
+	path_put(&ov->top);
 	path_put(&ov->work);
 	for (unsigned i = 0; i < ov->lowers; i++)
 		path_put(&ov->lower[i]);

@@ -39,7 +39,7 @@
 
 struct overlay {
 	struct super *super;		/* [I] */
-	struct path upper, work;	/* [I] owned; cleared: read-only */
+	struct path top, work;		/* [I] owned: upperdir, workdir; cleared: read-only */
 	struct path lower[OVERLAY_LOWERS];	/* [I] owned, topmost first */
 	unsigned lowers;		/* [I] */
 	char *options;			/* [I] owned: what /proc/mounts shows */
@@ -53,7 +53,7 @@ struct overlay_inode {
 	struct inode *upper;		/* [a] owned; NULL until it is copied up */
 	struct co_mutex copying;	/* held to set `upper`, and around the listing */
 	struct list by_upper;		/* in the table, which then owns a reference */
-	struct inode *parent;		/* [I] owned; NULL for the root and where upper came first */
+	struct inode *parent;		/* [I] owned; NULL: the root, or upper came first */
 	char *name;			/* [I] owned, with `parent` */
 	size_t len;
 	u32 removed;			/* [a] its only name is hidden by a whiteout */

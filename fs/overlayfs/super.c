@@ -154,11 +154,11 @@ static co_t overlay_layer(struct co *co, struct overlay_layer *f)
 /* Can these hold the changes? */
 static int check_upper(const struct overlay *ov)
 {
-	const struct inode *upper = ov->upper.dentry->inode, *work = ov->work.dentry->inode;
+	const struct inode *upper = ov->top.dentry->inode, *work = ov->work.dentry->inode;
 
 	if (upper->super != work->super || upper == work ||
-	    dentry_is_below(ov->work.dentry, ov->upper.dentry) ||
-	    dentry_is_below(ov->upper.dentry, ov->work.dentry)) {
+	    dentry_is_below(ov->work.dentry, ov->top.dentry) ||
+	    dentry_is_below(ov->top.dentry, ov->work.dentry)) {
 		log_err("overlayfs: workdir and upperdir must be separate on one file system");
 		return -EINVAL;
 	}
@@ -184,11 +184,11 @@ static int make_root(struct overlay *ov, const struct fs_mount *m)
 		return -ENOMEM;
 	}
 	s->private = ov;
-	s->read_only = !ov->upper.dentry;
-	s->block_size = (ov->upper.dentry ? ov->upper : ov->lower[0]).dentry->super->block_size;
+	s->read_only = !ov->top.dentry;
+	s->block_size = (ov->top.dentry ? ov->top : ov->lower[0]).dentry->super->block_size;
 	ov->super = s;
-	if (ov->upper.dentry) {
-		o->upper = ov->upper.dentry->inode;
+	if (ov->top.dentry) {
+		o->upper = ov->top.dentry->inode;
 		inode_get(o->upper);
 	}
 	for (; o->lowers < ov->lowers; o->lowers++) {
@@ -236,7 +236,7 @@ static co_t overlay_mount(struct co *co, struct overlay_mount *f)
 			f->ov->lowers++;
 	}
 	if (!f->err && f->o->upper)
-		CO_AWAIT(f->err, overlay_layer, .name = f->o->upper, .to = &f->ov->upper);
+		CO_AWAIT(f->err, overlay_layer, .name = f->o->upper, .to = &f->ov->top);
 	if (!f->err && f->o->upper)
 		CO_AWAIT(f->err, overlay_layer, .name = f->o->work, .to = &f->ov->work);
 	if (!f->err && f->o->upper)
@@ -254,7 +254,7 @@ static co_t overlay_mount(struct co *co, struct overlay_mount *f)
 	f->ov = NULL;
 out:
 	if (f->ov) {
-		path_put(&f->ov->upper);
+		path_put(&f->ov->top);
 		path_put(&f->ov->work);
 		while (f->ov->lowers)
 			path_put(&f->ov->lower[--f->ov->lowers]);
