@@ -129,6 +129,8 @@ struct task *task_current(void);
  * (task_put it, or CO_JOIN which does), or NULL without memory. */
 #define CO_SPAWN(out, name, fn, ...)                                          \
 	do {                                                                  \
+		static_assert(sizeof(struct fn) <= CO_INLINE_SIZE,            \
+			      "a spawned frame lies in the task itself");     \
 		(out) = task_worker_new(name);                                \
 		if (out) {                                                    \
 			struct co *co_spawned_ = &(out)->co;                  \

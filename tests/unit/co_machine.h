@@ -32,11 +32,23 @@
 /* Starts the test's first worker and returns it. */
 typedef struct task *co_machine_main(void);
 
+/* (The first frame is a small one: a spawned frame must fit into the inline area.) */
 #define CO_MACHINE_MAIN(fn, ...)                                \
+	struct fn##_main {                                      \
+		struct co_frame co;                             \
+		long n;                                         \
+	};                                                      \
+	static co_t fn##_main(struct co *co, struct fn##_main *f) \
+	{                                                       \
+		CO_BEGIN;                                       \
+		CO_AWAIT(f->n, fn __VA_OPT__(, ) __VA_ARGS__);  \
+		CO_RETURN(f->n);                                \
+		CO_END;                                         \
+	}                                                       \
 	static struct task *begin_##fn(void)                    \
 	{                                                       \
 		struct task *t_;                                \
-		CO_SPAWN(t_, #fn, fn __VA_OPT__(, ) __VA_ARGS__); \
+		CO_SPAWN(t_, #fn, fn##_main);                   \
 		return t_;                                      \
 	}
 

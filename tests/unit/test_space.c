@@ -23,7 +23,7 @@
 	do {                                                      \
 		space_init();                                     \
 		file_make(40);                                    \
-		f->before = memory_now();                         \
+		f->before = memory_now() + frame_pages(co);                         \
 		f->s = space_new();                               \
 		host_expect(f->s);                                \
 		space_enter(co, f->s);                            \
@@ -33,7 +33,7 @@
 		EXPECT(0, leave);                                 \
 		file_cut(0);                                      \
 		host_expect(test_file.refs == 0 && test_file.file_refs == 0); \
-		if (memory_now() + (co->chunk != NULL) != f->before)                   \
+		if (memory_now() + frame_pages(co) != f->before)                   \
 			host_fail("%ld pages lost", (long)(f->before - memory_now())); \
 	} while (0)
 
