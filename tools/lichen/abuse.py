@@ -1,5 +1,5 @@
-"""`./lichen abuse calls|elf`: a program that uses the kernel badly and says what came of it,
-line by line; the lines must be Linux's.
+"""`./lichen abuse calls|elf|images`: using the kernel badly. For calls and elf a program says
+what came of it, line by line, and the lines must be Linux's; images is in images.py.
 
 The calls tried are those of the dispatch table, so that a call without a row in
 tests/guest/abuse/*.def fails here. Linux's lines are kept in the cache, by the program.
@@ -7,10 +7,10 @@ tests/guest/abuse/*.def fails here. Linux's lines are kept in the cache, by the 
 
 import re
 
-from . import base, build, guest, oracle, vm
+from . import base, build, guest, images, oracle, vm
 
 FOLDER = base.SOURCE / "tests/guest/abuse"
-PROGRAMS = ("calls", "elf")
+PROGRAMS = ("calls", "elf", "images")
 SHOWN_MAX = 60              # differences shown
 STALL = 90                  # seconds without a line
 
@@ -120,11 +120,15 @@ def add_options(parser):
     parser.add_argument("program", choices=PROGRAMS)
     parser.add_argument("--kernel", default="lichen")
     parser.add_argument("--smp", type=int, default=2)
-    parser.add_argument("-k", dest="name", metavar="CALL")
+    parser.add_argument("-k", dest="name", metavar="NAME")
     parser.add_argument("--fresh", action="store_true")
 
 
 def main(args):
+    if args.program == "images":
+        build.for_kernel(args.kernel)
+        build.ensure(["guest-abuse-walk"])
+        return 1 if images.run(args.kernel, args.name or "") else 0
     words = arguments(args.program, args.name)
     build.for_kernel(args.kernel)
     build.ensure([f"guest-abuse-{args.program}"])
