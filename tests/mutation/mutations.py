@@ -78,11 +78,8 @@ MUTATIONS = [
 				break;                                        \\
 			}                                                     \\
 """, ["explore", "coro", "mixed"]),
-    ("an idle CPU does not look again", "coro/executor.c",
-     "\tatomic_or(&idle_cpus, 1ul << ex->id);\n\tt = executor_stock(ex) ? policy->pick(ex->runq) : NULL;\n"
-     "\tif (!t && ex->spare)\n\t\tt = executor_steal(ex);",
-     "\tatomic_or(&idle_cpus, 1ul << ex->id);\n\tt = NULL;",
-     ["explore", "coro"]),
+    ("a CPU is not told that a task was queued for it", "coro/executor.c",
+     "if (ex != me && (sleeping || why))", "if (false)", ["coro", "explore"]),
     ("user registers are not saved on a switch", "coro/executor.c",
      "\t\thal_user_save(t->user);\n\t\tex->user_live = NULL;\n\t}\n\tt->sched", "\t\tex->user_live = NULL;\n\t}\n\tt->sched",
      ["lock"]),
@@ -133,7 +130,7 @@ MUTATIONS += [
      "\t(void)finished;\n\tatomic_store(&rq->done, 1u);", ["mixed"]),
     # processes
     ("a futex wake leaves the waiter asleep", "core/proc/futex.c",
-     "\tlist_remove(&w->link);\n\ttask_wake(w->task);", "\tlist_remove(&w->link);", ["mixed"]),
+     "\t\ttask_wake(batch->tasks[i]);\n", "", ["mixed"]),
     ("the parent is not woken at an exit", "core/proc/exit.c",
      "\t\tsignal_process(parent, sig, &info);\n\twaitq_wake(&parent->child_wait);",
      "\t\tsignal_process(parent, sig, &info);", ["mixed"]),
