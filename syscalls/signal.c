@@ -1,11 +1,16 @@
 /* syscalls/signal.c */
 #include "core/proc/signal.h"
 
+#include <linux/fcntl.h>
+#include <linux/signalfd.h>
+
 #include "core/proc/clock.h"
 #include "core/proc/sigframe.h"
+#include "core/proc/signalfd.h"
 #include "hal/clock.h"
 #include "mem/space/uaccess.h"
 #include "syscalls/retry.h"
+#include "vfs/fd.h"
 
 #define SIGSET_SIZE sizeof(u64)
 #define SIGNAL_FRAME 4704ul
@@ -263,6 +268,39 @@ static long sys_rt_tgsigqueueinfo(struct task *t, int tgid, int tid, int sig, up
 	return signal_one_thread(tgid, tid, sig, &info);
 }
 SYSCALL_RETRY(rt_tgsigqueueinfo, int, int, int, uptr);
+
+/* --- signals as a file --- */
+
+static long sys_signalfd4(struct task *t, int fd, uptr from, u64 size, u32 flags)
+{
+	struct file *file;
+	sigmask set;
+	long err;
+
+	if (size != SIGSET_SIZE)
+		return -EINVAL;
+	if (!user_get(t, &set, from, sizeof(set)))
+		return SYS_MUST_WAIT;
+	if (flags & ~(u32)(SFD_CLOEXEC | SFD_NONBLOCK))
+		return -EINVAL;
+	if (fd != -1) {
+		file = fd_get(t->fds, fd);
+		if (!file)
+			return -EBADF;
+		err = signalfd_set(file, set);
+		file_put(file);
+		return err ? err : fd;
+	}
+	err = signalfd_make(set, flags, t->cred, &file);
+	if (err)
+		return err;
+	err = fd_add(t->fds, file, 0, rlimit_get(thread_of(t)->process, RLIMIT_NOFILE),
+		     flags & SFD_CLOEXEC);
+	if (err < 0)
+		file_put(file);
+	return err;
+}
+SYSCALL_RETRY(signalfd4, int, uptr, u64, u32);
 
 /* --- the alternate stack and the way back --- */
 

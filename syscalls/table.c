@@ -49,7 +49,7 @@
 	P(kill) P(tkill) P(tgkill) B(rt_sigaction) B(rt_sigprocmask)           \
 	B(rt_sigpending) A(rt_sigsuspend) A(rt_sigtimedwait)                   \
 	B(rt_sigqueueinfo) B(rt_tgsigqueueinfo) B(sigaltstack)                 \
-	A(rt_sigreturn) A(restart_syscall)                                     \
+	A(rt_sigreturn) A(restart_syscall) B(signalfd4)                        \
 	/* mm.c */                                                            \
 	A(brk) A(mmap) A(munmap) A(mprotect) A(mremap) A(madvise) A(msync)     \
 	A(mincore) A(mlock) A(mlock2) A(munlock)                               \

@@ -60,6 +60,7 @@ struct process *process_new(struct pid *pid)
 	waitq_init(&p->child_wait);
 	waitq_init(&p->threads_wait);
 	waitq_init(&p->stop_wait);
+	waitq_init(&p->signal_wait);
 	waitq_init(&p->vfork_wait);
 	p->start_ns = hal_clock_ns();
 	return p;

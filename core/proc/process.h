@@ -78,6 +78,7 @@ struct process {
 	bool stopped;			/* all have */
 	bool stop_taken;		/* a stop signal was taken and no SIGCONT came since */
 	struct waitq stop_wait;		/* woken by SIGCONT and SIGKILL */
+	struct waitq signal_wait;	/* woken when a signal becomes pending: signalfd */
 	struct rlimits limits;
 	struct list timers;		/* struct posix_timer.link */
 	u32 timer_next;

@@ -6,6 +6,8 @@
  */
 #include "core/proc/signal.h"
 
+#include <linux/poll.h>
+
 #include "core/base/log.h"
 #include "core/cred/cred.h"
 #include "core/proc/internal.h"
@@ -432,6 +434,7 @@ static void signal_tell(struct process *p, struct thread *t, int sig) REQUIRES(p
 {
 	struct thread *each;
 
+	waitq_wake_events(&p->signal_wait, POLLIN);
 	if (!t) {
 		list_each(each, &p->threads, in_process) {
 			if (signal_is_wanted(each, sig)) {
