@@ -51,21 +51,26 @@ out:
 static long mount_again(const struct path *at, u32 kept, const char *options)
 {
 	struct super *s = at->dentry->inode->super;
-	bool read_only = kept & MS_RDONLY;
+	bool read_only = kept & MS_RDONLY, was;
 	long err = 0;
 
 	if (at->dentry != at->mount->root)
 		return -EINVAL;
-	if (s->ops->remount)
+	was = atomic_load(&s->read_only);
+	/* Said before the writers are counted: an open claims first and looks then. */
+	if (read_only)
+		atomic_store(&s->read_only, true);
+	atomic_fence();
+	if (read_only && !was && atomic_load(&s->writers))
+		err = -EBUSY;
+	else if (s->ops->remount)
 		err = s->ops->remount(s, read_only, options);
 	else if (*options)
 		err = -EINVAL;
-	else if (s->read_only && !read_only)
+	else if (was && !read_only)
 		err = -EROFS;
-	if (err)
-		return err;
-	atomic_store(&s->read_only, read_only);
-	return mount_set_flags(at, kept);
+	atomic_store(&s->read_only, err ? was : read_only);
+	return err ? err : mount_set_flags(at, kept);
 }
 
 struct sys_mount {

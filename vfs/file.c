@@ -74,6 +74,8 @@ int file_claim(struct file *file, int by)
 			return -ETXTBSY;
 	while (!atomic_cas(&file->inode->writers, &n, n + by));
 	file->claims = (i8)by;
+	if (by > 0)
+		atomic_add(&file->inode->super->writers, 1u);
 	return 0;
 }
 
@@ -81,6 +83,8 @@ static void file_free(struct file *file)
 {
 	if (file->claims)
 		atomic_sub(&file->inode->writers, (i32)file->claims);
+	if (file->claims > 0)
+		atomic_sub(&file->inode->super->writers, 1u);
 	if (file->locks_seen)
 		flock_released(file);
 	path_put(&file->path);

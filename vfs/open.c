@@ -123,6 +123,10 @@ co_t open_path(struct co *co, struct open_path *f)
 		CO_RETURN(-ENOMEM);
 	}
 	f->err = f->new->mode & FILE_WRITE ? file_claim(f->new, 1) : 0;
+	/* Again: who makes it read-only sees the claim, or the claim is late and sees that. */
+	atomic_fence();
+	if (!f->err && f->new->claims && atomic_load(&f->new->inode->super->read_only))
+		f->err = -EROFS;
 	if (!f->err)
 		f->err = open_choose_ops(f->new);
 	f->new->flags |= f->flags & O_NOCTTY;	/* only a terminal's open asks */

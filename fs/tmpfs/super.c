@@ -115,6 +115,23 @@ static bool option_parse(struct tmpfs_super *t, const char *s)
 	return true;
 }
 
+/* Limits may change, though not below what is in use; the root's owner and mode stay. */
+static int tmpfs_remount(struct super *s, bool read_only, const char *options)
+{
+	struct tmpfs_super *t = s->private;
+	struct tmpfs_super new = {.max_pages = atomic_load_relaxed(&t->max_pages),
+				  .max_inodes = atomic_load_relaxed(&t->max_inodes)};
+
+	if (!option_parse(&new, options))
+		return -EINVAL;
+	if ((new.max_pages && new.max_pages < atomic_load_relaxed(&t->pages)) ||
+	    (new.max_inodes && new.max_inodes < atomic_load_relaxed(&t->inodes)))
+		return -EINVAL;
+	atomic_store_relaxed(&t->max_pages, new.max_pages);
+	atomic_store_relaxed(&t->max_inodes, new.max_inodes);
+	return 0;
+}
+
 static void tmpfs_show_options(struct super *s, char *to, size_t size)
 {
 	const struct tmpfs_super *t = s->private;
@@ -191,6 +208,7 @@ static const struct super_ops tmpfs_super_ops = {
 	.statfs = tmpfs_statfs,
 	.unmounted = CO_IMPLEMENTS(inode_evict, tmpfs_unmounted),
 	.shutdown = tmpfs_shutdown,
+	.remount = tmpfs_remount,
 	.show_options = tmpfs_show_options,
 };
 
