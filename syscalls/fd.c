@@ -98,7 +98,7 @@ static long fd_control(struct task *t, int fd, struct file *file, u32 cmd, u64 a
 	case F_SETFD:
 		return fd_set_cloexec(t->fds, fd, arg & FD_CLOEXEC);
 	case F_GETFL:
-		return file->flags | O_LARGEFILE;
+		return file->flags;
 	}
 	if (file->mode & FILE_PATH)
 		return -EBADF;

@@ -22,8 +22,9 @@ static co_t sys_openat(struct co *co, struct sys_openat *f)
 	CO_BEGIN;
 	NAME_FROM_USER(f->err, f->name, f->path);
 	if (!f->err)
-		CO_AWAIT(f->err, open_at, .dirfd = f->dirfd, .name = f->name, .flags = f->flags,
-			 .mode = f->mode & 07777, .file = &f->file);
+		CO_AWAIT(f->err, open_at, .dirfd = f->dirfd, .name = f->name,
+			 .flags = f->flags | O_LARGEFILE, .mode = f->mode & 07777,
+			 .file = &f->file);
 	kfree(f->name);
 	if (f->err)
 		CO_RETURN(f->err);
