@@ -52,11 +52,33 @@ static void start_register(void)
 	virtio_init();
 }
 
+static const char *start_reason(long err)
+{
+	switch (-err) {
+	case ENOENT:
+		return "not there";
+	case EACCES:
+		return "not a file that may be executed";
+	case ENOEXEC:
+		return "not an executable for this machine";
+	case ELOOP:
+		return "it leads to itself";
+	case ENOMEM:
+		return "no memory";
+	case EINVAL:
+	case EFAULT:
+	case EIO:
+		return "damaged";
+	default:
+		return "it failed";
+	}
+}
+
 /* There is nothing to go on with. */
 [[noreturn]] static void start_give_up(const char *what, long err)
 {
 	log_set_sink(NULL);
-	panic_print("Lichen cannot start: %s (error %ld)\n", what, -err);
+	panic_print("Lichen cannot start: %s: %s (error %ld)\n", what, start_reason(err), -err);
 	hal_power_off();
 }
 
@@ -84,7 +106,7 @@ static co_t start_init(struct co *co, struct start_init *f)
 	CO_AWAIT(f->err, open_kernel, .name = START_INIT, .flags = O_RDONLY, .want = CRED_EXEC,
 		 .file = &f->file);
 	if (f->err)
-		start_give_up("there is no " START_INIT " in the initial file system", f->err);
+		start_give_up(START_INIT " in the initial file system", f->err);
 	f->args = exec_args_new(START_ARGS_MAX);
 	if (!f->args || exec_args_add(f->args, START_INIT, false) ||
 	    exec_args_add(f->args, "HOME=/", true) || exec_args_add(f->args, "TERM=linux", true))

@@ -16,11 +16,12 @@ from . import base, guest, initrd, vm
 
 LIMIT = 60                  # seconds for one boot
 SIZE = 8 << 20
+CHUNK = 512
 DISKS = 24                  # in one boot
 SEEDS = 2
 KINDS = (("ext4", []), ("ext4", ["-O", "^metadata_csum"]),
          ("ext4", ["-O", "^metadata_csum,^flex_bg", "-b", "4096"]), ("ext2", ["-b", "1024"]),
-         ("ext3", ["-b", "2048"]), ("ext4", ["-O", "^metadata_csum,^64bit,^extent,inline_data"]))
+         ("ext3", ["-b", "2048"]), ("ext4", ["-O", "^metadata_csum,^64bit,^extent"]))
 # What a console line must say when there is no way on.
 GIVES_UP = re.compile(r"cannot|no /init|No working init|not syncing|there is no|init|gave up")
 
@@ -50,19 +51,24 @@ def make_image(path, kind, options):
     return path.read_bytes()
 
 
-def damage(good, seed):
-    """Change bytes where metadata is: most of it lies at the front."""
+def damage(good, used, seed):
+    """Change bytes in the places that are in use, seldom the superblock."""
     random_ = random.Random(seed)
     image = bytearray(good)
-    for _ in range(random_.choice((1, 4, 20, 100, 400))):
-        at = random_.choice((random_.randrange(1024, 2048), random_.randrange(2048, 16 << 10),
-                             random_.randrange(0, 400 << 10), random_.randrange(0, 2 << 20)))
+    for _ in range(random_.choice((1, 4, 20, 100))):
+        at = random_.choice(used) + random_.randrange(CHUNK)
         image[at] = random_.choice((0, 0xff, 0x80, 1, image[at] ^ 1 << random_.randrange(8),
                                     random_.randrange(256)))
+    if seed % 5 == 0:
+        image[random_.randrange(1024, 2048)] ^= 1 << random_.randrange(8)
     if seed % 7 == 0:
-        del image[random_.randrange(1, SIZE):]
-        del image[len(image) // 512 * 512 or 0:]
+        del image[random_.randrange(1, SIZE // CHUNK) * CHUNK:]
     return bytes(image)
+
+
+def used_places(good):
+    """Where the image is not zero, behind the superblock."""
+    return [at for at in range(2048, SIZE, CHUNK) if any(good[at:at + CHUNK])]
 
 
 def poke(good, changes):
@@ -232,10 +238,11 @@ def run_disks(kernel, word, score, scratch):
             if word not in name:
                 continue
             good = make_image(scratch / "good", kind, options)
+            used = used_places(good)
             paths = []
             for number in range(DISKS):
                 paths.append(scratch / f"{name}-{number}")
-                paths[-1].write_bytes(damage(good, (seed * 1000 + n) * 1000 + number))
+                paths[-1].write_bytes(damage(good, used, (seed * 1000 + n) * 1000 + number))
             score.note(name, boot_disks(kernel, paths, kind))
             for path in paths:
                 path.unlink()
