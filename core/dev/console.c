@@ -172,7 +172,7 @@ void console_init(void)
 	u64 oldest;
 
 	tty_setup(&tty, &ops, "ttyAMA0", CHARDEV_NUMBER(CHARDEV_AMA, 64), out, held);
-	t.c_cflag |= CLOCAL;
+	t.c_cflag |= CLOCAL | HUPCL;
 	(void)ldisc_set_termios(&tty.ld, &t);
 	chardev_register(&aux);
 	chardev_register(&line);
