@@ -5,6 +5,7 @@
 #include "vfs/attr.h"
 #include "vfs/fd.h"
 #include "vfs/fs_context.h"
+#include "vfs/inotify.h"
 
 /* --- getdents64 --- */
 
@@ -115,6 +116,7 @@ static co_t sys_getdents64(struct co *co, struct sys_getdents64 *f)
 	} while (f->n > 0);
 	mutex_unlock(&f->file->pos_lock);
 	attr_accessed(f->file);
+	inotify_tell(f->file->path.dentry, IN_ACCESS);
 out:
 	file_put(f->file);
 	CO_RETURN(f->done ? (long)f->done : f->n);

@@ -37,6 +37,8 @@
 	A(setxattr) A(lsetxattr) P(fsetxattr) A(getxattr) A(lgetxattr)         \
 	P(fgetxattr) A(listxattr) A(llistxattr) P(flistxattr)                  \
 	A(removexattr) A(lremovexattr) P(fremovexattr)                         \
+	/* inotify.c */                                                       \
+	P(inotify_init1) A(inotify_add_watch) P(inotify_rm_watch)              \
 	/* socket.c */                                                        \
 	P(socket) P(socketpair) P(bind) P(listen) P(accept) P(accept4)         \
 	P(connect) P(getsockname) P(getpeername) P(sendto) P(recvfrom)         \

@@ -6,6 +6,7 @@
 
 #include "vfs/attr.h"
 #include "vfs/file_cache.h"
+#include "vfs/inotify.h"
 #include "vfs/super.h"
 
 #define ALLOCATE_HOLE (FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE)
@@ -90,6 +91,8 @@ co_t file_allocate(struct co *co, struct file_allocate *f)
 		attr_written(f->file->inode, f->file->cred);
 	}
 	rwlock_unlock_write(&f->inode->lock);
+	if (!f->err)
+		inotify_tell(f->file->path.dentry, IN_MODIFY);
 	CO_RETURN(f->err);
 	CO_END;
 }

@@ -6,6 +6,7 @@
 #include <linux/mount.h>
 #include <linux/stat.h>
 
+#include "vfs/inotify.h"
 #include "vfs/mount.h"
 #include "vfs/super.h"
 
@@ -109,6 +110,24 @@ static void attr_fix_mode(struct inode *inode, const struct cred *cred, struct i
 	}
 }
 
+/* What watchers call such a change. */
+static u32 attr_events(u32 valid)
+{
+	u32 events = 0;
+
+	if (valid & (ATTR_MODE | ATTR_UID | ATTR_GID))
+		events |= IN_ATTRIB;
+	if (valid & ATTR_SIZE)
+		events |= IN_MODIFY;
+	if ((valid & (ATTR_ATIME | ATTR_MTIME)) == (ATTR_ATIME | ATTR_MTIME))
+		events |= IN_ATTRIB;
+	else if (valid & ATTR_ATIME)
+		events |= IN_ACCESS;
+	else if (valid & ATTR_MTIME)
+		events |= IN_MODIFY;
+	return events;
+}
+
 co_t attr_change(struct co *co, struct attr_change *f)
 {
 	struct inode_time now;
@@ -134,6 +153,8 @@ co_t attr_change(struct co *co, struct attr_change *f)
 	}
 	CO_AWAIT_OP(f->err, inode->ops->setattr, .inode = inode, .attr = f->attr);
 	rwlock_unlock_write(&f->path->dentry->inode->lock);
+	if (!f->err)
+		inotify_tell(f->path->dentry, attr_events(f->attr->valid));
 	CO_RETURN(f->err);
 	CO_END;
 }

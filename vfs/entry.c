@@ -6,6 +6,7 @@
 
 #include "mem/phys/slab.h"
 #include "vfs/fs_context.h"
+#include "vfs/inotify.h"
 #include "vfs/super.h"
 
 int entry_may_create(const struct path *dir, const struct cred *cred)
@@ -80,8 +81,11 @@ co_t entry_create(struct co *co, struct entry_create *f)
 		    .name = f->d->name, .len = f->d->len, .mode = f->mode,
 		    .uid = f->cred->fsuid, .gid = gid, .rdev = f->rdev, .target = f->target,
 		    .made = &f->made);
-	if (!f->err)
+	if (!f->err) {
 		dentry_fill(f->d, f->made);
+		inotify_tell_entry(f->dir->dentry->inode, f->d->name, f->d->len,
+				   S_ISDIR(f->mode), IN_CREATE);
+	}
 	CO_RETURN(f->err);
 	CO_END;
 }
@@ -173,6 +177,8 @@ co_t entry_link(struct co *co, struct entry_link *f)
 	if (!f->err) {
 		inode_get(f->from->dentry->inode);
 		dentry_fill(f->d, f->from->dentry->inode);
+		inotify_tell_inode(f->from->dentry->inode, IN_ATTRIB);
+		inotify_tell_entry(entry_dir(&f->walk), f->d->name, f->d->len, false, IN_CREATE);
 	}
 out:
 	if (f->locked)
@@ -251,9 +257,14 @@ out:
 	if (f->locked)
 		rwlock_unlock_write(&entry_dir(&f->walk)->lock);
 	dentry_put(f->d);
-	walk_finish(&f->walk);
-	/* Last, and awaited: the space is free when the call returns. */
+	if (!f->err && !f->directory)
+		inotify_tell_inode(f->victim, IN_ATTRIB);
+	/* Awaited: the space is free when the call returns. */
 	CO_AWAIT(f->ignored, inode_put_wait, .inode = f->victim);
+	if (!f->err)
+		inotify_tell_entry(entry_dir(&f->walk), f->walk.last, f->walk.last_len,
+				   f->directory, IN_DELETE);
+	walk_finish(&f->walk);
 	CO_RETURN(f->err);
 	CO_END;
 }

@@ -12,6 +12,7 @@
 #include "vfs/dentry.h"
 #include "vfs/file_cache.h"
 #include "vfs/flock.h"
+#include "vfs/inotify.h"
 #include "vfs/mount.h"
 #include "vfs/reaper.h"
 #include "vfs/super.h"
@@ -92,12 +93,21 @@ static void file_free(struct file *file)
 	kfree(file);
 }
 
+/* The last reference is gone: what needs no waiting. */
+static void file_last_put(struct file *file)
+{
+	if (file->opened)
+		inotify_tell(file->path.dentry,
+			     file->mode & FILE_WRITE ? IN_CLOSE_WRITE : IN_CLOSE_NOWRITE);
+	if (file->ops->closed)
+		file->ops->closed(file);
+}
+
 void file_put(struct file *file)
 {
 	if (!file || !ref_put(&file->refs))
 		return;
-	if (file->ops->closed)
-		file->ops->closed(file);
+	file_last_put(file);
 	if (file->ops->release.step)
 		reaper_add_file(file);
 	else
@@ -119,8 +129,7 @@ co_t file_close(struct co *co, struct file_close *f)
 	CO_BEGIN;
 	if (!ref_put(&f->file->refs))
 		CO_RETURN(0);
-	if (f->file->ops->closed)
-		f->file->ops->closed(f->file);
+	file_last_put(f->file);
 	CO_AWAIT(f->ignored, file_release, .file = f->file);
 	CO_RETURN(0);
 	CO_END;
@@ -178,6 +187,8 @@ co_t file_read(struct co *co, struct file_read *f)
 			f->file->pos += f->n;
 		mutex_unlock(&f->file->pos_lock);
 	}
+	if (f->n > 0)
+		inotify_tell(f->file->path.dentry, IN_ACCESS);
 	CO_RETURN(f->n);
 	CO_END;
 }
@@ -206,13 +217,15 @@ co_t file_write(struct co *co, struct file_write *f)
 			f->file->pos = f->end >= 0 ? f->end : f->file->pos + f->n;
 		mutex_unlock(&f->file->pos_lock);
 	}
+	if (f->n > 0)
+		inotify_tell(f->file->path.dentry, IN_MODIFY);
 	if (f->n > 0 && (atomic_load_relaxed(&f->file->flags) & O_DSYNC) && file_data(f->file))
 		CO_AWAIT(f->ignored, file_sync, .file = f->file, .data_only = true);
 	CO_RETURN(f->n);
 	CO_END;
 }
 
-i64 file_try_read(struct file *file, struct uio *uio, i64 pos)
+static i64 file_try_read_untold(struct file *file, struct uio *uio, i64 pos)
 {
 	bool own = pos == FILE_POS;
 	i64 n = file_check(file, uio, pos, false);
@@ -239,7 +252,7 @@ i64 file_try_read(struct file *file, struct uio *uio, i64 pos)
 	return n;
 }
 
-i64 file_try_write(struct file *file, struct uio *uio, i64 pos, u64 limit_fsize)
+static i64 file_try_write_untold(struct file *file, struct uio *uio, i64 pos, u64 limit_fsize)
 {
 	bool own = pos == FILE_POS;
 	i64 n = file_check(file, uio, pos, true);
@@ -264,6 +277,24 @@ i64 file_try_write(struct file *file, struct uio *uio, i64 pos, u64 limit_fsize)
 			file->pos = end;
 		mutex_unlock(&file->pos_lock);
 	}
+	return n;
+}
+
+i64 file_try_read(struct file *file, struct uio *uio, i64 pos)
+{
+	i64 n = file_try_read_untold(file, uio, pos);
+
+	if (n > 0)
+		inotify_tell(file->path.dentry, IN_ACCESS);
+	return n;
+}
+
+i64 file_try_write(struct file *file, struct uio *uio, i64 pos, u64 limit_fsize)
+{
+	i64 n = file_try_write_untold(file, uio, pos, limit_fsize);
+
+	if (n > 0)
+		inotify_tell(file->path.dentry, IN_MODIFY);
 	return n;
 }
 

@@ -97,6 +97,7 @@ struct file {
 	} ahead;
 	struct list reap;		/* the reaper's */
 	i8 claims;			/* what it adds to inode->writers: 1, -1 or 0 */
+	bool opened;		/* IN_OPEN was told, so IN_CLOSE will be */
 	bool locks_seen;		/* [a] it may hold flock or OFD locks: drop them at the end */
 };
 

@@ -7,6 +7,7 @@
 #include "hal/clock.h"
 #include "mem/phys/slab.h"
 #include "vfs/flock.h"
+#include "vfs/inotify.h"
 #include "vfs/reaper.h"
 #include "vfs/super.h"
 
@@ -103,16 +104,22 @@ co_t inode_evict_now(struct co *co, struct inode_evict_now *f)
 	CO_END;
 }
 
+/* Watches hold references too, but do not keep a removed file. */
+static bool inode_put_was_last(struct inode *inode)
+{
+	return atomic_load(&inode->watches) ? inotify_put(inode) : ref_put(&inode->refs);
+}
+
 void inode_put(struct inode *inode)
 {
-	if (inode && ref_put(&inode->refs) && !inode_try_evict(inode))
+	if (inode && inode_put_was_last(inode) && !inode_try_evict(inode))
 		reaper_add_inode(inode);
 }
 
 co_t inode_put_wait(struct co *co, struct inode_put_wait *f)
 {
 	CO_BEGIN;
-	if (f->inode && ref_put(&f->inode->refs) && !inode_try_evict(f->inode))
+	if (f->inode && inode_put_was_last(f->inode) && !inode_try_evict(f->inode))
 		CO_AWAIT(f->ignored, inode_evict_now, .inode = f->inode);
 	CO_RETURN(0);
 	CO_END;

@@ -195,6 +195,7 @@ struct inode {
 	struct list hash;		/* in the inode table, under its lock */
 	struct mapping mapping;		/* its pages, if any */
 	struct pipe *pipe;		/* a FIFO's, under attr_lock */
+	struct inotify_watch *watches;	/* [a] inotify.c's, under its lock; NULL: none */
 	struct file_locks *locks;	/* under attr_lock; NULL: never locked */
 	struct list reap;		/* the reaper's */
 	void *private;			/* the file system's or the device's */

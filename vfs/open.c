@@ -7,6 +7,7 @@
 
 #include "vfs/attr.h"
 #include "vfs/entry.h"
+#include "vfs/inotify.h"
 #include "vfs/pipe.h"
 #include "vfs/super.h"
 
@@ -139,10 +140,15 @@ co_t open_path(struct co *co, struct open_path *f)
 	}
 	if ((f->flags & O_TRUNC) && !f->checked && S_ISREG(f->new->inode->mode))
 		CO_AWAIT(f->err, open_truncate, .file = f->new);
-	if (f->err)
+	if (f->err) {
 		file_put(f->new);
-	else
-		*f->file = f->new;
+		CO_RETURN(f->err);
+	}
+	if (!(f->new->mode & FILE_PATH)) {
+		f->new->opened = true;
+		inotify_tell(f->new->path.dentry, IN_OPEN);
+	}
+	*f->file = f->new;
 	CO_RETURN(f->err);
 	CO_END;
 }

@@ -10,6 +10,7 @@
 
 #include "mem/phys/slab.h"
 #include "vfs/entry.h"
+#include "vfs/inotify.h"
 #include "vfs/super.h"
 
 enum { LOCKED_MUTEX = 1, LOCKED_DIRS = 2, LOCKED_VICTIM = 4 };
@@ -111,6 +112,24 @@ static co_t rename_find(struct co *co, struct rename_find *f)
 	CO_END;
 }
 
+/* To those who watch. */
+static void rename_tell(const struct entry_rename *r)
+{
+	const struct walk *old = r->old, *new = r->new;
+	struct inode *from = r->from->inode, *to = r->to->inode;
+
+	inotify_tell_move(rename_old_dir(r), old->last, old->last_len, rename_new_dir(r), new->last,
+			  new->last_len, S_ISDIR(from->mode));
+	if (to && !(r->flags & RENAME_EXCHANGE))
+		inotify_tell_inode(to, IN_ATTRIB);
+	inotify_tell_inode(from, IN_MOVE_SELF);
+	if (!(r->flags & RENAME_EXCHANGE))
+		return;
+	inotify_tell_move(rename_new_dir(r), new->last, new->last_len, rename_old_dir(r), old->last,
+			  old->last_len, S_ISDIR(to->mode));
+	inotify_tell_inode(to, IN_MOVE_SELF);
+}
+
 /* Everything is checked and locked: do it, here and in the name cache. */
 struct rename_do {
 	struct co_frame co;
@@ -127,6 +146,7 @@ static co_t rename_do(struct co *co, struct rename_do *f)
 		    .target = f->r->to->inode, .flags = f->r->flags);
 	if (f->err)
 		CO_RETURN(f->err);
+	rename_tell(f->r);
 	if (f->r->flags & RENAME_EXCHANGE) {
 		if (dentry_exchange(f->r->from, f->r->to)) {
 			/* No memory for the names: forget both, they will be looked up. */

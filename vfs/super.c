@@ -6,6 +6,7 @@
 #include "core/base/log.h"
 #include "core/base/string.h"
 #include "mem/phys/slab.h"
+#include "vfs/inotify.h"
 #include "vfs/mount.h"
 #include "vfs/reaper.h"
 
@@ -174,6 +175,8 @@ void super_unmounted(struct super *s)
 co_t super_tear_down(struct co *co, struct super_tear_down *f)
 {
 	CO_BEGIN;
+	while (inotify_unmounted(f->super))
+		CO_BREATHE;
 	if (f->super->ops->sync.step)
 		CO_AWAIT_OP(f->ignored, f->super->ops->sync,
 			    .inode = f->super->root_dentry->inode);

@@ -31,6 +31,7 @@ enum {
 	RANK_PGTABLE = 30,	/* mem/space: page tables */
 	RANK_PAGE_CACHE = 32,	/* vfs: the page index of an inode */
 	RANK_POLL = 34,		/* vfs: epoll, pollers */
+	RANK_INOTIFY = 35,	/* vfs: watches and their events */
 	RANK_PIPE = 36,
 	RANK_FUTEX = 38,
 	RANK_BLK = 40,		/* core/dev: request queues */

@@ -1,0 +1,565 @@
+/* vfs/inotify.c -- watches, and the queue of events each instance has.
+ *
+ * A watch is in two lists: its instance's and, singly linked, its inode's. All of it is under
+ * one lock: watches are few, and inode.watches, read without it, says where there are none.
+ */
+#include "vfs/inotify.h"
+
+#include <asm/ioctls.h>
+#include <linux/fcntl.h>
+#include <linux/stat.h>
+
+#include "core/base/string.h"
+#include "mem/phys/slab.h"
+#include "mem/space/uaccess.h"
+#include "vfs/file.h"
+#include "vfs/super.h"
+
+/* Linux counts the first two for each user; here they are the machine's. */
+#define INOTIFY_INSTANCES 4096u
+#define INOTIFY_WATCHES	  65536u
+#define INOTIFY_EVENTS	  16384u	/* waiting to be read, of an instance */
+#define INOTIFY_KEPT	  (IN_ALL_EVENTS | IN_ONESHOT | IN_EXCL_UNLINK)
+
+struct inotify_watch {
+	struct list link;		/* the instance's */
+	struct inotify_watch *next;	/* the inode's */
+	struct inotify *group;		/* [I] */
+	struct inode *inode;		/* [I] owned */
+	int wd;				/* [I] */
+	u32 mask;
+};
+
+struct inotify_record {
+	struct list link;
+	struct inotify_event event;	/* as read; event.len bytes of name follow */
+};
+
+/* Everything but `wait` under inotify_lock. */
+struct inotify {
+	struct list all;
+	struct list watches, records;
+	struct inotify_record *overflow;	/* owned; in records while overflowed */
+	bool overflowed;
+	u32 count;			/* records */
+	u32 bytes;			/* of them all */
+	int last_wd;
+	struct waitq wait;		/* woken when there is something to read */
+};
+
+static spinlock inotify_lock = SPINLOCK_INIT(RANK_INOTIFY);
+static struct list inotify_groups GUARDED_BY(&inotify_lock) = LIST_INIT(inotify_groups);
+static u32 inotify_instances GUARDED_BY(&inotify_lock);
+static u32 inotify_cookie GUARDED_BY(&inotify_lock);
+static u32 inotify_watches;		/* [a] changed under inotify_lock */
+
+static const struct file_ops inotify_ops;
+
+/* --- the queue --- */
+
+static u32 inotify_size(const struct inotify_record *r)
+{
+	return (u32)sizeof(r->event) + r->event.len;
+}
+
+static struct inotify_record *inotify_record_new(int wd, u32 mask, u32 cookie, const char *name,
+						 u32 len)
+{
+	/* Terminated and padded so that the next event is aligned. */
+	u32 room = len ? (len + (u32)sizeof(struct inotify_event)) &
+				 ~((u32)sizeof(struct inotify_event) - 1)
+		       : 0;
+	struct inotify_record *r = kzalloc(sizeof(*r) + room);
+
+	if (!r)
+		return NULL;
+	r->event.wd = wd;
+	r->event.mask = mask;
+	r->event.cookie = cookie;
+	r->event.len = room;
+	if (len)
+		memcpy(r->event.name, name, len);
+	return r;
+}
+
+/* The same happened again before anybody read of it. */
+static bool inotify_repeats(const struct inotify *g, const struct inotify_record *r)
+	REQUIRES(inotify_lock)
+{
+	const struct inotify_record *last;
+
+	if (list_empty(&g->records))
+		return false;
+	last = list_last(&g->records, struct inotify_record, link);
+	return inotify_size(last) == inotify_size(r) &&
+	       !memcmp(&last->event, &r->event, inotify_size(r));
+}
+
+static void inotify_append(struct inotify *g, struct inotify_record *r) REQUIRES(inotify_lock)
+{
+	list_add_back(&g->records, &r->link);
+	g->count++;
+	g->bytes += inotify_size(r);
+	waitq_wake_events(&g->wait, POLLIN | POLLRDNORM);
+}
+
+static void inotify_queue(struct inotify *g, int wd, u32 mask, u32 cookie, const char *name,
+			  u32 len) REQUIRES(inotify_lock)
+{
+	struct inotify_record *r = NULL;
+
+	if (g->count < INOTIFY_EVENTS)
+		r = inotify_record_new(wd, mask, cookie, name, len);
+	if (r && inotify_repeats(g, r)) {
+		kfree(r);
+	} else if (r) {
+		inotify_append(g, r);
+	} else if (!g->overflowed) {
+		g->overflowed = true;
+		inotify_append(g, g->overflow);
+	}
+}
+
+static void inotify_unqueue(struct inotify *g, struct inotify_record *r) REQUIRES(inotify_lock)
+{
+	list_remove(&r->link);
+	g->count--;
+	g->bytes -= inotify_size(r);
+	if (r == g->overflow)
+		g->overflowed = false;
+}
+
+/* --- watches --- */
+
+/* Out of both lists; the inode's reference and the memory are the caller's. */
+static void inotify_detach(struct inotify_watch *w) REQUIRES(inotify_lock)
+{
+	struct inotify_watch **at = &w->inode->watches;
+
+	while (*at != w)
+		at = &(*at)->next;
+	atomic_store(at, w->next);
+	list_remove(&w->link);
+	atomic_sub(&inotify_watches, 1u);
+}
+
+/* The same, and its instance hears that it ended. */
+static void inotify_end(struct inotify_watch *w) REQUIRES(inotify_lock)
+{
+	inotify_queue(w->group, w->wd, IN_IGNORED, 0, NULL, 0);
+	inotify_detach(w);
+}
+
+/* To those who watch `inode`, of which the caller holds a reference. */
+static void inotify_send(struct inode *inode, u32 mask, u32 cookie, const char *name, u32 len,
+			 bool unlinked) REQUIRES(inotify_lock)
+{
+	struct inotify_watch *w, *next;
+
+	for (w = inode->watches; w; w = next) {
+		next = w->next;
+		if (!(w->mask & mask & IN_ALL_EVENTS) || (unlinked && (w->mask & IN_EXCL_UNLINK)))
+			continue;
+		inotify_queue(w->group, w->wd, mask, cookie, name, len);
+		if (w->mask & IN_ONESHOT) {
+			inotify_end(w);
+			(void)ref_put(&inode->refs);	/* not the last */
+			kfree(w);
+		}
+	}
+}
+
+static u32 inotify_kind(const struct inode *inode)
+{
+	return S_ISDIR(atomic_load_relaxed(&inode->mode)) ? IN_ISDIR : 0;
+}
+
+void inotify_tell_inode(struct inode *inode, u32 mask)
+{
+	if (!atomic_load(&inode->watches))
+		return;
+	spin_lock(&inotify_lock);
+	inotify_send(inode, mask, 0, NULL, 0, false);
+	spin_unlock(&inotify_lock);
+}
+
+void inotify_tell(struct dentry *d, u32 mask)
+{
+	struct inode *dir;
+
+	if (!atomic_load(&inotify_watches))
+		return;
+	mask |= inotify_kind(d->inode);
+	spin_lock(&dentry_lock);
+	dir = d->parent == d ? NULL : d->parent->inode;
+	if (dir && atomic_load(&dir->watches)) {
+		spin_lock(&inotify_lock);
+		inotify_send(dir, mask, 0, d->name, d->len, !(d->flags & DENTRY_HASHED));
+		spin_unlock(&inotify_lock);
+	}
+	spin_unlock(&dentry_lock);
+	inotify_tell_inode(d->inode, mask);
+}
+
+void inotify_tell_entry(struct inode *dir, const char *name, u32 len, bool is_dir, u32 mask)
+{
+	if (!atomic_load(&dir->watches))
+		return;
+	spin_lock(&inotify_lock);
+	inotify_send(dir, mask | (is_dir ? IN_ISDIR : 0), 0, name, len, false);
+	spin_unlock(&inotify_lock);
+}
+
+void inotify_tell_move(struct inode *old_dir, const char *old_name, u32 old_len,
+		       struct inode *new_dir, const char *new_name, u32 new_len, bool is_dir)
+{
+	u32 kind = is_dir ? IN_ISDIR : 0, cookie;
+
+	if (!atomic_load(&inotify_watches))
+		return;
+	spin_lock(&inotify_lock);
+	cookie = ++inotify_cookie;
+	inotify_send(old_dir, IN_MOVED_FROM | kind, cookie, old_name, old_len, false);
+	inotify_send(new_dir, IN_MOVED_TO | kind, cookie, new_name, new_len, false);
+	spin_unlock(&inotify_lock);
+}
+
+bool inotify_put(struct inode *inode)
+{
+	struct inotify_watch *w, *gone = NULL;
+	u32 n = 0;
+	bool last;
+
+	/* An overlay's link count is computed. */
+	if (inode->ops->refresh)
+		inode->ops->refresh(inode);
+	spin_lock(&inotify_lock);
+	last = ref_put(&inode->refs);
+	for (w = last ? NULL : inode->watches; w; w = w->next)
+		n++;
+	if (n && !atomic_load(&inode->nlink) && atomic_load(&inode->refs.n) == n) {
+		gone = inode->watches;
+		for (w = gone; w; w = w->next) {
+			if (w->mask & IN_DELETE_SELF)
+				inotify_queue(w->group, w->wd, IN_DELETE_SELF, 0, NULL, 0);
+			inotify_queue(w->group, w->wd, IN_IGNORED, 0, NULL, 0);
+			list_remove(&w->link);
+			atomic_sub(&inotify_watches, 1u);
+		}
+		atomic_store(&inode->watches, NULL);
+		last = atomic_sub(&inode->refs.n, n) == n;
+	}
+	spin_unlock(&inotify_lock);
+	while (gone) {
+		w = gone;
+		gone = w->next;
+		kfree(w);
+	}
+	return last;
+}
+
+/* One watch in this file system, taken out; NULL: none is left. */
+static struct inotify_watch *inotify_take_of(const struct super *s)
+{
+	struct inotify_watch *w;
+	struct inotify *g;
+
+	spin_lock(&inotify_lock);
+	list_each(g, &inotify_groups, all) {
+		list_each(w, &g->watches, link) {
+			if (w->inode->super != s)
+				continue;
+			inotify_queue(g, w->wd, IN_UNMOUNT, 0, NULL, 0);
+			inotify_end(w);
+			spin_unlock(&inotify_lock);
+			return w;
+		}
+	}
+	spin_unlock(&inotify_lock);
+	return NULL;
+}
+
+bool inotify_unmounted(struct super *s)
+{
+	struct inotify_watch *w = atomic_load(&inotify_watches) ? inotify_take_of(s) : NULL;
+
+	if (!w)
+		return false;
+	inode_put(w->inode);
+	kfree(w);
+	return true;
+}
+
+/* --- the instance's file --- */
+
+struct inotify_read {
+	struct file_transfer;
+	struct inotify_record *record;	/* taken; owned unless it is the overflow's */
+	bool tight;			/* there is one, but no room for it */
+	struct uio start;
+	long done, err;
+};
+
+/* Is there a record? It is taken if it has room. */
+static bool inotify_take(struct inotify_read *f)
+{
+	struct inotify *g = f->file->private;
+	struct inotify_record *r;
+	bool any;
+
+	spin_lock(&inotify_lock);
+	any = !list_empty(&g->records);
+	if (any) {
+		r = list_first(&g->records, struct inotify_record, link);
+		f->tight = inotify_size(r) > f->uio->left;
+		if (!f->tight) {
+			inotify_unqueue(g, r);
+			f->record = r;
+		}
+	}
+	spin_unlock(&inotify_lock);
+	return any;
+}
+
+static bool inotify_copy(struct inotify_read *f)
+{
+	u32 size = inotify_size(f->record);
+
+	f->start = *f->uio;
+	if (uio_copy_to(f->uio, &f->record->event, size) == size)
+		return true;
+	*f->uio = f->start;
+	return false;
+}
+
+static void inotify_record_free(const struct inotify *g, struct inotify_record *r)
+{
+	if (r != g->overflow)
+		kfree(r);
+}
+
+static co_t inotify_read(struct co *co, struct inotify_read *f)
+{
+	struct inotify *g = f->file->private;
+
+	CO_BEGIN;
+	for (;;) {
+		if (!inotify_take(f)) {
+			if (f->done)
+				break;
+			if (atomic_load_relaxed(&f->file->flags) & O_NONBLOCK)
+				CO_RETURN(-EAGAIN);
+			CO_WAIT(f->err, &g->wait, inotify_take(f));
+		}
+		if (!f->err && f->tight)
+			f->err = -EINVAL;
+		if (f->err)
+			break;
+		while (!f->err && !inotify_copy(f))
+			CO_AWAIT(f->err, uio_fault_in, .uio = f->uio, .write = true,
+				 .n = inotify_size(f->record));
+		if (!f->err)
+			f->done += inotify_size(f->record);
+		inotify_record_free(g, f->record);
+		f->record = NULL;
+		if (f->err)
+			break;
+		CO_BREATHE;
+	}
+	CO_RETURN(f->done ? f->done : f->err);
+	CO_END;
+}
+
+static u32 inotify_poll(struct file *file, struct poller *p)
+{
+	struct inotify *g = file->private;
+	bool any;
+
+	poller_add(p, &g->wait);
+	spin_lock(&inotify_lock);
+	any = g->count;
+	spin_unlock(&inotify_lock);
+	return any ? POLLIN | POLLRDNORM : 0;
+}
+
+struct inotify_ioctl {
+	struct file_ioctl;
+	int bytes;
+	long err;
+};
+static co_t inotify_ioctl(struct co *co, struct inotify_ioctl *f)
+{
+	struct inotify *g = f->file->private;
+
+	CO_BEGIN;
+	if (f->cmd != FIONREAD)
+		CO_RETURN(-ENOTTY);
+	spin_lock(&inotify_lock);
+	f->bytes = (int)g->bytes;
+	spin_unlock(&inotify_lock);
+	CO_COPY_TO_USER(f->err, uptr_of(f->arg), &f->bytes, sizeof(f->bytes));
+	CO_RETURN(f->err);
+	CO_END;
+}
+
+static bool inotify_enter(struct inotify *g)
+{
+	bool room;
+
+	spin_lock(&inotify_lock);
+	room = inotify_instances < INOTIFY_INSTANCES;
+	if (room) {
+		list_add_back(&inotify_groups, &g->all);
+		inotify_instances++;
+	}
+	spin_unlock(&inotify_lock);
+	return room;
+}
+
+static void inotify_leave(struct inotify *g)
+{
+	spin_lock(&inotify_lock);
+	list_remove(&g->all);
+	inotify_instances--;
+	spin_unlock(&inotify_lock);
+}
+
+static struct inotify_watch *inotify_take_first(struct inotify *g)
+{
+	struct inotify_watch *w = NULL;
+
+	spin_lock(&inotify_lock);
+	if (!list_empty(&g->watches)) {
+		w = list_first(&g->watches, struct inotify_watch, link);
+		inotify_detach(w);
+	}
+	spin_unlock(&inotify_lock);
+	return w;
+}
+
+static void inotify_closed(struct file *file)
+{
+	struct inotify *g = file->private;
+	struct inotify_record *r, *next;
+	struct inotify_watch *w;
+
+	while ((w = inotify_take_first(g))) {
+		inode_put(w->inode);
+		kfree(w);
+	}
+	inotify_leave(g);
+	list_each_safe(r, next, &g->records, link)
+		inotify_record_free(g, r);
+	kfree(g->overflow);
+	kfree(g);
+}
+
+static const struct file_ops inotify_ops = {
+	.read = CO_IMPLEMENTS(file_transfer, inotify_read),
+	.ioctl = CO_IMPLEMENTS(file_ioctl, inotify_ioctl),
+	.poll = inotify_poll,
+	.closed = inotify_closed,
+	.stream = true,
+};
+
+int inotify_make(u32 flags, const struct cred *cred, struct file **file)
+{
+	struct inotify *g = kzalloc(sizeof(*g));
+	int err = -ENOMEM;
+	struct inode *inode;
+
+	if (!g)
+		return -ENOMEM;
+	list_init(&g->watches);
+	list_init(&g->records);
+	waitq_init(&g->wait);
+	g->overflow = inotify_record_new(-1, IN_Q_OVERFLOW, 0, NULL, 0);
+	if (!g->overflow)
+		goto out;
+	if (!inotify_enter(g)) {
+		err = -EMFILE;
+		goto out;
+	}
+	inode = inode_new_loose(0600);
+	*file = inode ? file_new_loose(inode, "anon_inode:inotify", &inotify_ops,
+				       O_RDONLY | (flags & O_NONBLOCK), cred)
+		      : NULL;
+	if (*file) {
+		(*file)->private = g;
+		return 0;
+	}
+	inotify_leave(g);
+out:
+	kfree(g->overflow);
+	kfree(g);
+	return err;
+}
+
+bool inotify_is(const struct file *file)
+{
+	return file->ops == &inotify_ops;
+}
+
+/* --- adding and removing --- */
+
+/* The instance has one on this inode already: change it. 0: it has none. */
+static int inotify_change(struct inotify *g, struct inode *inode, u32 mask)
+	REQUIRES(inotify_lock)
+{
+	struct inotify_watch *w = inode->watches;
+
+	while (w && w->group != g)
+		w = w->next;
+	if (!w)
+		return 0;
+	if (mask & IN_MASK_CREATE)
+		return -EEXIST;
+	w->mask = (mask & IN_MASK_ADD ? w->mask : 0) | (mask & INOTIFY_KEPT);
+	return w->wd;
+}
+
+int inotify_add(struct file *file, struct inode *inode, u32 mask)
+{
+	struct inotify *g = file->private;
+	struct inotify_watch *w = kzalloc(sizeof(*w));
+	int wd;
+
+	if (!w)
+		return -ENOMEM;
+	spin_lock(&inotify_lock);
+	wd = inotify_change(g, inode, mask);
+	if (!wd && (atomic_load(&inotify_watches) >= INOTIFY_WATCHES || g->last_wd == INT32_MAX))
+		wd = -ENOSPC;
+	if (!wd) {
+		wd = ++g->last_wd;
+		*w = (struct inotify_watch){.group = g, .inode = inode, .wd = wd,
+					    .mask = mask & INOTIFY_KEPT, .next = inode->watches};
+		inode_get(inode);
+		list_add_back(&g->watches, &w->link);
+		atomic_add(&inotify_watches, 1u);
+		atomic_store(&inode->watches, w);
+		w = NULL;
+	}
+	spin_unlock(&inotify_lock);
+	kfree(w);
+	return wd;
+}
+
+int inotify_remove(struct file *file, int wd)
+{
+	struct inotify *g = file->private;
+	struct inotify_watch *w, *found = NULL;
+
+	spin_lock(&inotify_lock);
+	list_each(w, &g->watches, link)
+		if (w->wd == wd)
+			found = w;
+	if (found)
+		inotify_end(found);
+	spin_unlock(&inotify_lock);
+	if (!found)
+		return -EINVAL;
+	inode_put(found->inode);
+	kfree(found);
+	return 0;
+}
