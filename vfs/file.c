@@ -152,12 +152,12 @@ static long file_check(const struct file *file, const struct uio *uio, i64 pos, 
 {
 	const struct file_transfer_op *op = write ? &file->ops->write : &file->ops->read;
 
+	if (file->ops->stream && pos != FILE_POS)
+		return -ESPIPE;
 	if (!(file->mode & (write ? FILE_WRITE : FILE_READ)))
 		return -EBADF;
 	if (S_ISDIR(file->inode->mode))
 		return -EISDIR;
-	if (file->ops->stream && pos != FILE_POS)
-		return -ESPIPE;
 	if (pos != FILE_POS && (pos < 0 || uio->left > (u64)(INT64_MAX - pos)))
 		return -EINVAL;
 	if (!op->step && !file_data(file))
@@ -346,11 +346,16 @@ static i64 file_seek_to(struct file *file, i64 offset, int whence)
 	return base;
 }
 
+i64 file_seek_nowhere(struct file *file, i64 offset, int whence)
+{
+	return file->pos;
+}
+
 i64 file_try_seek(struct file *file, i64 offset, int whence)
 {
 	i64 to;
 
-	if (file->ops->stream)
+	if (file->ops->stream && !file->ops->llseek)
 		return -ESPIPE;
 	if (!mutex_trylock(&file->pos_lock))
 		return FILE_WAITS;

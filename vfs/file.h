@@ -69,7 +69,8 @@ struct file_ops {
 		    struct pager **pager);
 	/* Without waiting; NULL: the usual rules on inode size. */
 	i64 (*llseek)(struct file *file, i64 offset, int whence);
-	bool stream;	/* no position: pread/pwrite/lseek give -ESPIPE */
+	bool stream;	/* no position: -ESPIPE from pread and pwrite, and from lseek unless
+			 * there is `llseek` */
 	/* A read that may complete without waiting and without a frame; NULL or -EAGAIN: use
 	 * `read`. The fast way of pipes. */
 	i64 (*try_read)(struct file *file, struct uio *uio);
@@ -176,6 +177,9 @@ struct file_seek {
 };
 co_t file_seek(struct co *co, struct file_seek *f);
 i64 file_try_seek(struct file *file, i64 offset, int whence);
+
+/* A `llseek` for streams that take any seek and do nothing. */
+i64 file_seek_nowhere(struct file *file, i64 offset, int whence);
 
 /* What holds now, POLL*; enlists p. */
 u32 file_poll(struct file *file, struct poller *p);

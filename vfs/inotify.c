@@ -459,6 +459,7 @@ static const struct file_ops inotify_ops = {
 	.ioctl = CO_IMPLEMENTS(file_ioctl, inotify_ioctl),
 	.poll = inotify_poll,
 	.closed = inotify_closed,
+	.llseek = file_seek_nowhere,
 	.stream = true,
 };
 

@@ -138,17 +138,16 @@ co_t open_path(struct co *co, struct open_path *f)
 		open_abandon(f->new);
 		CO_RETURN(f->err);
 	}
-	if ((f->flags & O_TRUNC) && !f->checked && S_ISREG(f->new->inode->mode))
-		CO_AWAIT(f->err, open_truncate, .file = f->new);
-	if (f->err) {
-		file_put(f->new);
-		CO_RETURN(f->err);
-	}
 	if (!(f->new->mode & FILE_PATH)) {
 		f->new->opened = true;
 		inotify_tell(f->new->path.dentry, IN_OPEN);
 	}
-	*f->file = f->new;
+	if ((f->flags & O_TRUNC) && !f->checked && S_ISREG(f->new->inode->mode))
+		CO_AWAIT(f->err, open_truncate, .file = f->new);
+	if (f->err)
+		file_put(f->new);
+	else
+		*f->file = f->new;
 	CO_RETURN(f->err);
 	CO_END;
 }

@@ -141,6 +141,7 @@ static const struct file_ops signalfd_ops = {
 	.read = CO_IMPLEMENTS(file_transfer, signalfd_read),
 	.poll = signalfd_poll,
 	.closed = signalfd_closed,
+	.llseek = file_seek_nowhere,
 	.stream = true,
 };
 

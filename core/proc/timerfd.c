@@ -86,6 +86,7 @@ static const struct file_ops timerfd_ops = {
 	.read = CO_IMPLEMENTS(file_transfer, timerfd_read),
 	.poll = timerfd_poll,
 	.closed = timerfd_closed,
+	.llseek = file_seek_nowhere,
 	.stream = true,
 };
 
