@@ -29,8 +29,8 @@ co_t elf_pread(struct co *co, struct elf_pread *f)
 
 static int elf_check_head(const Elf64_Ehdr *h)
 {
-	if (memcmp(h->e_ident, ELFMAG, SELFMAG) || h->e_ident[EI_CLASS] != ELFCLASS64 ||
-	    h->e_ident[EI_DATA] != ELFDATA2LSB)
+	/* The machine says it all: like Linux, nothing else of e_ident is looked at. */
+	if (memcmp(h->e_ident, ELFMAG, SELFMAG))
 		return -ENOEXEC;
 	if (h->e_type != ET_EXEC && h->e_type != ET_DYN)
 		return -ENOEXEC;

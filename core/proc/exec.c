@@ -42,6 +42,10 @@ static int exec_parse_script(char *head, char **interp, char **arg)
 			p++;
 		if (p == end)
 			return -ENOEXEC;
+		*interp = p;
+		*arg = NULL;
+		if (!head[2] || p[-1] == ' ' || p[-1] == '\t')
+			return 0;	/* the file ends here: no name, which is one too */
 		line_end = head + strlen(head);
 	}
 	while (line_end > head && (line_end[-1] == ' ' || line_end[-1] == '\t'))
@@ -111,14 +115,14 @@ static co_t exec_find_program(struct co *co, struct exec_find_program *f)
 			CO_RETURN(f->err);
 		if (im->head[0] != '#' || im->head[1] != '!')
 			CO_RETURN(0);
-		if (f->depth > EXEC_SCRIPT_DEPTH)
+		if (f->depth == EXEC_SCRIPT_DEPTH)
 			CO_RETURN(-ELOOP);
 		f->err = exec_script_args(im, f->depth ? im->path : im->name, &f->interp);
 		if (f->err)
 			CO_RETURN(f->err);
 		string_copy(im->path, f->interp, sizeof(im->path));
 		CO_AWAIT(f->err, open_kernel, .dirfd = AT_FDCWD, .name = im->path,
-			 .walk_flags = WALK_FOLLOW, .flags = O_RDONLY,
+			 .walk_flags = WALK_FOLLOW | WALK_EMPTY, .flags = O_RDONLY,
 			 .want = CRED_EXEC, .file = &f->next);
 		if (f->err)
 			CO_RETURN(f->err);

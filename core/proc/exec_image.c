@@ -47,15 +47,20 @@ static co_t exec_open_interp(struct co *co, struct exec_open_interp *f)
 		CO_RETURN(-ENOEXEC);
 	CO_AWAIT(f->err, elf_pread, .file = im->file, .buf = im->path, .len = f->p->p_filesz,
 		 .pos = f->p->p_offset);
-	if (!f->err && im->path[f->p->p_filesz - 1])
+	if (f->err == -ENOEXEC)
+		f->err = -EIO;		/* the file ends before it */
+	else if (!f->err && im->path[f->p->p_filesz - 1])
 		f->err = -ENOEXEC;
 	if (f->err)
 		CO_RETURN(f->err);
+	/* An empty name is the working directory, which no one executes: -EACCES. */
 	CO_AWAIT(f->err, open_kernel, .dirfd = AT_FDCWD, .name = im->path,
-		 .walk_flags = WALK_FOLLOW, .flags = O_RDONLY, .want = CRED_EXEC,
+		 .walk_flags = WALK_FOLLOW | WALK_EMPTY, .flags = O_RDONLY, .want = CRED_EXEC,
 		 .file = &im->interp_file);
 	if (f->err)
 		CO_RETURN(f->err);
+	if (inode_size(im->interp_file->inode) < sizeof(im->interp.head))
+		CO_RETURN(-EIO);
 	CO_AWAIT(f->err, elf_read, .elf = &im->interp, .file = im->interp_file);
 	/* Whatever is wrong with it, the program's library is what is broken. */
 	CO_RETURN(f->err == -ENOEXEC || f->err == -EINVAL ? -ELIBBAD : f->err);

@@ -1,12 +1,12 @@
 /* Every system call, used badly.
  *
- *     calls [-u UID] [-l LANES] NAME...
+ *     calls [-u UID] [-l LANES] [-s] NAME...
  *
  * tries every row of the calls named (all: "all") and prints a line for each try:
  *
  *     read#0 arg1=kernel: EFAULT
  *
- * The lines must be the same on every kernel. A try is a process of its own with a limit;
+ * -s: there are sockets, so a descriptor may be one. The lines must be the same on every kernel. A try is a process of its own with a limit;
  * several lanes of tries run beside each other, so that those which wait for ever do not
  * add up. What a try stores is memory shared with it; nothing is read back from a process
  * that died.
@@ -53,6 +53,7 @@ static struct try tries[TRIES_MAX];
 static unsigned count;
 static char *const *wanted;
 static unsigned user, lanes = 6;
+static bool sockets;
 static pid_t running;
 static bool late;
 
@@ -144,7 +145,7 @@ static void open_rare(const uint64_t a[ARGUMENTS_MAX])
 		place_fd((int)syscall(SYS_eventfd2, 0, O_NONBLOCK), EVENT);
 	if (is_passed(a, EPOLL) && is_wanted("epoll_create1"))
 		place_fd((int)syscall(SYS_epoll_create1, 0), EPOLL);
-	if (is_passed(a, SOCKET) && is_wanted("socketpair")) {
+	if (is_passed(a, SOCKET) && sockets) {
 		syscall(SYS_socketpair, 1, 1 | O_NONBLOCK, 0, pair);
 		place_fd(pair[0], SOCKET);
 		place_fd(pair[1], SOCKET_PEER);
@@ -363,11 +364,13 @@ static void take_options(int argc, char **argv)
 {
 	int option;
 
-	while ((option = getopt(argc, argv, "u:l:")) != -1) {
+	while ((option = getopt(argc, argv, "u:l:s")) != -1) {
 		if (option == 'u')
 			user = (unsigned)atoi(optarg);
 		else if (option == 'l')
 			lanes = (unsigned)atoi(optarg);
+		else if (option == 's')
+			sockets = true;
 		else
 			exit(2);
 	}
