@@ -102,8 +102,8 @@ static co_t sys_getdents64(struct co *co, struct sys_getdents64 *f)
 	f->file = fd_get(fd_current(co), f->fd);
 	if (!f->file)
 		CO_RETURN(-EBADF);
-	f->n = -ENOTDIR;
-	if (!S_ISDIR(f->file->inode->mode) ||
+	f->n = (i32)f->size < 0 ? -EINVAL : -ENOTDIR;
+	if (f->n == -EINVAL || !S_ISDIR(f->file->inode->mode) ||
 	    !(f->file->ops->readdir.step || f->file->inode->ops->readdir.step))
 		goto out;
 	CO_LOCK(&f->file->pos_lock);

@@ -33,12 +33,9 @@ static long read_signals(struct task *t, long n)
 	return n;
 }
 
-/* A buffer from user space as a uio: 0, -EINVAL for a negative length, -EFAULT for a range that
- * no program has. */
+/* A buffer from user space as a uio: 0, or -EFAULT for a range that no program has. */
 static long read_uio(struct uio *to, uptr buf, size_t len)
 {
-	if ((i64)len < 0)
-		return -EINVAL;
 	if (buf.raw > HAL_USER_END || len > HAL_USER_END - buf.raw)
 		return -EFAULT;
 	*to = uio_user(buf, min(len, UIO_MAX));

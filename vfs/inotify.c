@@ -1,24 +1,20 @@
-/* vfs/inotify.c -- watches, and the queue of events each instance has.
+/* vfs/inotify.c -- watches: who is told of what. The events go to vfs/inotify_queue.c.
  *
  * A watch is in two lists: its instance's and, singly linked, its inode's. All of it is under
  * one lock: watches are few, and inode.watches, read without it, says where there are none.
  */
 #include "vfs/inotify.h"
 
-#include <asm/ioctls.h>
 #include <linux/fcntl.h>
 #include <linux/stat.h>
 
-#include "core/base/string.h"
 #include "mem/phys/slab.h"
-#include "mem/space/uaccess.h"
-#include "vfs/file.h"
+#include "vfs/inotify_queue.h"
 #include "vfs/super.h"
 
-/* Linux counts the first two for each user; here they are the machine's. */
+/* Linux counts these for each user; here they are the machine's. */
 #define INOTIFY_INSTANCES 4096u
 #define INOTIFY_WATCHES	  65536u
-#define INOTIFY_EVENTS	  16384u	/* waiting to be read, of an instance */
 #define INOTIFY_KEPT	  (IN_ALL_EVENTS | IN_ONESHOT | IN_EXCL_UNLINK)
 
 struct inotify_watch {
@@ -30,104 +26,12 @@ struct inotify_watch {
 	u32 mask;
 };
 
-struct inotify_record {
-	struct list link;
-	struct inotify_event event;	/* as read; event.len bytes of name follow */
-};
-
-/* Everything but `wait` under inotify_lock. */
-struct inotify {
-	struct list all;
-	struct list watches, records;
-	struct inotify_record *overflow;	/* owned; in records while overflowed */
-	bool overflowed;
-	u32 count;			/* records */
-	u32 bytes;			/* of them all */
-	int last_wd;
-	struct waitq wait;		/* woken when there is something to read */
-};
-
-static spinlock inotify_lock = SPINLOCK_INIT(RANK_INOTIFY);
 static struct list inotify_groups GUARDED_BY(&inotify_lock) = LIST_INIT(inotify_groups);
 static u32 inotify_instances GUARDED_BY(&inotify_lock);
 static u32 inotify_cookie GUARDED_BY(&inotify_lock);
 static u32 inotify_watches;		/* [a] changed under inotify_lock */
 
 static const struct file_ops inotify_ops;
-
-/* --- the queue --- */
-
-static u32 inotify_size(const struct inotify_record *r)
-{
-	return (u32)sizeof(r->event) + r->event.len;
-}
-
-static struct inotify_record *inotify_record_new(int wd, u32 mask, u32 cookie, const char *name,
-						 u32 len)
-{
-	/* Terminated and padded so that the next event is aligned. */
-	u32 room = len ? (len + (u32)sizeof(struct inotify_event)) &
-				 ~((u32)sizeof(struct inotify_event) - 1)
-		       : 0;
-	struct inotify_record *r = kzalloc(sizeof(*r) + room);
-
-	if (!r)
-		return NULL;
-	r->event.wd = wd;
-	r->event.mask = mask;
-	r->event.cookie = cookie;
-	r->event.len = room;
-	if (len)
-		memcpy(r->event.name, name, len);
-	return r;
-}
-
-/* The same happened again before anybody read of it. */
-static bool inotify_repeats(const struct inotify *g, const struct inotify_record *r)
-	REQUIRES(inotify_lock)
-{
-	const struct inotify_record *last;
-
-	if (list_empty(&g->records))
-		return false;
-	last = list_last(&g->records, struct inotify_record, link);
-	return inotify_size(last) == inotify_size(r) &&
-	       !memcmp(&last->event, &r->event, inotify_size(r));
-}
-
-static void inotify_append(struct inotify *g, struct inotify_record *r) REQUIRES(inotify_lock)
-{
-	list_add_back(&g->records, &r->link);
-	g->count++;
-	g->bytes += inotify_size(r);
-	waitq_wake_events(&g->wait, POLLIN | POLLRDNORM);
-}
-
-static void inotify_queue(struct inotify *g, int wd, u32 mask, u32 cookie, const char *name,
-			  u32 len) REQUIRES(inotify_lock)
-{
-	struct inotify_record *r = NULL;
-
-	if (g->count < INOTIFY_EVENTS)
-		r = inotify_record_new(wd, mask, cookie, name, len);
-	if (r && inotify_repeats(g, r)) {
-		kfree(r);
-	} else if (r) {
-		inotify_append(g, r);
-	} else if (!g->overflowed) {
-		g->overflowed = true;
-		inotify_append(g, g->overflow);
-	}
-}
-
-static void inotify_unqueue(struct inotify *g, struct inotify_record *r) REQUIRES(inotify_lock)
-{
-	list_remove(&r->link);
-	g->count--;
-	g->bytes -= inotify_size(r);
-	if (r == g->overflow)
-		g->overflowed = false;
-}
 
 /* --- watches --- */
 
@@ -146,7 +50,7 @@ static void inotify_detach(struct inotify_watch *w) REQUIRES(inotify_lock)
 /* The same, and its instance hears that it ended. */
 static void inotify_end(struct inotify_watch *w) REQUIRES(inotify_lock)
 {
-	inotify_queue(w->group, w->wd, IN_IGNORED, 0, NULL, 0);
+	inotify_queue_add(w->group, w->wd, IN_IGNORED, 0, NULL, 0);
 	inotify_detach(w);
 }
 
@@ -160,7 +64,7 @@ static void inotify_send(struct inode *inode, u32 mask, u32 cookie, const char *
 		next = w->next;
 		if (!(w->mask & mask & IN_ALL_EVENTS) || (unlinked && (w->mask & IN_EXCL_UNLINK)))
 			continue;
-		inotify_queue(w->group, w->wd, mask, cookie, name, len);
+		inotify_queue_add(w->group, w->wd, mask, cookie, name, len);
 		if (w->mask & IN_ONESHOT) {
 			inotify_end(w);
 			(void)ref_put(&inode->refs);	/* not the last */
@@ -241,8 +145,8 @@ bool inotify_put(struct inode *inode)
 		gone = inode->watches;
 		for (w = gone; w; w = w->next) {
 			if (w->mask & IN_DELETE_SELF)
-				inotify_queue(w->group, w->wd, IN_DELETE_SELF, 0, NULL, 0);
-			inotify_queue(w->group, w->wd, IN_IGNORED, 0, NULL, 0);
+				inotify_queue_add(w->group, w->wd, IN_DELETE_SELF, 0, NULL, 0);
+			inotify_queue_add(w->group, w->wd, IN_IGNORED, 0, NULL, 0);
 			list_remove(&w->link);
 			atomic_sub(&inotify_watches, 1u);
 		}
@@ -269,7 +173,7 @@ static struct inotify_watch *inotify_take_of(const struct super *s)
 		list_each(w, &g->watches, link) {
 			if (w->inode->super != s)
 				continue;
-			inotify_queue(g, w->wd, IN_UNMOUNT, 0, NULL, 0);
+			inotify_queue_add(g, w->wd, IN_UNMOUNT, 0, NULL, 0);
 			inotify_end(w);
 			spin_unlock(&inotify_lock);
 			return w;
@@ -291,116 +195,6 @@ bool inotify_unmounted(struct super *s)
 }
 
 /* --- the instance's file --- */
-
-struct inotify_read {
-	struct file_transfer;
-	struct inotify_record *record;	/* taken; owned unless it is the overflow's */
-	bool tight;			/* there is one, but no room for it */
-	struct uio start;
-	long done, err;
-};
-
-/* Is there a record? It is taken if it has room. */
-static bool inotify_take(struct inotify_read *f)
-{
-	struct inotify *g = f->file->private;
-	struct inotify_record *r;
-	bool any;
-
-	spin_lock(&inotify_lock);
-	any = !list_empty(&g->records);
-	if (any) {
-		r = list_first(&g->records, struct inotify_record, link);
-		f->tight = inotify_size(r) > f->uio->left;
-		if (!f->tight) {
-			inotify_unqueue(g, r);
-			f->record = r;
-		}
-	}
-	spin_unlock(&inotify_lock);
-	return any;
-}
-
-static bool inotify_copy(struct inotify_read *f)
-{
-	u32 size = inotify_size(f->record);
-
-	f->start = *f->uio;
-	if (uio_copy_to(f->uio, &f->record->event, size) == size)
-		return true;
-	*f->uio = f->start;
-	return false;
-}
-
-static void inotify_record_free(const struct inotify *g, struct inotify_record *r)
-{
-	if (r != g->overflow)
-		kfree(r);
-}
-
-static co_t inotify_read(struct co *co, struct inotify_read *f)
-{
-	struct inotify *g = f->file->private;
-
-	CO_BEGIN;
-	for (;;) {
-		if (!inotify_take(f)) {
-			if (f->done)
-				break;
-			if (atomic_load_relaxed(&f->file->flags) & O_NONBLOCK)
-				CO_RETURN(-EAGAIN);
-			CO_WAIT(f->err, &g->wait, inotify_take(f));
-		}
-		if (!f->err && f->tight)
-			f->err = -EINVAL;
-		if (f->err)
-			break;
-		while (!f->err && !inotify_copy(f))
-			CO_AWAIT(f->err, uio_fault_in, .uio = f->uio, .write = true,
-				 .n = inotify_size(f->record));
-		if (!f->err)
-			f->done += inotify_size(f->record);
-		inotify_record_free(g, f->record);
-		f->record = NULL;
-		if (f->err)
-			break;
-		CO_BREATHE;
-	}
-	CO_RETURN(f->done ? f->done : f->err);
-	CO_END;
-}
-
-static u32 inotify_poll(struct file *file, struct poller *p)
-{
-	struct inotify *g = file->private;
-	bool any;
-
-	poller_add(p, &g->wait);
-	spin_lock(&inotify_lock);
-	any = g->count;
-	spin_unlock(&inotify_lock);
-	return any ? POLLIN | POLLRDNORM : 0;
-}
-
-struct inotify_ioctl {
-	struct file_ioctl;
-	int bytes;
-	long err;
-};
-static co_t inotify_ioctl(struct co *co, struct inotify_ioctl *f)
-{
-	struct inotify *g = f->file->private;
-
-	CO_BEGIN;
-	if (f->cmd != FIONREAD)
-		CO_RETURN(-ENOTTY);
-	spin_lock(&inotify_lock);
-	f->bytes = (int)g->bytes;
-	spin_unlock(&inotify_lock);
-	CO_COPY_TO_USER(f->err, uptr_of(f->arg), &f->bytes, sizeof(f->bytes));
-	CO_RETURN(f->err);
-	CO_END;
-}
 
 static bool inotify_enter(struct inotify *g)
 {
@@ -440,7 +234,6 @@ static struct inotify_watch *inotify_take_first(struct inotify *g)
 static void inotify_closed(struct file *file)
 {
 	struct inotify *g = file->private;
-	struct inotify_record *r, *next;
 	struct inotify_watch *w;
 
 	while ((w = inotify_take_first(g))) {
@@ -448,16 +241,14 @@ static void inotify_closed(struct file *file)
 		kfree(w);
 	}
 	inotify_leave(g);
-	list_each_safe(r, next, &g->records, link)
-		inotify_record_free(g, r);
-	kfree(g->overflow);
+	inotify_queue_drop(g);
 	kfree(g);
 }
 
 static const struct file_ops inotify_ops = {
-	.read = CO_IMPLEMENTS(file_transfer, inotify_read),
-	.ioctl = CO_IMPLEMENTS(file_ioctl, inotify_ioctl),
-	.poll = inotify_poll,
+	.read = CO_IMPLEMENTS(file_transfer, inotify_queue_read),
+	.ioctl = CO_IMPLEMENTS(file_ioctl, inotify_queue_ioctl),
+	.poll = inotify_queue_poll,
 	.closed = inotify_closed,
 	.llseek = file_seek_nowhere,
 	.stream = true,
@@ -471,11 +262,7 @@ int inotify_make(u32 flags, const struct cred *cred, struct file **file)
 
 	if (!g)
 		return -ENOMEM;
-	list_init(&g->watches);
-	list_init(&g->records);
-	waitq_init(&g->wait);
-	g->overflow = inotify_record_new(-1, IN_Q_OVERFLOW, 0, NULL, 0);
-	if (!g->overflow)
+	if (!inotify_queue_init(g))
 		goto out;
 	if (!inotify_enter(g)) {
 		err = -EMFILE;
@@ -491,7 +278,7 @@ int inotify_make(u32 flags, const struct cred *cred, struct file **file)
 	}
 	inotify_leave(g);
 out:
-	kfree(g->overflow);
+	inotify_queue_drop(g);
 	kfree(g);
 	return err;
 }
