@@ -11,7 +11,7 @@ import subprocess
 
 from . import base, build
 
-LONG = ("mutation", "bench")        # run when named, not by default
+LONG = ("mutation", "bench", "audit")   # run when named, not by default
 
 
 def ctest(*words):
