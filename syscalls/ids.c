@@ -338,15 +338,17 @@ static long sys_capget(struct task *t, uptr header, uptr data)
 	struct cred *c;
 	unsigned n;
 
-	if (!user_get(t, &h, header, sizeof(h)))
+	if (!user_get(t, &h.version, header, sizeof(h.version)))
 		return SYS_MUST_WAIT;
 	n = cap_halves(h.version);
 	if (!n)
 		return cap_refuse_version(t, header, !data.raw);
-	if (h.pid < 0)
-		return -EINVAL;
 	if (!data.raw)
 		return 0;
+	if (!user_get(t, &h, header, sizeof(h)))
+		return SYS_MUST_WAIT;
+	if (h.pid < 0)
+		return -EINVAL;
 	if (h.pid && h.pid != thread_id(thread_of(t))) {
 		other = thread_find(h.pid);
 		if (!other)

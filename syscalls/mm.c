@@ -13,10 +13,18 @@
 #include "vfs/mount.h"
 #include <linux/mount.h>
 
+/* Which MAP_SHARED_VALIDATE lets pass: Linux's old flags, with the sizes of huge pages. */
+#define MM_HUGE_SIZES  (MAP_HUGE_2MB | MAP_HUGE_1GB)
 #define MM_KNOWN_FLAGS                                                                       \
 	(MAP_TYPE | MAP_FIXED | MAP_ANONYMOUS | MAP_GROWSDOWN | MAP_DENYWRITE |              \
 	 MAP_EXECUTABLE | MAP_LOCKED | MAP_NORESERVE | MAP_POPULATE | MAP_NONBLOCK |         \
-	 MAP_STACK | MAP_FIXED_NOREPLACE)
+	 MAP_STACK | MAP_HUGETLB | MM_HUGE_SIZES)
+
+/* Calls about mappings that are there take an address with a tag in its top byte. */
+static u64 mm_untag(u64 addr)
+{
+	return addr >> 55 & 1 ? addr : addr & ~(0xfful << 56);
+}
 
 struct sys_brk {
 	struct co_frame co;
@@ -70,17 +78,19 @@ static int mmap_check(const struct sys_mmap *f)
 	u32 type = f->flags & MAP_TYPE;
 	u64 end;
 
-	if (f->offset & ~PAGE_MASK)
+	if ((f->flags & MAP_HUGETLB) && (f->file || f->flags >> MAP_HUGE_SHIFT == MAP_HUGE_MASK))
 		return -EINVAL;
-	if (type != MAP_PRIVATE && type != MAP_SHARED && type != MAP_SHARED_VALIDATE)
+	if (f->flags & MAP_HUGETLB)
+		return -ENOMEM;		/* there are no huge pages */
+	if (!f->len)
+		return -EINVAL;
+	if (f->len > HAL_USER_END)
+		return -ENOMEM;
+	if (type != MAP_PRIVATE && type != MAP_SHARED && (type != MAP_SHARED_VALIDATE || !f->file))
 		return -EINVAL;
 	if (type == MAP_SHARED_VALIDATE && (f->flags & ~(u32)MM_KNOWN_FLAGS))
 		return -EOPNOTSUPP;
-	if (f->flags & MAP_HUGETLB)
-		return -EINVAL;
-	if (!f->len)
-		return -EINVAL;
-	if (add_overflows(f->offset, f->len, &end))
+	if (add_overflows(f->offset, f->len, &end) || (f->file && end > INT64_MAX))
 		return -EOVERFLOW;
 	return 0;
 }
@@ -88,17 +98,18 @@ static int mmap_check(const struct sys_mmap *f)
 static co_t sys_mmap(struct co *co, struct sys_mmap *f)
 {
 	CO_BEGIN;
-	f->result = mmap_check(f);
-	if (f->result)
-		CO_RETURN(f->result);
+	if (f->offset & ~PAGE_MASK)
+		CO_RETURN(-EINVAL);
 	if (!(f->flags & MAP_ANONYMOUS)) {
 		f->file = fd_get(fd_current(co), f->fd);
 		if (!f->file)
 			CO_RETURN(-EBADF);
-		f->result = mmap_file_rights(f);
-		if (f->result)
-			goto out;
 	}
+	f->result = mmap_check(f);
+	if (!f->result && f->file)
+		f->result = mmap_file_rights(f);
+	if (f->result)
+		goto out;
 	CO_AWAIT(f->result, space_map, .space = space_current(co), .addr = f->addr, .len = f->len,
 		 .prot = f->prot, .flags = f->flags, .vma_flags = f->vma_flags,
 		 .pager = f->pager, .file = f->file, .pgoff = f->offset >> PAGE_SHIFT);
@@ -123,7 +134,7 @@ struct sys_munmap {
 static co_t sys_munmap(struct co *co, struct sys_munmap *f)
 {
 	CO_BEGIN;
-	CO_AWAIT(f->result, space_unmap, .space = space_current(co), .addr = f->addr,
+	CO_AWAIT(f->result, space_unmap, .space = space_current(co), .addr = mm_untag(f->addr),
 		 .len = f->len);
 	CO_RETURN(f->result);
 	CO_END;
@@ -132,15 +143,17 @@ SYSCALL_CO(munmap, addr, len);
 
 struct sys_mprotect {
 	struct co_frame co;
-	u64 addr, len;
-	u32 prot;
+	u64 addr, len, prot;
 	long result;
 };
 static co_t sys_mprotect(struct co *co, struct sys_mprotect *f)
 {
 	CO_BEGIN;
-	CO_AWAIT(f->result, space_protect, .space = space_current(co), .addr = f->addr,
-		 .len = f->len, .prot = f->prot);
+	if (f->prot > UINT32_MAX)
+		CO_RETURN(-EINVAL);
+	/* PROT_SEM asks for atomics, which all memory has. */
+	CO_AWAIT(f->result, space_protect, .space = space_current(co), .addr = mm_untag(f->addr),
+		 .len = f->len, .prot = (u32)f->prot & ~(u32)PROT_SEM);
 	CO_RETURN(f->result);
 	CO_END;
 }
@@ -148,16 +161,16 @@ SYSCALL_CO(mprotect, addr, len, prot);
 
 struct sys_mremap {
 	struct co_frame co;
-	u64 addr, old_len, new_len;
-	u32 flags;
-	u64 new_addr;
+	u64 addr, old_len, new_len, flags, new_addr;
 	long result;
 };
 static co_t sys_mremap(struct co *co, struct sys_mremap *f)
 {
 	CO_BEGIN;
-	CO_AWAIT(f->result, space_remap, .space = space_current(co), .addr = f->addr,
-		 .old_len = f->old_len, .new_len = f->new_len, .flags = f->flags,
+	if (f->flags > UINT32_MAX)
+		CO_RETURN(-EINVAL);
+	CO_AWAIT(f->result, space_remap, .space = space_current(co), .addr = mm_untag(f->addr),
+		 .old_len = f->old_len, .new_len = f->new_len, .flags = (u32)f->flags,
 		 .new_addr = f->new_addr);
 	CO_RETURN(f->result);
 	CO_END;
@@ -173,7 +186,7 @@ struct sys_madvise {
 static co_t sys_madvise(struct co *co, struct sys_madvise *f)
 {
 	CO_BEGIN;
-	CO_AWAIT(f->result, space_advise, .space = space_current(co), .addr = f->addr,
+	CO_AWAIT(f->result, space_advise, .space = space_current(co), .addr = mm_untag(f->addr),
 		 .len = f->len, .advice = f->advice);
 	CO_RETURN(f->result);
 	CO_END;
@@ -188,16 +201,20 @@ struct sys_msync {
 };
 static co_t sys_msync(struct co *co, struct sys_msync *f)
 {
+	u64 end;
+
 	CO_BEGIN;
+	f->addr = mm_untag(f->addr);
 	if ((f->flags & ~(u32)(MS_ASYNC | MS_INVALIDATE | MS_SYNC)) ||
 	    (f->flags & (MS_ASYNC | MS_SYNC)) == (MS_ASYNC | MS_SYNC) || (f->addr & ~PAGE_MASK))
 		CO_RETURN(-EINVAL);
-	if (f->len > HAL_USER_END)
-		CO_RETURN(-ENOMEM);
+	f->len = PAGE_UP(f->len);	/* to 0, if it is that long */
 	if (!f->len)
 		CO_RETURN(0);
+	if (add_overflows(f->addr, f->len, &end) || end > HAL_USER_END)
+		CO_RETURN(-ENOMEM);
 	CO_AWAIT(f->result, space_sync, .space = space_current(co), .addr = f->addr,
-		 .len = PAGE_UP(f->len));
+		 .len = f->len);
 	CO_RETURN(f->result);
 	CO_END;
 }
@@ -216,6 +233,7 @@ struct sys_mincore {
 static co_t sys_mincore(struct co *co, struct sys_mincore *f)
 {
 	CO_BEGIN;
+	f->addr = mm_untag(f->addr);
 	if (f->addr & ~PAGE_MASK)
 		CO_RETURN(-EINVAL);
 	if (f->len > HAL_USER_END || f->addr > HAL_USER_END - f->len)
@@ -252,6 +270,7 @@ static co_t mm_lock(struct co *co, struct mm_lock *f)
 	u64 end;
 
 	CO_BEGIN;
+	f->addr = mm_untag(f->addr);
 	f->len = PAGE_UP(f->len + (f->addr & ~PAGE_MASK));
 	f->addr = PAGE_DOWN(f->addr);
 	if (add_overflows(f->addr, f->len, &end))

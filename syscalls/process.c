@@ -48,6 +48,8 @@ struct sys_clone3 {
 
 static int clone3_check(const struct clone_args *ca)
 {
+	if (ca->flags & ~(UINT32_MAX | CLONE_CLEAR_SIGHAND | CLONE_INTO_CGROUP))
+		return -EINVAL;
 	if (ca->flags & (CLONE_DETACHED | (CSIGNAL & ~(u64)CLONE_NEWTIME)))
 		return -EINVAL;
 	if ((ca->flags & (CLONE_THREAD | CLONE_PARENT)) && ca->exit_signal)
@@ -100,7 +102,12 @@ static long sys_unshare(struct task *t, u64 flags)
 	struct fd_table *fds = NULL, *old_fds;
 	struct fs_context *fs = NULL, *old_fs;
 
-	if (flags & ~(u64)(CLONE_FS | CLONE_FILES))
+	/* A single thread shares neither memory nor handlers; semaphores with undo are not there. */
+	if (flags & ~(u64)(CLONE_FS | CLONE_FILES | CLONE_VM | CLONE_SIGHAND | CLONE_THREAD |
+			   CLONE_SYSVSEM))
+		return -EINVAL;
+	if ((flags & (CLONE_VM | CLONE_SIGHAND | CLONE_THREAD)) &&
+	    atomic_load_relaxed(&p->thread_count) > 1)
 		return -EINVAL;
 	if ((flags & CLONE_FILES) && atomic_load(&t->fds->refs.n) > 1) {
 		fds = fd_table_clone(t->fds);
@@ -172,6 +179,8 @@ SYSCALL_PLAIN(getppid);
 
 static long sys_setpgid(struct task *t, int pid, int pgid)
 {
+	if (pgid < 0 || (!pgid && pid < 0))
+		return -EINVAL;
 	if (pid < 0)
 		return -ESRCH;
 	return group_set(thread_of(t)->process, pid, pgid);

@@ -55,7 +55,7 @@ static long sys_sched_getaffinity(struct task *t, int pid, u32 len, uptr to)
 	struct thread *target;
 	u64 mask;
 
-	if (len * 8ul < hal_cpu_count() || len % sizeof(u64))
+	if (len * 8u < hal_cpu_count() || len % sizeof(u64))
 		return -EINVAL;
 	target = sched_target(t, pid);
 	if (!target)
@@ -108,6 +108,8 @@ static long sched_set(struct task *t, int pid, int policy, int priority)
 	long err;
 
 	policy &= ~SCHED_RESET_ON_FORK;
+	if ((policy == SCHED_FIFO || policy == SCHED_RR) && (priority < 1 || priority > 99))
+		return -EINVAL;
 	if (sched_is_real_time(policy))
 		return cred_capable(t->cred, CAP_SYS_NICE) ? -EOPNOTSUPP : -EPERM;
 	if (!sched_is_known(policy) || priority)
@@ -248,14 +250,24 @@ static long sys_sched_setattr(struct task *t, int pid, uptr from, u32 flags)
 {
 	struct sched_attr attr = {0};
 	struct thread *target;
+	u64 more;
+	u32 at;
 	long err;
 
 	if (!from.raw || pid < 0 || flags)
 		return -EINVAL;
 	if (!user_get(t, &attr, from, SCHED_ATTR_SIZE_VER0))
 		return SYS_MUST_WAIT;
-	if (attr.size && attr.size < SCHED_ATTR_SIZE_VER0)
+	if ((attr.size && attr.size < SCHED_ATTR_SIZE_VER0) || attr.size > PAGE_SIZE)
 		return -E2BIG;
+	/* What a newer program may ask for has to be nothing. */
+	for (at = SCHED_ATTR_SIZE_VER1; at < attr.size; at += sizeof(more)) {
+		more = 0;
+		if (!user_get(t, &more, uptr_add(from, at), min(sizeof(more), attr.size - at)))
+			return SYS_MUST_WAIT;
+		if (more)
+			return -E2BIG;
+	}
 	err = sched_set(t, pid, (int)attr.sched_policy, (int)attr.sched_priority);
 	target = err ? NULL : sched_target(t, pid);
 	if (!target)

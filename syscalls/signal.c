@@ -30,11 +30,11 @@ static long sys_rt_sigaction(struct task *t, int sig, uptr act, uptr old, u64 si
 
 	if (size != SIGSET_SIZE || !signal_is_valid(sig))
 		return -EINVAL;
-	if (act.raw && (SIG_BIT(sig) & SIG_UNBLOCKABLE))
-		return -EINVAL;
 	static_assert(sizeof(struct sigact) == sizeof(struct sigaction), "the ABI's layout");
 	if (act.raw && !user_get(t, &user, act, sizeof(user)))
 		return SYS_MUST_WAIT;
+	if (act.raw && (SIG_BIT(sig) & SIG_UNBLOCKABLE))
+		return -EINVAL;
 	if (old.raw) {
 		signal_action(thread_of(t), sig, NULL, &was);
 		if (!user_put(t, old, &was, sizeof(was)))

@@ -93,17 +93,23 @@ SYSCALL_RETRY(gettimeofday, uptr, uptr);
 static long sys_settimeofday(struct task *t, uptr from, uptr zone)
 {
 	struct __kernel_old_timeval tv;
-	u64 ns;
-	int err;
+	int minutes_west[2] = {0};	/* a struct timezone, which means nothing here */
+	u64 ns = 0;
+	int err = 0;
 
+	if (from.raw && !user_get(t, &tv, from, sizeof(tv)))
+		return SYS_MUST_WAIT;
+	if (from.raw)
+		err = time_from_timeval(&tv, &ns);
+	if (err)
+		return err;
+	if (zone.raw && !user_get(t, minutes_west, zone, sizeof(minutes_west)))
+		return SYS_MUST_WAIT;
 	if (!cred_capable(t->cred, CAP_SYS_TIME))
 		return -EPERM;
-	if (!from.raw)
-		return 0;
-	if (!user_get(t, &tv, from, sizeof(tv)))
-		return SYS_MUST_WAIT;
-	err = time_from_timeval(&tv, &ns);
-	return err ? err : clock_set_wall(ns);
+	if (minutes_west[0] > 15 * 60 || minutes_west[0] < -15 * 60)
+		return -EINVAL;
+	return from.raw ? clock_set_wall(ns) : 0;
 }
 SYSCALL_RETRY(settimeofday, uptr, uptr);
 
@@ -115,6 +121,8 @@ static long time_adjust(struct task *t, uptr to)
 
 	if (!user_get(t, &tx, to, sizeof(tx)))
 		return SYS_MUST_WAIT;
+	if ((tx.modes & ADJ_TICK) && (tx.tick < 9000 || tx.tick > 11000))
+		return cred_capable(t->cred, CAP_SYS_TIME) ? -EINVAL : -EPERM;
 	if (tx.modes)
 		return cred_capable(t->cred, CAP_SYS_TIME) ? -EOPNOTSUPP : -EPERM;
 	tx = (struct timex){.status = STA_UNSYNC, .precision = 1, .tolerance = 32768000,
@@ -132,7 +140,13 @@ SYSCALL_RETRY(adjtimex, uptr);
 
 static long sys_clock_adjtime(struct task *t, int id, uptr to)
 {
-	return id == CLOCK_REALTIME ? time_adjust(t, to) : -EINVAL;
+	struct timex tx;
+
+	if (id > CLOCK_TAI || id == CLOCK_SGI_CYCLE)
+		return -EINVAL;
+	if (id == CLOCK_REALTIME)
+		return time_adjust(t, to);
+	return user_get(t, &tx, to, sizeof(tx)) ? -EOPNOTSUPP : SYS_MUST_WAIT;
 }
 SYSCALL_RETRY(clock_adjtime, int, uptr);
 
@@ -208,8 +222,10 @@ struct sys_clock_nanosleep {
 static co_t sys_clock_nanosleep(struct co *co, struct sys_clock_nanosleep *f)
 {
 	CO_BEGIN;
-	if (f->id == CLOCK_THREAD_CPUTIME_ID || f->id < 0)
+	if (f->id < 0)
 		CO_RETURN(-EINVAL);
+	if (f->id == CLOCK_THREAD_CPUTIME_ID)
+		CO_RETURN(-EOPNOTSUPP);
 	f->err = clock_deadline(f->id, 0, false, &f->deadline_ns);
 	if (f->err)
 		CO_RETURN(f->err);
@@ -308,6 +324,9 @@ static long sys_timer_create(struct task *t, int clock, uptr event, uptr to)
 
 	if (event.raw && !user_get(t, &e, event, sizeof(e)))
 		return SYS_MUST_WAIT;
+	err = posix_timer_check(clock, &e);
+	if (err)
+		return err;
 	/* The number's place must be there before the timer is. */
 	if (!user_put(t, to, &probe, sizeof(probe)))
 		return SYS_MUST_WAIT;

@@ -159,7 +159,9 @@ SYSCALL_RETRY(prlimit64, int, u32, uptr, uptr);
 
 static long sys_getrlimit(struct task *t, u32 which, uptr to)
 {
-	return limit_call(t, 0, which, uptr_of(0), to);
+	if (which >= RLIMIT_COUNT)
+		return -EINVAL;
+	return to.raw ? limit_call(t, 0, which, uptr_of(0), to) : -EFAULT;
 }
 SYSCALL_RETRY(getrlimit, u32, uptr);
 

@@ -57,7 +57,7 @@ struct sys_waitid {
 	struct wait_result result;
 	struct signal_info si;
 	struct rusage rusage;
-	long err;
+	long err, waited;
 };
 
 static int waitid_check(struct sys_waitid *f)
@@ -79,6 +79,8 @@ static int waitid_check(struct sys_waitid *f)
 		if (!f->id && process_current()->group)
 			f->id = process_current()->group->nr;
 		return f->id >= 0 ? 0 : -EINVAL;
+	case P_PIDFD:
+		return f->id < 0 ? -EINVAL : -EBADF;	/* no descriptor is one */
 	default:
 		return -EINVAL;
 	}
@@ -88,22 +90,21 @@ static co_t sys_waitid(struct co *co, struct sys_waitid *f)
 {
 	CO_BEGIN;
 	f->err = waitid_check(f);
-	if (f->err)
-		CO_RETURN(f->err);
-	CO_AWAIT(f->err, wait_for, .which = (enum wait_which)f->which, .id = f->id,
-		 .options = f->options, .result = &f->result);
-	if (f->err)
-		CO_RETURN(f->err);
-	if (f->result.pid && f->usage.raw) {
+	if (!f->err)
+		CO_AWAIT(f->err, wait_for, .which = (enum wait_which)f->which, .id = f->id,
+			 .options = f->options, .result = &f->result);
+	f->waited = f->err;
+	if (!f->err && f->result.pid && f->usage.raw) {
 		usage_to_rusage(&f->result.usage, &f->rusage);
 		CO_COPY_TO_USER(f->err, f->usage, &f->rusage, sizeof(f->rusage));
 		if (f->err)
 			CO_RETURN(f->err);
 	}
 	if (!f->info.raw)
-		CO_RETURN(0);
+		CO_RETURN(f->waited);
+	/* Written even if there is nothing to say. */
 	f->si = (struct signal_info){0};
-	if (f->result.pid) {
+	if (!f->waited && f->result.pid) {
 		f->si.si_signo = SIGCHLD;
 		f->si.si_code = f->result.code;
 		f->si.si_pid = f->result.pid;
@@ -112,7 +113,7 @@ static co_t sys_waitid(struct co *co, struct sys_waitid *f)
 	}
 	/* Up to and with si_status: what follows is not written, as on Linux. */
 	CO_COPY_TO_USER(f->err, f->info, &f->si, offsetof(struct signal_info, si_status) + 4);
-	CO_RETURN(f->err);
+	CO_RETURN(f->err ? f->err : f->waited);
 	CO_END;
 }
 SYSCALL_CO(waitid, which, id, info, options, usage);

@@ -228,13 +228,18 @@ static int posix_timer_check_clock(int clock)
 	}
 }
 
+int posix_timer_check(int clock, const sigevent_t *event)
+{
+	int err = posix_timer_check_clock(clock);
+
+	return err ? err : posix_timer_check_event(event);
+}
+
 int posix_timer_create(struct process *p, int clock, const sigevent_t *event, int *id)
 {
 	struct posix_timer *t;
-	int err = posix_timer_check_clock(clock);
+	int err = posix_timer_check(clock, event);
 
-	if (!err)
-		err = posix_timer_check_event(event);
 	if (err)
 		return err;
 	t = posix_timer_new(p, clock, event->sigev_notify);

@@ -41,7 +41,9 @@ struct posix_timer_setting {
 
 void posix_timer_start_worker(void);	/* at boot */
 
-/* sigevent checked here; *id gets the number. */
+/* 0 if there can be such a timer. */
+int posix_timer_check(int clock, const sigevent_t *event);
+/* Checked here too; *id gets the number. */
 int posix_timer_create(struct process *p, int clock, const sigevent_t *event, int *id);
 int posix_timer_set(struct process *p, int id, bool absolute,
 		    const struct posix_timer_setting *new, struct posix_timer_setting *old);

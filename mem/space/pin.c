@@ -51,7 +51,9 @@ static int key_of(struct space *s, u64 va, struct futex_key *key)
 {
 	struct vma *v = vma_at(s, va);
 
-	if (!v)
+	/* Memory that cannot be written and is nobody else's will never change. */
+	if (!v || !(v->flags & VMA_READ) ||
+	    (!(v->flags & (VMA_SHARED | VMA_WRITE)) && !v->pager))
 		return -EFAULT;
 	if (v->flags & VMA_SHARED && v->pager)
 		*key = (struct futex_key){(u64)(uintptr_t)v->pager,

@@ -208,10 +208,13 @@ co_t space_advise(struct co *co, struct space_advise *f)
 	CO_BEGIN;
 	if (f->advice == MADV_HWPOISON || f->advice == MADV_SOFT_OFFLINE)
 		CO_RETURN(-EPERM);
-	if (!advice_known(f->advice) || !range_ok(f->addr, f->len, &f->end))
+	if (!advice_known(f->advice) || f->addr & ~PAGE_MASK ||
+	    add_overflows(f->addr, f->len, &f->end) || PAGE_UP(f->end) < f->end)
 		CO_RETURN(-EINVAL);
 	if (!f->len)
 		CO_RETURN(0);
+	if (!range_ok(f->addr, f->len, &f->end))
+		CO_RETURN(-ENOMEM);	/* nothing is mapped there */
 	if (f->advice == MADV_POPULATE_READ || f->advice == MADV_POPULATE_WRITE) {
 		CO_AWAIT(f->err, space_populate, .space = f->space, .addr = f->addr,
 			 .len = f->end - f->addr,
@@ -260,7 +263,7 @@ co_t space_lock_range(struct co *co, struct space_lock_range *f)
 	start = PAGE_DOWN(f->addr);
 	err = 0;
 	if (!range_ok(start, f->len + (f->addr - start), &end) || f->len > HAL_USER_END)
-		err = -EINVAL;
+		err = -ENOMEM;
 	else if (f->len)
 		err = lock_vmas(f->space, start, end, f->locked);
 	rwlock_unlock_write(&f->space->lock);

@@ -2,6 +2,7 @@
 #include <linux/mman.h>
 
 #include "core/base/bits.h"
+#include "mem/phys/buddy.h"
 #include "mem/space/pt.h"
 #include "mem/space/space.h"
 #include "mem/space/vma.h"
@@ -15,12 +16,17 @@ static long check_remap(struct space_remap *f)
 		return -EINVAL;
 	if (f->flags & MREMAP_DONTUNMAP && f->old_len != f->new_len)
 		return -EINVAL;
-	if (f->addr & ~PAGE_MASK || f->addr >= HAL_USER_END || f->old_len > HAL_USER_END ||
-	    f->new_len > HAL_USER_END)
+	if (f->addr & ~PAGE_MASK || !PAGE_UP(f->new_len))
 		return -EINVAL;
+	if (f->addr >= HAL_USER_END)
+		return -EFAULT;
+	if (f->old_len > HAL_USER_END)
+		return -EINVAL;
+	if (f->new_len > HAL_USER_END)
+		return f->flags & MREMAP_FIXED ? -EINVAL : -ENOMEM;
 	f->old_len = PAGE_UP(f->old_len);
 	f->new_len = PAGE_UP(f->new_len);
-	if (!f->new_len || add_overflows(f->addr, f->old_len, &end) || end > HAL_USER_END)
+	if (add_overflows(f->addr, f->old_len, &end) || end > HAL_USER_END)
 		return -EINVAL;
 	if (f->flags & MREMAP_FIXED) {
 		if (f->new_addr & ~PAGE_MASK || f->new_addr > HAL_USER_END - f->new_len)
@@ -54,6 +60,8 @@ static bool room_for(struct space *s, const struct vma *v, u64 more)
 {
 	u64 pages = more >> PAGE_SHIFT;
 
+	if (vma_is_data(v->flags) && !(v->flags & VMA_NORESERVE) && pages > buddy_total_pages())
+		return false;
 	return s->pages_total + pages <= atomic_load_relaxed(&s->limit_as) >> PAGE_SHIFT &&
 	       (!vma_is_data(v->flags) ||
 		s->pages_data + pages <= atomic_load_relaxed(&s->limit_data) >> PAGE_SHIFT);

@@ -135,8 +135,12 @@ static bool memory_place(const struct argument *good, unsigned slot, unsigned i,
 static bool hostile_memory(const struct argument *good, unsigned slot, unsigned i, uint64_t *value,
 			   const char **name)
 {
-	if (pick(pointers, COUNT_OF(pointers), i, value, name))
+	if (pick(pointers, COUNT_OF(pointers), i, value, name)) {
+		/* Zeros, not the text at the page's start. */
+		if (*value == READ_ONLY)
+			*value += PAGE / 2;
 		return true;
+	}
 	return memory_place(good, slot, i - COUNT_OF(pointers), value, name);
 }
 
