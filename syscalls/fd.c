@@ -72,11 +72,13 @@ SYSCALL_CO(dup3, fd, to, flags);
 
 /* --- fcntl --- */
 
-#define FD_SETTABLE (O_APPEND | O_NONBLOCK | O_NOATIME)
+#define FD_SETTABLE (O_APPEND | O_NONBLOCK | O_NOATIME | O_DIRECT)
 
 static long fd_set_flags(struct task *t, struct file *file, u32 flags)
 {
-	if (flags & (O_DIRECT | FASYNC))
+	/* A file that is always ready sends no signals; a pipe of packets is not there. */
+	if (((flags & FASYNC) && file->ops->stream) ||
+	    ((flags & O_DIRECT) && !S_ISREG(file->inode->mode)))
 		return -EINVAL;
 	if ((flags & O_NOATIME) && !(file->flags & O_NOATIME) &&
 	    !cred_owns(cred_current(&t->co), file->inode->uid))
@@ -108,7 +110,7 @@ static long fd_control(struct task *t, int fd, struct file *file, u32 cmd, u64 a
 	case F_GETPIPE_SZ:
 		return pipe_size(file);
 	case F_SETPIPE_SZ:
-		return (i64)arg < 0 ? -EINVAL : pipe_set_size(file, arg, cred_current(&t->co));
+		return pipe_set_size(file, (u32)arg, cred_current(&t->co));
 	case F_GETLK:
 	case F_SETLK:
 	case F_SETLKW:
@@ -273,6 +275,8 @@ static int fd_flock_type(u32 how)
 static co_t sys_flock(struct co *co, struct sys_flock *f)
 {
 	CO_BEGIN;
+	if (f->how & LOCK_MAND)
+		CO_RETURN(0);	/* as Linux, which no longer has them */
 	if (fd_flock_type(f->how) < 0)
 		CO_RETURN(-EINVAL);
 	f->file = fd_get(fd_current(co), f->fd);

@@ -58,7 +58,7 @@ static long inotify_add_walked(struct co *co, struct sys_inotify_add_watch *f)
 static co_t sys_inotify_add_watch(struct co *co, struct sys_inotify_add_watch *f)
 {
 	CO_BEGIN;
-	if (!(f->mask & INOTIFY_KNOWN))
+	if (!(f->mask & INOTIFY_KNOWN) || (f->mask & ~(u32)INOTIFY_KNOWN))
 		CO_RETURN(-EINVAL);
 	f->file = fd_get(fd_current(co), f->fd);
 	if (!f->file)

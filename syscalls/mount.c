@@ -12,9 +12,6 @@
 #define MNT_DETACH	2
 #define UMOUNT_NOFOLLOW 8
 
-#define MOUNT_FLAGS                                                                      \
-	(MS_RDONLY | MS_NOSUID | MS_NODEV | MS_NOEXEC | MS_NOATIME | MS_NODIRATIME |     \
-	 MS_RELATIME | MS_STRICTATIME | MS_SILENT | MS_SYNCHRONOUS | MS_DIRSYNC | MS_LAZYTIME)
 #define MOUNT_PROPAGATION (MS_SHARED | MS_PRIVATE | MS_SLAVE | MS_UNBINDABLE)
 #define MOUNT_KEPT                                                                       \
 	(MS_RDONLY | MS_NOSUID | MS_NODEV | MS_NOEXEC | MS_NOATIME | MS_NODIRATIME | MS_RELATIME)
@@ -109,8 +106,13 @@ static co_t sys_mount(struct co *co, struct sys_mount *f)
 		NAME_FROM_USER(f->err, f->type_name, f->type);
 	if (!f->err && f->source.raw)
 		NAME_FROM_USER(f->err, f->source_name, f->source);
+	if (f->err == -ENAMETOOLONG)
+		f->err = -EINVAL;	/* these are no paths yet */
 	if (!f->err && f->data.raw) {
 		CO_STRING_FROM_USER(f->err, f->options, f->data, PAGE_SIZE);
+		/* As much as there is, if there is anything: then options are what is wrong. */
+		if (f->err == -EFAULT && f->options[0])
+			f->err = -EINVAL;
 		f->err = f->err < 0 ? f->err : f->err == PAGE_SIZE ? -EINVAL : 0;
 	}
 	if (!f->err)
@@ -119,6 +121,9 @@ static co_t sys_mount(struct co *co, struct sys_mount *f)
 		goto out;
 	f->err = -EPERM;
 	if (!cred_capable(cred_current(co), CAP_SYS_ADMIN))
+		goto out;
+	f->err = -EINVAL;
+	if (f->flags & MS_NOUSER)
 		goto out;
 	f->kept = mount_kept(f->flags);
 	if ((f->flags & (MS_REMOUNT | MS_BIND)) == (MS_REMOUNT | MS_BIND)) {
@@ -136,9 +141,10 @@ static co_t sys_mount(struct co *co, struct sys_mount *f)
 			f->err = mount_move(&f->from, &f->at);
 	} else if (f->flags & MOUNT_PROPAGATION) {
 		/* One namespace, nothing propagates: private is what every mount is. */
-		f->err = f->flags & (MS_SHARED | MS_SLAVE) ? -EINVAL : 0;
-	} else if (f->flags & ~(u64)MOUNT_FLAGS) {
-		f->err = -EINVAL;
+		f->err = f->flags & (MS_SHARED | MS_SLAVE) ||
+			 f->at.dentry != f->at.mount->root ? -EINVAL : 0;
+	} else if (f->flags & MS_NOSYMFOLLOW) {
+		f->err = -EINVAL;	/* the one that would matter */
 	} else {
 		f->err = f->type_name ? 0 : -EINVAL;
 		f->fs = f->err ? NULL : fs_find(f->type_name);

@@ -17,8 +17,10 @@ static long sys_pipe2(struct task *t, uptr to, u32 flags)
 	struct file *ends[2];
 	int fds[2], err;
 
-	if (flags & ~(u32)(O_CLOEXEC | O_NONBLOCK))
+	if (flags & ~(u32)(O_CLOEXEC | O_NONBLOCK | O_EXCL))
 		return -EINVAL;
+	if (flags & O_EXCL)
+		return -ENOPKG;		/* O_NOTIFICATION_PIPE */
 	err = pipe_make(ends, flags, t->cred);
 	if (err)
 		return err;

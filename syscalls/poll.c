@@ -42,6 +42,24 @@ static u64 poll_left(u64 deadline_ns)
 	return deadline_ns > now ? deadline_ns - now : 0;
 }
 
+/* A bad time is an error even where nobody will wait. */
+struct poll_check_time {
+	struct co_frame co;
+	uptr timeout;
+	struct __kernel_timespec ts;
+	u64 ns;
+	long err;
+};
+static co_t poll_check_time(struct co *co, struct poll_check_time *f)
+{
+	CO_BEGIN;
+	CO_COPY_FROM_USER(f->err, &f->ts, f->timeout, sizeof(f->ts));
+	if (!f->err)
+		f->err = clock_from_timespec(&f->ts, &f->ns);
+	CO_RETURN(f->err);
+	CO_END;
+}
+
 static co_t poll_timed(struct co *co, struct poll_timed *f)
 {
 	CO_BEGIN;
@@ -123,6 +141,10 @@ static unsigned poll_get_files(struct fd_table *t, struct sys_ppoll *f)
 static co_t sys_ppoll(struct co *co, struct sys_ppoll *f)
 {
 	CO_BEGIN;
+	if (f->timeout.raw)
+		CO_AWAIT(f->n, poll_check_time, .timeout = f->timeout);
+	if (f->n)
+		CO_RETURN(f->n);
 	if (f->count > rlimit_get(thread_of_co(co)->process, RLIMIT_NOFILE))
 		CO_RETURN(-EINVAL);
 	f->polls = kcalloc(max(f->count, 1u), sizeof(*f->polls));
@@ -245,6 +267,10 @@ static co_t select_copy(struct co *co, struct select_copy *f)
 static co_t sys_pselect6(struct co *co, struct sys_pselect6 *f)
 {
 	CO_BEGIN;
+	if (f->timeout.raw)
+		CO_AWAIT(f->n, poll_check_time, .timeout = f->timeout);
+	if (f->n)
+		CO_RETURN(f->n);
 	if (f->count < 0)
 		CO_RETURN(-EINVAL);
 	/* More numbers than the table has can not be open. */

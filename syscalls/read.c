@@ -17,6 +17,10 @@
 
 #define READ_FEW_VECS 4
 
+/* RWF_* that change nothing: how to wait, and for a read how to write. */
+#define READ_WRITE_RWF ((u32)RWF_HIPRI)
+#define READ_READ_RWF ((u32)(RWF_HIPRI | RWF_DSYNC | RWF_SYNC | RWF_APPEND | RWF_NOAPPEND))
+
 /* As file_write wants it: plus one, so that 0 is none. */
 static u64 read_size_limit(struct task *t)
 {
@@ -159,13 +163,16 @@ struct read_vec {
 static co_t read_vec(struct co *co, struct read_vec *f)
 {
 	CO_BEGIN;
-	if (f->flags)
+	if (f->flags & ~(f->write ? READ_WRITE_RWF : READ_READ_RWF))
 		CO_RETURN(-EOPNOTSUPP);
 	if (f->pos < 0 && f->pos != FILE_POS)
 		CO_RETURN(-EINVAL);
 	f->file = fd_get(fd_current(co), f->fd);
 	if (!f->file)
 		CO_RETURN(-EBADF);
+	f->n = f->pos != FILE_POS && f->file->ops->stream ? -ESPIPE : -EBADF;
+	if (f->n == -ESPIPE || !(f->file->mode & (f->write ? FILE_WRITE : FILE_READ)))
+		goto out;
 	f->n = -EINVAL;
 	if (f->count > UIO_MAXIOV)
 		goto out;
@@ -197,7 +204,7 @@ out:
 	co_t begin_##name(struct co *co, const u64 *a)                        \
 	{                                                                     \
 		return co_begin(co, read_vec, .fd = (int)a[0], .iov = uptr_of(a[1]), \
-				.count = a[2], .pos = (position), .write = (writes), \
+				.count = (u32)a[2], .pos = (position), .write = (writes), \
 				.flags = (rwf));                              \
 	}                                                                     \
 	static_assert(true)
@@ -357,8 +364,11 @@ static co_t sys_sendfile(struct co *co, struct sys_sendfile *f)
 	f->n = -EBADF;
 	if (!f->from || !f->to || !(f->from->mode & FILE_READ) || !(f->to->mode & FILE_WRITE))
 		goto out;
+	f->n = -ESPIPE;
+	if (f->from->ops->stream && f->offset.raw)
+		goto out;
 	f->n = -EINVAL;
-	if (f->from->ops->stream || (f->to->flags & O_APPEND) || (i64)f->len < 0)
+	if (f->from->ops->stream || S_ISDIR(f->from->inode->mode) || (f->to->flags & O_APPEND) || (i64)f->len < 0)
 		goto out;
 	CO_AWAIT(f->n, read_position, .file = f->from, .user = f->offset, .pos = &f->from_pos);
 	if (f->n)
@@ -420,6 +430,9 @@ static co_t sys_copy_file_range(struct co *co, struct sys_copy_file_range *f)
 		CO_AWAIT(f->n, read_position, .file = f->to, .user = f->to_user,
 			 .pos = &f->to_pos);
 	if (f->n)
+		goto out;
+	f->n = -EOVERFLOW;
+	if ((u64)f->from_pos + f->len < f->len || (u64)f->to_pos + f->len < f->len)
 		goto out;
 	f->n = -EINVAL;
 	if (f->from->inode == f->to->inode && f->len &&

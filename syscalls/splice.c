@@ -27,7 +27,6 @@ struct splice_end {
 
 struct splice_get {
 	struct co_frame co;
-	int fd;
 	bool write;
 	struct splice_end *end;
 	long err;
@@ -35,17 +34,18 @@ struct splice_get {
 static co_t splice_get(struct co *co, struct splice_get *f)
 {
 	CO_BEGIN;
-	f->end->file = fd_get(fd_current(co), f->fd);
-	if (!f->end->file)
-		CO_RETURN(-EBADF);
+	f->end->pipe = pipe_size(f->end->file) >= 0;
+	if (f->end->pipe && f->end->at.raw)
+		CO_RETURN(-ESPIPE);
 	if (!(f->end->file->mode & (f->write ? FILE_WRITE : FILE_READ)))
 		CO_RETURN(-EBADF);
-	f->end->pipe = pipe_size(f->end->file) >= 0;
+	if (S_ISDIR(f->end->file->inode->mode))
+		CO_RETURN(-EINVAL);
 	f->end->pos = FILE_POS;
 	if (!f->end->at.raw)
 		CO_RETURN(0);
 	if (f->end->file->ops->stream)
-		CO_RETURN(-ESPIPE);
+		CO_RETURN(-EINVAL);
 	CO_COPY_FROM_USER(f->err, &f->end->pos, f->end->at, sizeof(f->end->pos));
 	if (!f->err && f->end->pos < 0)
 		f->err = -EINVAL;
@@ -103,9 +103,15 @@ static co_t sys_splice(struct co *co, struct sys_splice *f)
 		CO_RETURN(0);
 	f->in.at = f->in_at;
 	f->out.at = f->out_at;
-	CO_AWAIT(f->n, splice_get, .fd = f->in_fd, .end = &f->in);
+	f->in.file = fd_get(fd_current(co), f->in_fd);
+	f->out.file = fd_get(fd_current(co), f->out_fd);
+	f->n = f->in.file && f->out.file ? 0 : -EBADF;
 	if (!f->n)
-		CO_AWAIT(f->n, splice_get, .fd = f->out_fd, .write = true, .end = &f->out);
+		CO_AWAIT(f->n, splice_get, .end = &f->in);
+	if (!f->n)
+		CO_AWAIT(f->n, splice_get, .write = true, .end = &f->out);
+	if (!f->n && (i64)f->len < 0)
+		f->n = -EINVAL;
 	if (f->n)
 		goto out;
 	f->n = -EINVAL;
@@ -162,9 +168,13 @@ static co_t sys_tee(struct co *co, struct sys_tee *f)
 		CO_RETURN(-EINVAL);
 	if (!f->len)
 		CO_RETURN(0);
-	CO_AWAIT(f->n, splice_get, .fd = f->in_fd, .end = &f->in);
+	f->in.file = fd_get(fd_current(co), f->in_fd);
+	f->out.file = fd_get(fd_current(co), f->out_fd);
+	f->n = f->in.file && f->out.file ? 0 : -EBADF;
 	if (!f->n)
-		CO_AWAIT(f->n, splice_get, .fd = f->out_fd, .write = true, .end = &f->out);
+		CO_AWAIT(f->n, splice_get, .end = &f->in);
+	if (!f->n)
+		CO_AWAIT(f->n, splice_get, .write = true, .end = &f->out);
 	if (f->n)
 		goto out;
 	f->n = -EINVAL;
@@ -211,7 +221,7 @@ static long sys_readahead(struct task *t, int fd, i64 offset, u64 count)
 	inode = file->inode;
 	if (!(file->mode & FILE_READ))
 		err = -EBADF;
-	else if (!S_ISREG(inode->mode) && !S_ISBLK(inode->mode))
+	else if ((!S_ISREG(inode->mode) && !S_ISBLK(inode->mode)) || (i64)count < 0)
 		err = -EINVAL;
 	else if (inode->ops->data)
 		inode = inode->ops->data(inode);

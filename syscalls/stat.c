@@ -18,13 +18,22 @@ static unsigned stat_walk_flags(u32 flags)
 	       (flags & AT_EMPTY_PATH ? WALK_EMPTY : 0);
 }
 
+/* With AT_EMPTY_PATH a null pointer is an empty name. */
+static bool stat_is_null(uptr path, u32 flags)
+{
+	return !path.raw && (flags & AT_EMPTY_PATH);
+}
+
 /* 0 and *to (referenced), an error, or SYS_MUST_WAIT. */
 static long stat_try_walk(struct task *t, int dirfd, uptr path, u32 flags, struct path *to)
 {
 	char name[PATH_MAX];
 	struct walk w;
-	long err = name_try(name, path);
+	long err = 0;
 
+	name[0] = '\0';
+	if (!stat_is_null(path, flags))
+		err = name_try(name, path);
 	if (err)
 		return err;
 	err = walk_start(&w, &t->co, dirfd, name, stat_walk_flags(flags));
@@ -50,10 +59,11 @@ struct stat_walk {
 static co_t stat_walk(struct co *co, struct stat_walk *f)
 {
 	CO_BEGIN;
-	NAME_FROM_USER(f->err, f->name, f->path);
+	if (!stat_is_null(f->path, f->flags))
+		NAME_FROM_USER(f->err, f->name, f->path);
 	if (f->err)
 		goto out;
-	f->err = walk_start(&f->walk, co, f->dirfd, f->name, stat_walk_flags(f->flags));
+	f->err = walk_start(&f->walk, co, f->dirfd, f->name ? f->name : "", stat_walk_flags(f->flags));
 	if (f->cred)
 		f->walk.cred = f->cred;
 	if (!f->err)
@@ -69,7 +79,7 @@ out:
 
 /* --- stat --- */
 
-#define STAT_FLAGS (AT_SYMLINK_NOFOLLOW | AT_EMPTY_PATH | AT_NO_AUTOMOUNT)
+#define STAT_FLAGS (AT_STATX_SYNC_TYPE | AT_SYMLINK_NOFOLLOW | AT_EMPTY_PATH | AT_NO_AUTOMOUNT)
 
 static void stat_fill(struct stat *to, struct inode *inode)
 {
@@ -211,7 +221,7 @@ struct sys_statx {
 static co_t sys_statx(struct co *co, struct sys_statx *f)
 {
 	CO_BEGIN;
-	if ((f->flags & ~(u32)(STAT_FLAGS | AT_STATX_SYNC_TYPE)) ||
+	if ((f->flags & ~(u32)STAT_FLAGS) ||
 	    (f->flags & AT_STATX_SYNC_TYPE) == AT_STATX_SYNC_TYPE || (f->mask & STATX__RESERVED))
 		CO_RETURN(-EINVAL);
 	CO_AWAIT(f->err, stat_walk, .dirfd = f->dirfd, .path = f->path, .flags = f->flags,

@@ -4,6 +4,7 @@
 #include <linux/falloc.h>
 #include <linux/stat.h>
 
+#include "mem/phys/buddy.h"
 #include "vfs/attr.h"
 #include "vfs/file_cache.h"
 #include "vfs/inotify.h"
@@ -72,7 +73,11 @@ co_t file_allocate(struct co *co, struct file_allocate *f)
 	if (f->mode & (FALLOC_FL_PUNCH_HOLE | FALLOC_FL_ZERO_RANGE))
 		CO_AWAIT(f->ignored, page_punch, .mapping = &f->inode->mapping,
 			 .from = (u64)f->offset, .to = f->end);
-	if (!(f->mode & FALLOC_FL_PUNCH_HOLE)) {
+	/* Pages that are the storage: what could never be had is refused before it is tried. */
+	if (!(f->mode & FALLOC_FL_PUNCH_HOLE) &&
+	    (u64)f->len >> PAGE_SHIFT > buddy_total_pages()) {
+		f->err = -ENOSPC;
+	} else if (!(f->mode & FALLOC_FL_PUNCH_HOLE)) {
 		if (!(f->mode & FALLOC_FL_KEEP_SIZE) && f->limit_fsize &&
 		    f->end >= f->limit_fsize && f->end > inode_size(f->inode))
 			f->err = -EFBIG;

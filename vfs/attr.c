@@ -137,7 +137,8 @@ co_t attr_change(struct co *co, struct attr_change *f)
 	f->err = attr_prepare(f, f->path->dentry->inode);
 	if (f->err)
 		CO_RETURN(f->err);
-	if (!f->path->dentry->inode->ops->setattr.step)
+	inode = f->path->dentry->inode;
+	if (!inode->ops->setattr.step && inode->super != super_loose())
 		CO_RETURN(-EPERM);
 	CO_WRITE_LOCK(&f->path->dentry->inode->lock);
 	inode = f->path->dentry->inode;
@@ -151,7 +152,10 @@ co_t attr_change(struct co *co, struct attr_change *f)
 		f->attr->mtime = now;
 		f->attr->valid |= ATTR_MTIME;
 	}
-	CO_AWAIT_OP(f->err, inode->ops->setattr, .inode = inode, .attr = f->attr);
+	if (inode->ops->setattr.step)
+		CO_AWAIT_OP(f->err, inode->ops->setattr, .inode = inode, .attr = f->attr);
+	else
+		inode_apply(inode, f->attr);
 	rwlock_unlock_write(&f->path->dentry->inode->lock);
 	if (!f->err)
 		inotify_tell(f->path->dentry, attr_events(f->attr->valid));

@@ -46,6 +46,8 @@ static long open_check(const struct path *path, u32 flags, const struct cred *cr
 		return -ELOOP;
 	if (S_ISDIR(inode->mode) && ((want & CRED_WRITE) || (flags & O_CREAT)))
 		return -EISDIR;
+	if (S_ISDIR(inode->mode) && (flags & O_DIRECT))
+		return -EINVAL;
 	if (S_ISSOCK(inode->mode))
 		return -ENXIO;
 	if ((S_ISCHR(inode->mode) || S_ISBLK(inode->mode)) &&
@@ -226,6 +228,8 @@ static long open_check_flags(u32 *flags)
 		*flags &= OPEN_PATH_FLAGS;
 		return 0;
 	}
+	if ((*flags & OPEN_TMPFILE) && (!(*flags & O_DIRECTORY) || !(*flags & O_ACCMODE)))
+		return -EINVAL;
 	if (*flags & OPEN_TMPFILE)
 		return -EOPNOTSUPP;
 	if ((*flags & (O_CREAT | O_DIRECTORY)) == (O_CREAT | O_DIRECTORY))

@@ -598,6 +598,9 @@ long pipe_size(struct file *file)
 	return size;
 }
 
+/* However privileged one is: the ring alone takes 8 bytes a page. */
+#define PIPE_MOST (256ul << 20)
+
 long pipe_set_size(struct file *file, u64 size, const struct cred *cred)
 {
 	struct pipe *p = file->private;
@@ -609,6 +612,8 @@ long pipe_set_size(struct file *file, u64 size, const struct cred *cred)
 		return -EBADF;
 	if (size > 1ul << 31)
 		return -EINVAL;
+	if (size > PIPE_MOST)
+		return -ENOMEM;
 	pages = max(PAGE_UP(size) >> PAGE_SHIFT, 1ul);
 	if (!bits_is_power(pages))
 		pages = 2ul << bits_log2(pages);

@@ -3,6 +3,7 @@
 
 #include "core/base/bits.h"
 #include "core/base/string.h"
+#include "hal/memory.h"
 #include "hal/uaccess.h"
 #include "mem/space/uaccess.h"
 
@@ -35,9 +36,12 @@ i64 uio_check_iov(struct uio_vec *vecs, u32 count)
 {
 	u64 sum = 0;
 
-	for (u32 i = 0; i < count; i++) {
+	for (u32 i = 0; i < count; i++)
 		if ((i64)vecs[i].len < 0)
 			return -EINVAL;
+	for (u32 i = 0; i < count; i++) {
+		if (vecs[i].base > HAL_USER_END || vecs[i].len > HAL_USER_END - vecs[i].base)
+			return -EFAULT;
 		vecs[i].len = min(vecs[i].len, UIO_MAX - sum);
 		sum += vecs[i].len;
 	}

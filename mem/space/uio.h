@@ -39,7 +39,7 @@ struct uio uio_kernel(void *buf, u64 len);
 struct uio uio_kernel_const(const void *buf, u64 len);	/* only ever copied from */
 
 /* Total length of an iovec array, cut to UIO_MAX by shortening the vectors; -EINVAL if one is
- * negative or the sum overflows. */
+ * negative, -EFAULT if one cannot be the user's. */
 i64 uio_check_iov(struct uio_vec *vecs, u32 count);
 
 /* Kernel memory to the uio (a read), and from it (a write); bytes moved, at most a few pages

@@ -17,6 +17,9 @@
 #ifndef __NR_newfstatat
 #define __NR_newfstatat __NR3264_fstatat
 #endif
+/* arm64's value: the build host's means O_DIRECT there. */
+#undef O_DIRECTORY
+#define O_DIRECTORY 040000
 #define NR_MMAP	    __NR3264_mmap
 #define NR_LSEEK    __NR3264_lseek
 #define NR_FTRUNCATE __NR3264_ftruncate
