@@ -83,6 +83,37 @@ struct sys_mount {
 	long err;
 };
 
+/* The texts a mount is asked with; their buffers are the caller's to free, also on errors. */
+struct mount_texts {
+	struct co_frame co;
+	struct sys_mount *of;
+	long err;
+};
+static co_t mount_texts(struct co *co, struct mount_texts *f)
+{
+	struct sys_mount *of = f->of;
+
+	CO_BEGIN;
+	of->options = kzalloc(PAGE_SIZE);
+	if (!of->options)
+		CO_RETURN(-ENOMEM);
+	if (of->type.raw)
+		NAME_FROM_USER(f->err, of->type_name, of->type);
+	if (!f->err && of->source.raw)
+		NAME_FROM_USER(f->err, of->source_name, of->source);
+	if (f->err == -ENAMETOOLONG)
+		f->err = -EINVAL;	/* these are no paths yet */
+	if (!f->err && of->data.raw) {
+		CO_STRING_FROM_USER(f->err, of->options, of->data, PAGE_SIZE);
+		/* As much as there is, if there is anything: then options are what is wrong. */
+		if (f->err == -EFAULT && of->options[0])
+			f->err = -EINVAL;
+		f->err = f->err < 0 ? f->err : f->err == PAGE_SIZE ? -EINVAL : 0;
+	}
+	CO_RETURN(f->err);
+	CO_END;
+}
+
 /* The mount's own flags as kept; relatime is the default, as on Linux. */
 static u32 mount_kept(u64 flags)
 {
@@ -99,22 +130,7 @@ static co_t sys_mount(struct co *co, struct sys_mount *f)
 	/* An old magic number in the upper half means nothing. */
 	if ((f->flags & 0xffff0000ul) == MS_MGC_VAL)
 		f->flags &= 0xfffful;
-	f->options = kzalloc(PAGE_SIZE);
-	if (!f->options)
-		CO_RETURN(-ENOMEM);
-	if (f->type.raw)
-		NAME_FROM_USER(f->err, f->type_name, f->type);
-	if (!f->err && f->source.raw)
-		NAME_FROM_USER(f->err, f->source_name, f->source);
-	if (f->err == -ENAMETOOLONG)
-		f->err = -EINVAL;	/* these are no paths yet */
-	if (!f->err && f->data.raw) {
-		CO_STRING_FROM_USER(f->err, f->options, f->data, PAGE_SIZE);
-		/* As much as there is, if there is anything: then options are what is wrong. */
-		if (f->err == -EFAULT && f->options[0])
-			f->err = -EINVAL;
-		f->err = f->err < 0 ? f->err : f->err == PAGE_SIZE ? -EINVAL : 0;
-	}
+	CO_AWAIT(f->err, mount_texts, .of = f);
 	if (!f->err)
 		CO_AWAIT(f->err, mount_walk, .path = f->target, .flags = WALK_FOLLOW, .to = &f->at);
 	if (f->err)

@@ -102,7 +102,7 @@ static long sys_unshare(struct task *t, u64 flags)
 	struct fd_table *fds = NULL, *old_fds;
 	struct fs_context *fs = NULL, *old_fs;
 
-	/* A single thread shares neither memory nor handlers; semaphores with undo are not there. */
+	/* A single thread shares neither memory nor handlers; there are no undone semaphores. */
 	if (flags & ~(u64)(CLONE_FS | CLONE_FILES | CLONE_VM | CLONE_SIGHAND | CLONE_THREAD |
 			   CLONE_SYSVSEM))
 		return -EINVAL;

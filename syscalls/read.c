@@ -368,7 +368,8 @@ static co_t sys_sendfile(struct co *co, struct sys_sendfile *f)
 	if (f->from->ops->stream && f->offset.raw)
 		goto out;
 	f->n = -EINVAL;
-	if (f->from->ops->stream || S_ISDIR(f->from->inode->mode) || (f->to->flags & O_APPEND) || (i64)f->len < 0)
+	if (f->from->ops->stream || S_ISDIR(f->from->inode->mode) ||
+	    (f->to->flags & O_APPEND) || (i64)f->len < 0)
 		goto out;
 	CO_AWAIT(f->n, read_position, .file = f->from, .user = f->offset, .pos = &f->from_pos);
 	if (f->n)

@@ -63,7 +63,8 @@ static co_t stat_walk(struct co *co, struct stat_walk *f)
 		NAME_FROM_USER(f->err, f->name, f->path);
 	if (f->err)
 		goto out;
-	f->err = walk_start(&f->walk, co, f->dirfd, f->name ? f->name : "", stat_walk_flags(f->flags));
+	f->err = walk_start(&f->walk, co, f->dirfd, f->name ? f->name : "",
+			    stat_walk_flags(f->flags));
 	if (f->cred)
 		f->walk.cred = f->cred;
 	if (!f->err)

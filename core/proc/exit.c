@@ -237,7 +237,9 @@ void exit_notify_parent(struct process *p, int code, int status)
 	spin_lock(&parent->sig_lock);
 	act = signal_action_of(parent, SIGCHLD);
 	spin_unlock(&parent->sig_lock);
-	if (sig > 0 && (ended || (act.handler != (u64)SIG_IGN && !(act.flags & SA_NOCLDSTOP))))
+	/* clone(2) takes any byte for it; one that is no signal is none. */
+	if (sig > 0 && sig <= 64 &&
+	    (ended || (act.handler != (u64)SIG_IGN && !(act.flags & SA_NOCLDSTOP))))
 		signal_process(parent, sig, &info);
 	waitq_wake(&parent->child_wait);
 }

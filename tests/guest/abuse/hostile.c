@@ -76,11 +76,12 @@ static const char *const time_names[] = {
 };
 
 /* Paths that mean something, and those that only end badly. */
-static const char *const paths[] = { "", "/", ".", "..", "/proc/self", "/dev/null/" };
+static const char *const paths[] = {
+	"", "/", ".", "..", "folder/..", "/proc/self", "/dev/null/",
+};
 static const char *const names[] = {
 	"missing", "missing/x", "missing/", "file", "file/", "file/x", "folder", "folder/", "link",
-	"link/", "dangling", "dangling/", "loop", "loop/x", "to-folder/inner", "fifo", "folder/..",
-	"folder/.",
+	"link/", "dangling", "dangling/", "loop", "loop/x", "to-folder/inner", "fifo", "folder/.",
 };
 
 static char *area_end(unsigned slot)
