@@ -264,6 +264,7 @@ static co_t executor_step(struct executor *ex, struct task *t)
 
 static void executor_finish(struct executor *ex, struct task *t)
 {
+	lock_rank_none_held(t);
 	executor_unspill(ex, &t->co);
 	executor_put(ex, t, false);
 	atomic_store(&t->state, (u32)TASK_DEAD);
@@ -322,6 +323,7 @@ static struct hal_user *executor_enter_user(struct executor *ex, struct task *t)
 {
 	u64 left, end;
 
+	lock_rank_none_held(t);
 	/* A RESCHED_NOW that comes in now was followed by a kick: user mode is left at once. */
 	atomic_and(&ex->resched, ~(u32)RESCHED_ARM);
 	left = policy->slice_left(ex->runq, t);

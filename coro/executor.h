@@ -9,7 +9,7 @@
 #ifndef CORO_EXECUTOR_H
 #define CORO_EXECUTOR_H
 
-#include "coro/task.h"
+#include "coro/lock_rank.h"
 
 #define EXECUTOR_BUCKETS 24
 
@@ -86,6 +86,7 @@ struct hal_user *executor_run(void);
 /* True if the current task may go straight back to user mode. */
 static inline bool executor_may_return(const struct task *t, struct executor *ex)
 {
+	lock_rank_none_held(t);
 	return !(__atomic_load_n(&t->flags, __ATOMIC_RELAXED) |
 		 __atomic_load_n(&ex->resched, __ATOMIC_RELAXED));
 }

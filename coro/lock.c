@@ -22,6 +22,8 @@ bool mutex_trylock(struct co_mutex *m)
 	if (taken)
 		m->owner = me;
 	spin_unlock(&m->lock);
+	if (taken)
+		lock_rank_taken(me, m->rank);
 	return taken;
 }
 
@@ -32,6 +34,7 @@ void mutex_unlock(struct co_mutex *m)
 	spin_lock(&m->lock);
 	if (m->owner != task_current())
 		panic("a mutex of rank %u is unlocked by another than its owner", m->rank);
+	lock_rank_released(m->owner, m->rank);
 	m->owner = NULL;
 	if (!list_empty(&m->queue)) {
 		next = list_first(&m->queue, struct co_lock_waiter, link);
@@ -81,6 +84,7 @@ co_t mutex_lock_slow(struct co *co, struct mutex_lock_slow *f)
 	f->me.task = co_task(co);
 	if (!mutex_queue(f->mutex, &f->me))
 		CO_WAIT_IO(NULL, mutex_granted(f->mutex, &f->me));
+	lock_rank_taken(f->me.task, f->mutex->rank);
 	CO_RETURN(0);
 	CO_END;
 }
@@ -114,6 +118,8 @@ static bool rwlock_try(struct co_rwlock *l, bool write)
 	if (taken)
 		rwlock_grant(l, task_current(), write);
 	spin_unlock(&l->lock);
+	if (taken)
+		lock_rank_taken(task_current(), l->rank);
 	return taken;
 }
 
@@ -148,6 +154,7 @@ void rwlock_unlock_read(struct co_rwlock *l)
 	spin_lock(&l->lock);
 	if (!l->readers)
 		panic("an rwlock of rank %u is unlocked without a reader", l->rank);
+	lock_rank_released(task_current(), l->rank);
 	l->readers--;
 	rwlock_hand_over(l);
 	spin_unlock(&l->lock);
@@ -158,6 +165,7 @@ void rwlock_unlock_write(struct co_rwlock *l)
 	spin_lock(&l->lock);
 	if (l->writer != task_current())
 		panic("an rwlock of rank %u is unlocked by another than its writer", l->rank);
+	lock_rank_released(l->writer, l->rank);
 	l->writer = NULL;
 	rwlock_hand_over(l);
 	spin_unlock(&l->lock);
@@ -194,6 +202,7 @@ co_t rwlock_slow(struct co *co, struct rwlock_slow *f)
 	f->me.write = f->write;
 	if (!rwlock_queue(f->rwlock, &f->me))
 		CO_WAIT_IO(NULL, rwlock_granted(f->rwlock, &f->me));
+	lock_rank_taken(f->me.task, f->rwlock->rank);
 	CO_RETURN(0);
 	CO_END;
 }

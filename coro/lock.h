@@ -2,23 +2,12 @@
  *
  * Fair: an unlock hands over to the first waiter. The holder is recorded, so a lock taken
  * twice, unlocked by another task or held at the end of a system call is reported.
- * Ranks of awaitable locks (debug builds; a task takes them in rising order):
+ * Ranks of awaitable locks and the order of taking them: coro/lock_rank.h.
  */
 #ifndef CORO_LOCK_H
 #define CORO_LOCK_H
 
-#include "coro/task.h"
-
-enum co_lock_rank {
-	CO_RANK_NONE = 0,
-	CO_RANK_EXEC = 4,	/* core/proc: one exec at a time per process */
-	CO_RANK_FILE_POS = 8,	/* vfs: a file's position */
-	CO_RANK_RENAME = 12,	/* vfs: one cross-directory rename per file system */
-	CO_RANK_INODE = 16,	/* vfs: an inode's contents and directory entries */
-	CO_RANK_INODE_CHILD = 17,
-	CO_RANK_SPACE = 20,	/* mem/space: the VMA tree, if it needs one */
-	CO_RANK_FS = 24,	/* file systems' own (journal, allocation) */
-};
+#include "coro/lock_rank.h"
 
 struct co_mutex {
 	spinlock lock;
@@ -38,7 +27,7 @@ struct co_rwlock {
 void mutex_init(struct co_mutex *m, enum co_lock_rank rank);
 void rwlock_init(struct co_rwlock *l, enum co_lock_rank rank);
 
-/* Without waiting; false if it is held. */
+/* Without waiting; false if it is held. Not checked for order. */
 bool mutex_trylock(struct co_mutex *m);
 bool rwlock_try_read(struct co_rwlock *l);
 bool rwlock_try_write(struct co_rwlock *l);
@@ -48,9 +37,11 @@ void rwlock_unlock_read(struct co_rwlock *l);
 void rwlock_unlock_write(struct co_rwlock *l);
 bool mutex_is_mine(const struct co_mutex *m);
 
-/* The waiting forms. Not interruptible: holders never wait for ever. */
+/* The waiting forms. Not interruptible: holders never wait for ever. NEXT: the task may hold
+ * others of the rank, and the caller sees to their order. */
 #define CO_LOCK(m)                                                            \
 	do {                                                                  \
+		lock_rank_order(co, (m)->rank, false);                        \
 		if (!mutex_trylock(m)) {                                      \
 			long co_unused_;                                      \
 			CO_AWAIT(co_unused_, mutex_lock_slow, .mutex = (m));  \
@@ -59,14 +50,18 @@ bool mutex_is_mine(const struct co_mutex *m);
 	} while (0)
 #define CO_READ_LOCK(l)                                                       \
 	do {                                                                  \
+		lock_rank_order(co, (l)->rank, false);                        \
 		if (!rwlock_try_read(l)) {                                    \
 			long co_unused_;                                      \
 			CO_AWAIT(co_unused_, rwlock_slow, .rwlock = (l));     \
 			(void)co_unused_;                                     \
 		}                                                             \
 	} while (0)
-#define CO_WRITE_LOCK(l)                                                      \
+#define CO_WRITE_LOCK(l)      CO_WRITE_LOCK_(l, false)
+#define CO_WRITE_LOCK_NEXT(l) CO_WRITE_LOCK_(l, true)
+#define CO_WRITE_LOCK_(l, same)                                               \
 	do {                                                                  \
+		lock_rank_order(co, (l)->rank, (same));                       \
 		if (!rwlock_try_write(l)) {                                   \
 			long co_unused_;                                      \
 			CO_AWAIT(co_unused_, rwlock_slow, .rwlock = (l), .write = true); \

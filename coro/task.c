@@ -15,6 +15,7 @@ void task_init(struct task *t, const char *name, struct hal_user *user,
 	t->state = TASK_IDLE;
 	t->flags = 0;
 	ref_init(&t->refs);
+	t->locks = 0;
 	t->home = executor_this();
 	t->affinity = UINT64_MAX;
 	t->sched = (struct sched_task){0};

@@ -64,6 +64,7 @@ struct task {
 	u32 state;			/* [a] enum task_state */
 	u32 flags;			/* [a] TASK_* */
 	refcount refs;			/* [a] */
+	u32 locks;			/* debug builds: awaitable locks held, coro/lock_rank.h */
 	struct executor *home;		/* [a] where it runs or last ran */
 	u64 affinity;			/* [a] bit n: may run on CPU n */
 	struct sched_task sched;

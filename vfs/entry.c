@@ -240,7 +240,7 @@ co_t entry_remove(struct co *co, struct entry_remove *f)
 		goto out;
 	f->victim = f->d->inode;
 	inode_get(f->victim);
-	CO_WRITE_LOCK(&f->victim->lock);
+	CO_WRITE_LOCK_NEXT(&f->victim->lock);
 	f->victim_locked = true;
 	CO_AWAIT_OP(f->err, entry_dir(&f->walk)->ops->unlink, .dir = entry_dir(&f->walk),
 		    .name = f->d->name, .len = f->d->len, .inode = f->victim);

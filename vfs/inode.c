@@ -42,7 +42,7 @@ void inode_init(struct inode *inode, struct super *s, u64 ino, u32 mode)
 {
 	*inode = (struct inode){.super = s, .ino = ino, .mode = mode, .nlink = 1};
 	ref_init(&inode->refs);
-	rwlock_init(&inode->lock, CO_RANK_INODE);
+	rwlock_init(&inode->lock, lock_rank_inode(s->depth));
 	spin_init(&inode->attr_lock, RANK_INODE);
 	inode->atime = inode->mtime = inode->ctime = inode->btime = inode_now();
 	list_init(&inode->hash);
@@ -227,7 +227,7 @@ co_t inode_lock_two(struct co *co, struct inode_lock_two *f)
 	CO_BEGIN;
 	CO_WRITE_LOCK(&f->a->lock);
 	if (f->b && f->b != f->a)
-		CO_WRITE_LOCK(&f->b->lock);
+		CO_WRITE_LOCK_NEXT(&f->b->lock);
 	CO_RETURN(0);
 	CO_END;
 }

@@ -238,7 +238,7 @@ co_t entry_rename(struct co *co, struct entry_rename *f)
 	if (f->to->inode && !(f->flags & RENAME_EXCHANGE)) {
 		f->victim = f->to->inode;
 		inode_get(f->victim);
-		CO_WRITE_LOCK(&f->victim->lock);
+		CO_WRITE_LOCK_NEXT(&f->victim->lock);
 		f->locked |= LOCKED_VICTIM;
 	}
 	CO_AWAIT(f->err, rename_do, .r = f);

@@ -216,7 +216,7 @@ int overlay_finish(struct overlay *ov, struct overlay_inode *o, struct inode *pa
 	}
 	inode_init(&o->inode, ov->super, ino, real->mode);
 	list_init(&o->by_upper);
-	mutex_init(&o->copying, CO_RANK_INODE);
+	mutex_init(&o->copying, lock_rank_inode(ov->super->depth) + 1);
 	o->inode.uid = real->uid;
 	o->inode.gid = real->gid;
 	o->inode.rdev = real->rdev;

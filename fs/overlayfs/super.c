@@ -171,6 +171,16 @@ static int check_upper(const struct overlay *ov)
 	return 0;
 }
 
+/* How many file systems lie below one over these lower layers (an upper one is a tmpfs). */
+static unsigned stack_depth(const struct overlay *ov)
+{
+	unsigned depth = 0;
+
+	for (unsigned i = 0; i < ov->lowers; i++)
+		depth = max(depth, ov->lower[i].dentry->super->depth);
+	return depth + 1;
+}
+
 static int make_root(struct overlay *ov, const struct fs_mount *m)
 {
 	struct overlay_inode *o = overlay_new(ov->lowers);
@@ -184,6 +194,7 @@ static int make_root(struct overlay *ov, const struct fs_mount *m)
 		return -ENOMEM;
 	}
 	s->private = ov;
+	s->depth = stack_depth(ov);
 	s->read_only = !ov->top.dentry;
 	s->block_size = (ov->top.dentry ? ov->top : ov->lower[0]).dentry->super->block_size;
 	ov->super = s;
@@ -241,6 +252,10 @@ static co_t overlay_mount(struct co *co, struct overlay_mount *f)
 		CO_AWAIT(f->err, overlay_layer, .name = f->o->work, .to = &f->ov->work);
 	if (!f->err && f->o->upper)
 		f->err = check_upper(f->ov);
+	if (!f->err && stack_depth(f->ov) > CO_RANK_STACK_MAX) {
+		log_err("overlayfs: maximum fs stacking depth exceeded");
+		f->err = -EINVAL;
+	}
 	if (f->err)
 		goto out;
 	f->err = -ENOMEM;

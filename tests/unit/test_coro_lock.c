@@ -135,6 +135,96 @@ static void test_misuse(void **state)
 	co_machine_ends(1, begin_not_mine, HOST_HALTED, "unlocked by another than its owner");
 }
 
+/* --- ranks --- */
+
+/* In their order, and two of one rank where the caller says so. */
+struct orderly { struct co_frame co; struct co_rwlock second; };
+static co_t orderly(struct co *co, struct orderly *f)
+{
+	CO_BEGIN;
+	mutex_init(&mutex, CO_RANK_FILE_POS);
+	rwlock_init(&rwlock, CO_RANK_INODE);
+	rwlock_init(&f->second, CO_RANK_INODE);
+	CO_LOCK(&mutex);
+	CO_WRITE_LOCK(&rwlock);
+	CO_WRITE_LOCK_NEXT(&f->second);
+	/* Trying is free: who tries does not wait. */
+	mutex_unlock(&mutex);
+	host_expect(mutex_trylock(&mutex));
+	rwlock_unlock_write(&rwlock);
+	mutex_unlock(&mutex);
+	CO_READ_LOCK(&rwlock); /* not without saying so: `second` is held */
+	CO_RETURN(0);
+	CO_END;
+}
+CO_MACHINE_MAIN(orderly)
+
+struct disorderly { struct co_frame co; };
+static co_t disorderly(struct co *co, struct disorderly *f)
+{
+	CO_BEGIN;
+	mutex_init(&mutex, CO_RANK_RENAME);
+	rwlock_init(&rwlock, CO_RANK_INODE);
+	CO_READ_LOCK(&rwlock);
+	CO_LOCK(&mutex);
+	CO_RETURN(0);
+	CO_END;
+}
+CO_MACHINE_MAIN(disorderly)
+
+/* The rank of what was waited for counts like that of what was free. */
+struct holder { struct co_frame co; };
+static co_t holder(struct co *co, struct holder *f)
+{
+	CO_BEGIN;
+	CO_WRITE_LOCK(&rwlock);
+	CO_YIELD;
+	CO_YIELD;
+	rwlock_unlock_write(&rwlock);
+	CO_RETURN(0);
+	CO_END;
+}
+
+struct waited { struct co_frame co; struct task *t; };
+static co_t waited(struct co *co, struct waited *f)
+{
+	CO_BEGIN;
+	mutex_init(&mutex, CO_RANK_RENAME);
+	rwlock_init(&rwlock, CO_RANK_INODE);
+	CO_SPAWN(f->t, "holder", holder);
+	task_put(f->t);
+	CO_YIELD;
+	host_expect(!rwlock_try_read(&rwlock));
+	CO_READ_LOCK(&rwlock);
+	CO_LOCK(&mutex);
+	CO_RETURN(0);
+	CO_END;
+}
+CO_MACHINE_MAIN(waited)
+
+struct keeper { struct co_frame co; };
+static co_t keeper(struct co *co, struct keeper *f)
+{
+	CO_BEGIN;
+	mutex_init(&mutex, CO_RANK_FILE_POS);
+	CO_LOCK(&mutex);
+	CO_RETURN(0);
+	CO_END;
+}
+CO_MACHINE_MAIN(keeper)
+
+static void test_ranks(void **state)
+{
+	co_machine_ends(1, begin_orderly, HOST_HALTED,
+			"orderly waits for an awaitable lock of rank 7 while it holds 0x40000");
+	co_machine_ends(1, begin_disorderly, HOST_HALTED,
+			"waits for an awaitable lock of rank 2 while it holds 0x40000");
+	co_machine_ends(1, begin_waited, HOST_HALTED,
+			"waits for an awaitable lock of rank 2 while it holds 0x40000");
+	co_machine_ends(1, begin_keeper, HOST_HALTED,
+			"keeper leaves the kernel with awaitable locks held: 0x1");
+}
+
 /* --- rwlock --- */
 
 struct reader { struct co_frame co; unsigned rounds; };
@@ -344,7 +434,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_mutex),	 cmocka_unit_test(test_fair),
 		cmocka_unit_test(test_misuse),	 cmocka_unit_test(test_rwlock),
-		cmocka_unit_test(test_queueing), cmocka_unit_test(test_users),
+		cmocka_unit_test(test_ranks),	 cmocka_unit_test(test_queueing),
+		cmocka_unit_test(test_users),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
