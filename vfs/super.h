@@ -47,7 +47,7 @@ struct super {
 	u32 writers;			/* [a] regular files open for writing */
 	u64 max_size;			/* [I] largest file, bytes */
 	u32 block_size;			/* [I] */
-	unsigned depth;			/* [I] file systems it lies above, CO_RANK_STACK_MAX at most */
+	unsigned depth;			/* [I] file systems below it; CO_RANK_STACK_MAX */
 	struct co_mutex rename_mutex;	/* CO_RANK_RENAME: one cross-directory rename at a time */
 	struct list all;		/* under super.c's lock */
 	struct list reap;		/* the reaper's */
