@@ -15,7 +15,9 @@ execute_process(COMMAND ${CMAKE_C_COMPILER} -print-resource-dir OUTPUT_VARIABLE 
 # kernel's UAPI.
 set(LICHEN_KERNEL_FLAGS -std=gnu2x -ffreestanding -nostdinc -isystem${clang_resources}/include
     -isystem${LICHEN_UAPI} -fms-extensions -fno-strict-aliasing -fno-common -fwrapv
-    -fno-stack-protector -fno-omit-frame-pointer -g -fmacro-prefix-map=${CMAKE_SOURCE_DIR}/= ${LICHEN_WARNINGS}
+    -fno-stack-protector -fno-omit-frame-pointer -g ${LICHEN_WARNINGS}
+    # Names in backtraces start at the top; a compiler cache may have made them relative.
+    -fmacro-prefix-map=${CMAKE_SOURCE_DIR}/= -fmacro-prefix-map=../=
     -O2)
 set(LICHEN_FLAGS_arm64 "$<$<CONFIG:Debug>:-DLICHEN_DEBUG>" --target=aarch64-linux-gnu -mgeneral-regs-only -mno-outline-atomics
     -fno-pic -mcmodel=small -fno-unwind-tables -fno-asynchronous-unwind-tables)
