@@ -53,6 +53,9 @@ void hal_tlb_flush_page(u16 asid, u64 va);
 void hal_tlb_flush_range(u16 asid, u64 va, u64 size);	/* may flush the whole ASID */
 void hal_tlb_flush_asid(u16 asid);
 
+/* Fill a page of the direct map with zeros, by whatever is fastest. */
+void hal_zero_page(void *page);
+
 /* The instruction cache sees what was stored at [p, p+size). */
 void hal_icache_sync(const void *p, size_t size);
 

@@ -87,11 +87,15 @@ void *(memset)(void *to, int byte, size_t n)
 	u8 *p = to;
 
 	PLAIN_LOOP
-	for (; n >= 32; n -= 32, p += 32) {
+	for (; n >= 64; n -= 64, p += 64) {
 		WORD(p) = w;
 		WORD(p + 8) = w;
 		WORD(p + 16) = w;
 		WORD(p + 24) = w;
+		WORD(p + 32) = w;
+		WORD(p + 40) = w;
+		WORD(p + 48) = w;
+		WORD(p + 56) = w;
 	}
 	PLAIN_LOOP
 	for (; n >= 8; n -= 8, p += 8)
@@ -127,24 +131,31 @@ void *memchr(const void *s, int c, size_t n)
 	return NULL;
 }
 
+/* Eight words there and back: pairs of registers do it. */
+static inline void copy_words(u64 *restrict t, const u64 *restrict f)
+{
+	u64 a = f[0], b = f[1], c = f[2], d = f[3];
+	u64 e = f[4], g = f[5], h = f[6], i = f[7];
+
+	t[0] = a;
+	t[1] = b;
+	t[2] = c;
+	t[3] = d;
+	t[4] = e;
+	t[5] = g;
+	t[6] = h;
+	t[7] = i;
+}
+
 void string_copy_page(void *restrict to, const void *restrict from)
 {
 	const u64 *f = from;
 	u64 *t = to;
 
 	PLAIN_LOOP
-	for (const u64 *end = f + PAGE_SIZE / 8; f < end; f += 8, t += 8) {
-		u64 a = f[0], b = f[1], c = f[2], d = f[3];
-		u64 e = f[4], g = f[5], h = f[6], i = f[7];
-
-		t[0] = a;
-		t[1] = b;
-		t[2] = c;
-		t[3] = d;
-		t[4] = e;
-		t[5] = g;
-		t[6] = h;
-		t[7] = i;
+	for (const u64 *end = f + PAGE_SIZE / 8; f < end; f += 16, t += 16) {
+		copy_words(t, f);
+		copy_words(t + 8, f + 8);
 	}
 }
 

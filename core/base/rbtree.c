@@ -75,15 +75,10 @@ static bool is_red(const struct rb_node *n)
 	return n && n->red;
 }
 
-void rb_insert(struct rb_tree *t, struct rb_node *n,
-	       bool (*less)(const struct rb_node *a, const struct rb_node *b))
+/* Hang n at the empty place *at below up. */
+static void insert_at(struct rb_tree *t, struct rb_node *n, struct rb_node **at,
+		      struct rb_node *up)
 {
-	struct rb_node **at = &t->root, *up = NULL;
-
-	while (*at) {
-		up = *at;
-		at = less(n, up) ? &up->left : &up->right;
-	}
 	*n = (struct rb_node){.parent = up, .red = true};
 	*at = n;
 	rb_updated(t, n);
@@ -109,6 +104,33 @@ void rb_insert(struct rb_tree *t, struct rb_node *n,
 		rotate(t, g, !left);
 	}
 	t->root->red = false;
+}
+
+void rb_insert(struct rb_tree *t, struct rb_node *n,
+	       bool (*less)(const struct rb_node *a, const struct rb_node *b))
+{
+	struct rb_node **at = &t->root, *up = NULL;
+
+	while (*at) {
+		up = *at;
+		at = less(n, up) ? &up->left : &up->right;
+	}
+	insert_at(t, n, at, up);
+}
+
+void rbtree_append(struct rb_tree *t, struct rb_node *n)
+{
+	struct rb_node *last = rb_last(t);
+
+	insert_at(t, n, last ? &last->right : &t->root, last);
+}
+
+struct rb_node *rbtree_drop_first(struct rb_tree *t, struct rb_node *first)
+{
+	struct rb_node *next = rb_next(first);
+
+	replace_child(t, first, first->right);
+	return next;
 }
 
 /* The paths through n (NULL: the missing child of up) lack one black node. */

@@ -23,7 +23,14 @@ struct rb_tree {
 void rb_insert(struct rb_tree *t, struct rb_node *n,
 	       bool (*less)(const struct rb_node *a, const struct rb_node *b));
 
+/* Insert n behind all others. */
+void rbtree_append(struct rb_tree *t, struct rb_node *n);
+
 void rb_remove(struct rb_tree *t, struct rb_node *n);
+
+/* Take out the first node of a tree that is on its way out: it stays in order, but is balanced
+ * and augmented no more. The node that is the first now, or NULL. */
+struct rb_node *rbtree_drop_first(struct rb_tree *t, struct rb_node *first);
 
 /* The node's own value changed without moving it: fix the augmentation up to the root. */
 void rb_updated(struct rb_tree *t, struct rb_node *n);

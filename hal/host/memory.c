@@ -122,6 +122,11 @@ void hal_pt_publish(void)
 	hal_sim_point(NULL);
 }
 
+void hal_zero_page(void *page)
+{
+	memset(page, 0, PAGE_SIZE);
+}
+
 void hal_icache_sync(const void *p, size_t size)
 {
 }

@@ -128,14 +128,16 @@ static void stack_empty(struct stack *s, u32 down_to) REQUIRES(s->lock)
 	spin_unlock(&lock);
 }
 
-static void stack_free(struct page *p)
+static void stack_free(struct page *const *pages, unsigned n)
 {
 	struct stack *s = &stacks[hal_cpu_self()->id];
 
 	spin_lock(&s->lock);
-	if (s->count == STACK_PAGES)
-		stack_empty(s, STACK_HALF);
-	s->pages[s->count++] = p;
+	for (unsigned i = 0; i < n; i++) {
+		if (s->count == STACK_PAGES)
+			stack_empty(s, STACK_HALF);
+		s->pages[s->count++] = pages[i];
+	}
 	spin_unlock(&s->lock);
 }
 
@@ -185,7 +187,7 @@ struct page *buddy_alloc_sure(unsigned order, unsigned flags)
 		u8 *data = phys_page_data(p);
 
 		for (u64 n = 0; n < 1ul << order; n++)
-			string_zero_page(data + n * PAGE_SIZE);
+			hal_zero_page(data + n * PAGE_SIZE);
 	}
 	return p;
 }
@@ -201,12 +203,20 @@ void phys_page_release(struct page *p)
 {
 	assert(!(p->flags & (PAGE_BUDDY | PAGE_RESERVED)) && !p->mappings);
 	if (p->order == 0) {
-		stack_free(p);
+		stack_free(&p, 1);
 		return;
 	}
 	spin_lock(&lock);
 	block_free(p, p->order);
 	spin_unlock(&lock);
+}
+
+void buddy_release(struct page *const *pages, unsigned n)
+{
+	for (unsigned i = 0; i < n; i++)
+		assert(!(pages[i]->flags & (PAGE_BUDDY | PAGE_RESERVED)) && !pages[i]->order);
+	if (n)
+		stack_free(pages, n);
 }
 
 void buddy_free(struct page *p)

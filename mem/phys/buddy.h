@@ -22,6 +22,9 @@ void buddy_init(void);
 struct page *buddy_alloc(unsigned order, unsigned flags);
 void buddy_free(struct page *p);
 
+/* Pages whose last reference is gone, many at once. */
+void buddy_release(struct page *const *pages, unsigned n);
+
 u64 buddy_total_pages(void);
 u64 buddy_free_pages(void);	/* per-CPU stacks included */
 

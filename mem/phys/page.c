@@ -34,7 +34,7 @@ void phys_records_make(void)
 	}
 }
 
-paddr phys_page_addr(const struct page *p)
+paddr phys_page_addr_slow(const struct page *p)
 {
 	for (unsigned i = 0; i < phys_records_count; i++) {
 		const struct phys_records *r = &phys_records[i];
@@ -46,12 +46,7 @@ paddr phys_page_addr(const struct page *p)
 	panic("not a page record: %p", (const void *)p);
 }
 
-void *phys_page_data(const struct page *p)
-{
-	return hal_phys_to_virt(phys_page_addr(p));
-}
-
-struct page *phys_page_at(paddr p)
+struct page *phys_page_at_slow(paddr p)
 {
 	u64 pfn = p.raw >> PAGE_SHIFT;
 
@@ -77,10 +72,4 @@ bool phys_page_get_live(struct page *p)
 		if (atomic_cas(&p->refs, &n, n + 1))
 			return true;
 	return false;
-}
-
-void phys_page_put(struct page *p)
-{
-	if (atomic_sub(&p->refs, 1u) == 1)
-		phys_page_release(p);
 }

@@ -9,6 +9,7 @@
 
 #include "core/base/atomic.h"
 #include "core/base/list.h"
+#include "hal/memory.h"
 
 enum {
 	PAGE_BUDDY = 1u << 0,	 /* free, in the buddy's lists */
@@ -26,18 +27,58 @@ enum {
 };
 
 struct page {
+	union {		/* [a] an entry of a page table changes both at once */
+		struct {
+			u32 refs;	/* 0: free */
+			u32 mappings;	/* user page table entries that point here */
+		};
+		u64 refs_and_mappings;
+	};
 	u32 flags;	/* [a] */
-	u32 refs;	/* [a] 0: free */
-	u32 mappings;	/* [a] user page table entries that point here */
 	u8 order;	/* of the allocation this page heads */
 	struct list link; /* buddy list; or the reclaim list; or the owner's */
 	void *owner;	/* slab, or the page cache's mapping */
 	u64 index;	/* page cache: position in the file */
 };
 
-paddr phys_page_addr(const struct page *p);
-void *phys_page_data(const struct page *p);	/* through the direct map */
-struct page *phys_page_at(paddr p);		/* NULL if it is not RAM we manage */
+/* One array of records per region of memory; nearly always there is one. */
+struct phys_records {
+	u64 first, count; /* [I] page frame numbers */
+	struct page *pages; /* [I] */
+};
+extern struct phys_records phys_records[];
+
+/* The general case of the two below. */
+paddr phys_page_addr_slow(const struct page *p);
+struct page *phys_page_at_slow(paddr p);
+
+static inline paddr phys_page_addr(const struct page *p)
+{
+	const struct phys_records *r = phys_records;
+	u64 n = (u64)(p - r->pages);
+
+	if (__builtin_expect(n < r->count, true))
+		return paddr_of((r->first + n) << PAGE_SHIFT);
+	return phys_page_addr_slow(p);
+}
+
+/* NULL if it is not RAM we manage. */
+static inline struct page *phys_page_at(paddr p)
+{
+	const struct phys_records *r = phys_records;
+	u64 n = (p.raw >> PAGE_SHIFT) - r->first;
+
+	if (__builtin_expect(n < r->count, true))
+		return &r->pages[n];
+	return phys_page_at_slow(p);
+}
+
+/* Through the direct map. */
+static inline void *phys_page_data(const struct page *p)
+{
+	return hal_phys_to_virt(phys_page_addr(p));
+}
+
 struct page *phys_page_of(const void *data);	/* data in the direct map */
 
 static inline void phys_page_get(struct page *p)
@@ -48,7 +89,26 @@ static inline void phys_page_get(struct page *p)
 /* Take one unless the page is already being freed. */
 bool phys_page_get_live(struct page *p);
 
+/* The last reference is gone: back into the buddy. */
+void phys_page_release(struct page *p);
+
 /* Drop one; the last frees the page. */
-void phys_page_put(struct page *p);
+static inline void phys_page_put(struct page *p)
+{
+	if (atomic_sub(&p->refs, 1u) == 1)
+		phys_page_release(p);
+}
+
+/* An entry that points to p comes, or goes; it has a reference. true: that was the last one,
+ * the caller releases the page. */
+#define PHYS_PAGE_ENTRY (1ul << 32 | 1)
+static inline void phys_page_map(struct page *p)
+{
+	atomic_add_relaxed(&p->refs_and_mappings, PHYS_PAGE_ENTRY);
+}
+static inline bool phys_page_unmap(struct page *p)
+{
+	return (u32)atomic_sub(&p->refs_and_mappings, PHYS_PAGE_ENTRY) == 1;
+}
 
 #endif

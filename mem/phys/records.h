@@ -15,18 +15,10 @@
 #define PHYS_POISON 0
 #endif
 
-struct phys_records {
-	u64 first, count; /* [I] page frame numbers */
-	struct page *pages; /* [I] */
-};
-extern struct phys_records phys_records[HAL_MAX_REGIONS];
 extern unsigned phys_records_count;
 
 /* Make them out of the boot allocator, every page reserved with one reference. */
 void phys_records_make(void);
-
-/* The last reference is gone: back into the buddy. */
-void phys_page_release(struct page *p);
 
 /* Every cache is gone: a simulation starts its machine anew. */
 void slab_forget_all(void);

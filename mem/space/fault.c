@@ -245,7 +245,7 @@ static bool already(struct space *s, u64 va, unsigned access)
 	return yes;
 }
 
-static enum fault_result pager_private_write(struct space *s, const struct vma *v, u64 va,
+static enum fault_result pager_private_write(struct space *s, struct vma *v, u64 va,
 					     unsigned access, struct fault_need *need)
 {
 	struct page *source = NULL;
@@ -265,6 +265,8 @@ static enum fault_result pager_private_write(struct space *s, const struct vma *
 		if (!source)
 			return needs_page(need, v->pager, index, false);
 	}
+	/* Before there is a copy: fork, which looks, waits until this has let go of the lock. */
+	atomic_store_relaxed(&v->copied, true);
 	return private_write(s, v, va, access, source, need);
 }
 

@@ -8,8 +8,10 @@
 
 struct page *pt_zero_page; /* [I] */
 
-/* Pages done under pt_lock before another look at the world. */
-#define BUDGET 256
+/* What may be done before another look at the world: in empty slots looked at. */
+#define BUDGET	   4096
+#define COST_STEP  8	/* past a part without a table */
+#define COST_ENTRY 12	/* an entry worked on */
 
 void pt_init(void)
 {
@@ -98,28 +100,41 @@ u64 *pt_slot_make(struct space *s, u64 va)
 	return &table[index_at(va, HAL_PT_LEVELS - 1)];
 }
 
-u64 *pt_next(struct space *s, u64 *va, u64 end)
+u64 *pt_run(struct space *s, u64 *va, u64 end, unsigned *n, int *budget)
 {
-next_table:
-	while (*va < end) {
-		u64 *table = hal_phys_to_virt(s->hal.root);
+	while (*va < end && *budget > 0) {
+		u64 *table = hal_phys_to_virt(s->hal.root), size;
+		unsigned level = 0, first;
 
-		for (unsigned level = 0; level < HAL_PT_LEVELS - 1; level++) {
+		for (; level < HAL_PT_LEVELS - 1; level++) {
 			u64 e = table[index_at(*va, level)];
 
-			if (!e) {
-				u64 size = PAGE_SIZE << 9 * (HAL_PT_LEVELS - 1 - level);
-
-				*va = (*va | (size - 1)) + 1;
-				goto next_table;
-			}
+			if (!e)
+				break;
 			table = table_of(e);
 		}
-		for (unsigned i = index_at(*va, HAL_PT_LEVELS - 1);
-		     i < HAL_PT_ENTRIES && *va < end; i++, *va += PAGE_SIZE)
-			if (table[i])
-				return &table[i];
+		if (level == HAL_PT_LEVELS - 1) {
+			first = index_at(*va, level);
+			*n = (unsigned)min((u64)HAL_PT_ENTRIES - first, (end - *va) >> PAGE_SHIFT);
+			return &table[first];
+		}
+		size = PAGE_SIZE << 9 * (HAL_PT_LEVELS - 1 - level);
+		*va = min((*va | (size - 1)) + 1, end);
+		*budget -= COST_STEP;
 	}
+	return NULL;
+}
+
+u64 *pt_next(struct space *s, u64 *va, u64 end)
+{
+	int budget = INT32_MAX;
+	unsigned n;
+	u64 *slot;
+
+	while ((slot = pt_run(s, va, end, &n, &budget)))
+		for (; n; n--, slot++, *va += PAGE_SIZE)
+			if (*slot)
+				return slot;
 	return NULL;
 }
 
@@ -132,17 +147,23 @@ static u64 *rss_of(struct space *s, const struct page *p)
 	return flags & PAGE_ANON ? &s->rss_anon : flags & PAGE_SHM ? &s->rss_shm : &s->rss_file;
 }
 
+static void note_peak(struct space *s) REQUIRES(s->pt_lock)
+{
+	u64 all = s->rss_anon + s->rss_file + s->rss_shm;
+
+	if (all > s->rss_peak)
+		__atomic_store_n(&s->rss_peak, all, __ATOMIC_RELAXED);
+}
+
 static void count_in(struct space *s, struct page *p) REQUIRES(s->pt_lock)
 {
-	u64 *rss = rss_of(s, p), all;
+	u64 *rss = rss_of(s, p);
 
 	if (p == pt_zero_page)
 		return;
 	atomic_add_relaxed(&p->mappings, 1u);
 	__atomic_store_n(rss, *rss + 1, __ATOMIC_RELAXED);
-	all = s->rss_anon + s->rss_file + s->rss_shm;
-	if (all > s->rss_peak)
-		__atomic_store_n(&s->rss_peak, all, __ATOMIC_RELAXED);
+	note_peak(s);
 }
 
 static void count_out(struct space *s, struct page *p) REQUIRES(s->pt_lock)
@@ -222,132 +243,247 @@ void pt_replace(struct space *s, u64 va, u64 *slot, u64 e)
 
 /* --- ranges, in batches: break all, flush once, then make or free --- */
 
-static bool wanted(u64 e, enum pt_which which)
+/* The old entries are gone from the tables and the TLB: so are their references. */
+static void drop_entries(struct space *s, const u64 *old, unsigned n) REQUIRES(s->pt_lock)
 {
-	return which != PT_CACHE_ONLY || !(pt_page(e)->flags & PAGE_ANON);
+	struct page *freed[PT_BATCH];
+	unsigned n_freed = 0;
+	u64 anon = 0, shm = 0, all = 0;
+
+	for (unsigned i = 0; i < n; i++) {
+		struct page *p = pt_page(old[i]);
+		u32 flags;
+
+		if (p == pt_zero_page)
+			continue;
+		flags = atomic_load_relaxed(&p->flags);
+		anon += !!(flags & PAGE_ANON);
+		shm += !!(flags & PAGE_SHM);
+		all++;
+		if (phys_page_unmap(p))
+			freed[n_freed++] = p;
+	}
+	__atomic_store_n(&s->rss_anon, s->rss_anon - anon, __ATOMIC_RELAXED);
+	__atomic_store_n(&s->rss_shm, s->rss_shm - shm, __ATOMIC_RELAXED);
+	__atomic_store_n(&s->rss_file, s->rss_file - (all - anon - shm), __ATOMIC_RELAXED);
+	buddy_release(freed, n_freed);
 }
 
-/* false: the end was reached. */
-static bool clear_batch(struct space *s, u64 *at, u64 end, enum pt_which which)
+static bool wanted(u64 e, enum pt_which which)
+{
+	return which != PT_CACHE_ONLY || !(atomic_load_relaxed(&pt_page(e)->flags) & PAGE_ANON);
+}
+
+static void clear_batch(struct space *s, u64 *at, u64 end, enum pt_which which, int *budget)
 	REQUIRES(s->pt_lock)
 {
-	struct page *pages[PT_BATCH];
-	u64 *slot, first = 0, last = 0;
-	unsigned n = 0;
+	u64 old[PT_BATCH], *slot, first = 0, last = 0, va;
+	unsigned n = 0, run;
 	bool valid = false;
 
-	while (n < PT_BATCH && (slot = pt_next(s, at, end))) {
+	slot = pt_run(s, at, end, &run, budget);
+	if (!slot)
+		return;
+	for (va = *at; run && n < PT_BATCH; run--, slot++, va += PAGE_SIZE) {
 		u64 e = *slot;
 
-		if (wanted(e, which)) {
-			if (!n)
-				first = *at;
-			last = *at;
-			valid |= e & HAL_PTE_VALID;
-			atomic_store_relaxed(slot, 0ul);
-			pages[n] = pt_page(e);
-			count_out(s, pages[n]);
-			n++;
-		}
-		*at += PAGE_SIZE;
+		if (!e || !wanted(e, which))
+			continue;
+		if (!n)
+			first = va;
+		last = va;
+		valid |= e & HAL_PTE_VALID;
+		atomic_store_relaxed(slot, 0ul);
+		old[n++] = e;
 	}
+	*budget -= (int)((va - *at) >> PAGE_SHIFT) + COST_ENTRY * (int)n;
+	*at = va;
 	if (valid && which != PT_QUIET)
 		hal_tlb_flush_range(s->hal.asid, first, last + PAGE_SIZE - first);
-	for (unsigned i = 0; i < n; i++)
-		drop(pages[i]);
-	return n == PT_BATCH;
+	if (n)
+		drop_entries(s, old, n);
 }
 
 bool pt_clear_some(struct space *s, u64 *at, u64 end, enum pt_which which)
 {
-	bool more = true;
+	int budget = BUDGET;
 
-	for (unsigned n = 0; more && n < BUDGET; n += PT_BATCH) {
+	while (*at < end && budget > 0) {
 		spin_lock(&s->pt_lock);
-		more = clear_batch(s, at, end, which);
+		clear_batch(s, at, end, which, &budget);
 		spin_unlock(&s->pt_lock);
 	}
-	return !more;
+	return *at >= end;
 }
 
-struct edit {
-	u64 *slot, e;
+/* Entries of one table that change: broken, but not yet made. */
+struct edits {
+	u64 *slot[PT_BATCH], e[PT_BATCH];
+	u64 first, last;	/* addresses */
+	unsigned n;
+	bool valid;		/* one was */
 };
 
-static bool protect_batch(struct space *s, u64 *at, u64 end, u32 flags) REQUIRES(s->pt_lock)
+/* Take one out, to be what `e` says. */
+static void edit(struct edits *to, u64 va, u64 *slot, u64 e)
 {
-	struct edit edits[PT_BATCH];
-	u64 *slot, first = 0, last = 0;
-	unsigned n = 0;
-	bool valid = false;
+	if (!to->n)
+		to->first = va;
+	to->last = va;
+	to->valid |= *slot & HAL_PTE_VALID;
+	atomic_store_relaxed(slot, 0ul);
+	to->slot[to->n] = slot;
+	to->e[to->n++] = e;
+}
 
-	while (n < PT_BATCH && (slot = pt_next(s, at, end))) {
-		u64 old = *slot;
-		u64 e = pt_entry(pt_page(old), flags, pt_is_writable(old) && flags & VMA_WRITE);
-
-		if (e != old) {
-			if (!n)
-				first = *at;
-			last = *at;
-			valid |= old & HAL_PTE_VALID;
-			atomic_store_relaxed(slot, 0ul);
-			edits[n++] = (struct edit){slot, e};
-		}
-		*at += PAGE_SIZE;
-	}
-	if (valid)
-		hal_tlb_flush_range(s->hal.asid, first, last + PAGE_SIZE - first);
-	for (unsigned i = 0; i < n; i++)
-		store(edits[i].slot, edits[i].e);
+static void make_edits(struct space *s, const struct edits *of) REQUIRES(s->pt_lock)
+{
+	if (!of->n)
+		return;
+	if (of->valid)
+		hal_tlb_flush_range(s->hal.asid, of->first, of->last + PAGE_SIZE - of->first);
+	for (unsigned i = 0; i < of->n; i++)
+		store(of->slot[i], of->e[i]);
 	hal_pt_publish();
-	return n == PT_BATCH;
+}
+
+static void protect_batch(struct space *s, u64 *at, u64 end, u32 flags, int *budget)
+	REQUIRES(s->pt_lock)
+{
+	struct edits edits;
+	unsigned run;
+	u64 va, *slot = pt_run(s, at, end, &run, budget);
+
+	if (!slot)
+		return;
+	edits.n = 0;
+	edits.valid = false;
+	for (va = *at; run && edits.n < PT_BATCH; run--, slot++, va += PAGE_SIZE) {
+		u64 old = *slot, e;
+
+		if (!old)
+			continue;
+		e = pt_entry(pt_page(old), flags, pt_is_writable(old) && flags & VMA_WRITE);
+		if (e != old)
+			edit(&edits, va, slot, e);
+	}
+	*budget -= (int)((va - *at) >> PAGE_SHIFT) + COST_ENTRY * (int)edits.n;
+	*at = va;
+	make_edits(s, &edits);
 }
 
 bool pt_protect_some(struct space *s, u64 *at, u64 end, u32 vma_flags)
 {
-	bool more = true;
+	int budget = BUDGET;
 
-	for (unsigned n = 0; more && n < BUDGET; n += PT_BATCH) {
+	while (*at < end && budget > 0) {
 		spin_lock(&s->pt_lock);
-		more = protect_batch(s, at, end, vma_flags);
+		protect_batch(s, at, end, vma_flags, &budget);
 		spin_unlock(&s->pt_lock);
 	}
-	return !more;
+	return *at >= end;
 }
 
-static bool move_batch(struct space *s, u64 *at, u64 end, u64 delta) REQUIRES(s->pt_lock)
+static void move_batch(struct space *s, u64 *at, u64 end, u64 delta, int *budget)
+	REQUIRES(s->pt_lock)
 {
-	struct edit edits[PT_BATCH];
-	u64 *slot, first = 0, last = 0;
-	unsigned n = 0;
+	struct edits edits;
+	unsigned run;
+	u64 va, *slot = pt_run(s, at, end, &run, budget), *to = NULL;
 
-	while (n < PT_BATCH && (slot = pt_next(s, at, end))) {
-		if (!n)
-			first = *at;
-		last = *at;
-		edits[n++] = (struct edit){pt_slot(s, *at + delta), *slot};
-		atomic_store_relaxed(slot, 0ul);
-		*at += PAGE_SIZE;
+	if (!slot)
+		return;
+	edits.n = 0;
+	edits.valid = false;
+	for (va = *at; run && edits.n < PT_BATCH; run--, slot++, va += PAGE_SIZE) {
+		u64 e = *slot;
+
+		if (!to || !((va + delta) % PT_LEAF_SPAN))
+			to = pt_slot(s, va + delta);
+		if (e) {
+			edit(&edits, va, slot, e);
+			edits.slot[edits.n - 1] = to;
+		}
+		if (to)
+			to++;
 	}
-	if (!n)
-		return false;
-	hal_tlb_flush_range(s->hal.asid, first, last + PAGE_SIZE - first);
-	for (unsigned i = 0; i < n; i++)
-		atomic_store(edits[i].slot, edits[i].e);
-	hal_pt_publish();
-	return n == PT_BATCH;
+	*budget -= (int)((va - *at) >> PAGE_SHIFT) + COST_ENTRY * (int)edits.n;
+	*at = va;
+	make_edits(s, &edits);
 }
 
 bool pt_move_some(struct space *s, u64 *at, u64 end, u64 delta)
 {
-	bool more = true;
+	int budget = BUDGET;
 
-	for (unsigned n = 0; more && n < BUDGET; n += PT_BATCH) {
+	while (*at < end && budget > 0) {
 		spin_lock(&s->pt_lock);
-		more = move_batch(s, at, end, delta);
+		move_batch(s, at, end, delta, &budget);
 		spin_unlock(&s->pt_lock);
 	}
-	return !more;
+	return *at >= end;
+}
+
+/* --- copies for fork --- */
+
+bool pt_take_copies(struct space *s, u64 *at, u64 end, struct pt_copied *to, int *budget)
+{
+	unsigned run, offset, n = 0;
+	bool broken = false;
+	u64 *slot;
+
+	spin_lock(&s->pt_lock);
+	slot = pt_run(s, at, end, &run, budget);
+	to->va = *at;
+	for (offset = 0; slot && offset < run && n < PT_BATCH; offset++) {
+		u64 e = slot[offset];
+		struct page *p;
+
+		if (!e)
+			continue;
+		p = pt_page(e);
+		if (!(atomic_load_relaxed(&p->flags) & PAGE_ANON))
+			continue;
+		phys_page_map(p);
+		if (!(e & HAL_PTE_RDONLY)) {
+			/* Rights are only taken away: no break is needed. */
+			e |= HAL_PTE_RDONLY;
+			atomic_store_relaxed(&slot[offset], e);
+			broken = true;
+		}
+		to->e[n] = e;
+		to->offset[n++] = (u16)offset;
+	}
+	spin_unlock(&s->pt_lock);
+	to->n = n;
+	if (slot) {
+		*budget -= (int)offset + COST_ENTRY * (int)n;
+		*at += (u64)offset << PAGE_SHIFT;
+	}
+	return broken;
+}
+
+bool pt_put_copies(struct space *s, const struct pt_copied *from)
+{
+	u64 *slot;
+
+	if (!from->n)
+		return true;
+	spin_lock(&s->pt_lock);
+	slot = pt_slot_make(s, from->va);
+	if (slot) {
+		for (unsigned i = 0; i < from->n; i++)
+			store(&slot[from->offset[i]], from->e[i]);
+		__atomic_store_n(&s->rss_anon, s->rss_anon + from->n, __ATOMIC_RELAXED);
+		note_peak(s);
+	}
+	spin_unlock(&s->pt_lock);
+	if (slot)
+		return true;
+	for (unsigned i = 0; i < from->n; i++)
+		if (phys_page_unmap(pt_page(from->e[i])))
+			phys_page_release(pt_page(from->e[i]));
+	return false;
 }
 
 /* --- giving tables back --- */

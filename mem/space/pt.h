@@ -16,7 +16,7 @@
 #define PTE_HIDDEN HAL_PTE_SW0
 
 /* Entries worked on under one hold of pt_lock. */
-#define PT_BATCH 32
+#define PT_BATCH 64
 
 extern struct page *pt_zero_page;
 
@@ -41,6 +41,10 @@ bool pt_allows(u64 e, unsigned access);
 u64 *pt_slot(struct space *s, u64 va) REQUIRES(s->pt_lock);
 /* The same, adding tables; NULL without memory. */
 u64 *pt_slot_make(struct space *s, u64 va) REQUIRES(s->pt_lock);
+/* The first slots at or after *va and before end that there is a table for: *n of them, in
+ * one table, and *va becomes the first one's address. NULL: none, *va is end. *budget goes
+ * down by the steps it took; when it is used up they are NULL, too, and *va less than end. */
+u64 *pt_run(struct space *s, u64 *va, u64 end, unsigned *n, int *budget) REQUIRES(s->pt_lock);
 /* The first present entry at or after *va and before end; *va becomes its address. */
 u64 *pt_next(struct space *s, u64 *va, u64 end) REQUIRES(s->pt_lock);
 
@@ -60,14 +64,30 @@ enum pt_which {
 	PT_CACHE_ONLY,	/* all but anonymous pages */
 };
 
+/* Each of these works through [*at, end) until it is done or its budget is used up, which is
+ * a few hundred entries or a few thousand empty slots; false if there is more to do. */
 
-/* Take out entries of [*at, end), a few hundred at most; false if there is more to do. */
+/* Take out entries. */
 bool pt_clear_some(struct space *s, u64 *at, u64 end, enum pt_which which);
 /* Give present entries the rights of vma_flags: those that could not be written before stay
- * so, until a fault. false if there is more to do. */
+ * so, until a fault. */
 bool pt_protect_some(struct space *s, u64 *at, u64 end, u32 vma_flags);
-/* Move entries by `delta`; the tables there exist already. false if there is more to do. */
+/* Move entries by `delta`; the tables there exist already. */
 bool pt_move_some(struct space *s, u64 *at, u64 end, u64 delta);
+
+/* Entries on their way from a space to its copy. */
+struct pt_copied {
+	u64 va;				/* of the table's slot that offsets count from */
+	unsigned n;
+	u64 e[PT_BATCH];
+	u16 offset[PT_BATCH];
+};
+/* The next private pages of [*at, end), all in one table: they become read-only and get a
+ * reference and a mapping for the copy. true if any could be written: the TLB must forget
+ * them before the copy is run. */
+bool pt_take_copies(struct space *s, u64 *at, u64 end, struct pt_copied *to, int *budget);
+/* Enter them in the copy, or, without memory for a table, drop them: false. */
+bool pt_put_copies(struct space *s, const struct pt_copied *from);
 
 /* What one leaf table covers. */
 #define PT_LEAF_SPAN (PAGE_SIZE * HAL_PT_ENTRIES)

@@ -86,34 +86,42 @@ struct space *space_current(struct co *co)
 	return co_task(co)->space;
 }
 
-/* The first VMA's pages, all of them or some. No CPU runs in the space and the TLB was
- * flushed, so nothing needs to be said to it. true when the tree has no pages left. */
-static bool empty_some(struct space *s, u64 *at)
+/* Take the first VMA down: its pages, the tables that no later one needs, its record. No CPU
+ * runs in the space and the TLB was flushed, so nothing needs to be said to it. false if
+ * there is more to do. */
+static bool leave_some(struct space_leave *f)
 {
-	struct vma *v = vma_find(s, *at);
+	struct space *s = f->space;
+	struct vma *v = f->vma, *next;
+	struct rb_node *n;
+	u64 keep;
 
 	if (!v)
 		return true;
-	*at = max(*at, v->start);
-	if (pt_clear_some(s, at, v->end, PT_QUIET))
-		*at = v->end;
+	if (f->at < v->end) {
+		f->at = max(f->at, v->start);
+		if (!pt_clear_some(s, &f->at, v->end, PT_QUIET))
+			return false;
+	}
+	n = rb_next(&v->node);
+	next = n ? container_of(n, struct vma, node) : NULL;
+	f->tables = max(f->tables, round_down(v->start, PT_LEAF_SPAN));
+	keep = round_up(v->end, PT_LEAF_SPAN);
+	if (next)
+		keep = min(keep, round_down(next->start, PT_LEAF_SPAN));
+	if (f->tables < keep) {
+		if (!pt_free_some(s, f->tables, keep, true))
+			return false;
+		f->tables = keep;
+	}
+	f->vma = vma_drop_first(s, v);
 	return false;
 }
 
-/* Free the first VMA and the tables of its range. */
-static bool drop_first(struct space *s)
+/* What vma_drop_first leaves to the end. */
+static void leave_counts(struct space *s)
 {
-	struct rb_node *n = rb_first(&s->vmas);
-	struct vma *v = n ? container_of(n, struct vma, node) : NULL;
-
-	if (!v)
-		return true;
-	if (pt_free_some(s, round_down(v->start, PT_LEAF_SPAN), round_up(v->end, PT_LEAF_SPAN),
-			 true)) {
-		vma_remove(v);
-		vma_free(v);
-	}
-	return false;
+	s->pages_total = s->pages_data = s->pages_stack = s->pages_exec = s->pages_locked = 0;
 }
 
 co_t space_leave(struct co *co, struct space_leave *f)
@@ -123,11 +131,10 @@ co_t space_leave(struct co *co, struct space_leave *f)
 		CO_RETURN(0);
 	CO_WRITE_LOCK(&f->space->lock);
 	hal_tlb_flush_asid(f->space->hal.asid);
-	f->at = 0;
-	while (!empty_some(f->space, &f->at))
+	f->vma = vma_find(f->space, 0);
+	while (!leave_some(f))
 		CO_BREATHE;
-	while (!drop_first(f->space))
-		CO_BREATHE;
+	leave_counts(f->space);
 	/* A mremap that ran out of memory may have left tables where no mapping is. */
 	while (f->space->tables > 1 && !pt_free_some(f->space, 0, HAL_USER_END, true))
 		CO_BREATHE;

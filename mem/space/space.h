@@ -52,6 +52,7 @@ struct vma {
 	u64 start, end;
 	u64 sub_lo, sub_hi, sub_gap;	/* of the subtree: extent, widest hole inside */
 	u32 flags;
+	bool copied;			/* [a] private pages were made of the pager's */
 	struct pager *pager;		/* NULL: anonymous and private */
 	void *file;			/* the pager's, or NULL */
 	u64 pgoff;			/* of start in the pager */
@@ -109,8 +110,8 @@ struct space *space_current(struct co *co);
 struct space_leave {
 	struct co_frame co;
 	struct space *space;
-	u64 at;
-	bool done;
+	struct vma *vma;
+	u64 at, tables;
 };
 co_t space_leave(struct co *co, struct space_leave *f);
 
@@ -122,6 +123,7 @@ struct space_fork {
 	struct space *child;
 	struct vma *vma;
 	u64 at;
+	bool broken;		/* the TLB may allow the parent stores that its tables do not */
 	long err, ignored;
 };
 co_t space_fork(struct co *co, struct space_fork *f);

@@ -3,10 +3,12 @@
  * VMAs are copied; of the pages only the private ones that faults could not bring back:
  * anonymous memory and the copies made of private file pages. Both spaces then have them
  * read-only, and whoever writes first makes his own. The page cache's pages are left to the
- * child's faults.
+ * child's faults, and a VMA of a file of which no copy was ever made is not looked at.
  *
- * pt_lock of two spaces is never held at once: a batch is taken down in one, then put up in
- * the other.
+ * pt_lock of two spaces is never held at once: a batch of entries is taken from one, then put
+ * into the other. The TLB is told once, at the end: until then another thread of the parent
+ * may still store to a page through an old translation, which is a store before the fork; no
+ * fault can hand the page out as its own, because faults wait for the space's lock.
  */
 #include "core/base/bits.h"
 #include "core/base/string.h"
@@ -14,90 +16,43 @@
 #include "mem/space/reclaim.h"
 #include "mem/space/vma.h"
 
-struct copied {
-	u64 va, e;
-};
-
-/* Write-protect up to PT_BATCH private pages from *at on and note them, each with a
- * reference for the child. */
-static unsigned take_down(struct space *s, u64 *at, u64 end, struct copied *to)
-{
-	u64 *slots[PT_BATCH], *slot, first = 0, last = 0;
-	unsigned n = 0, looked = 0;
-	bool broken = false;
-
-	spin_lock(&s->pt_lock);
-	while (n < PT_BATCH && looked++ < 8 * PT_BATCH && (slot = pt_next(s, at, end))) {
-		u64 e = *slot, va = *at;
-		struct page *p = pt_page(e);
-
-		*at += PAGE_SIZE;
-		if (p == pt_zero_page || !(p->flags & PAGE_ANON))
-			continue;
-		phys_page_get(p);
-		slots[n] = NULL;
-		if (pt_is_writable(e)) {
-			slots[n] = slot;
-			if (!broken)
-				first = va;
-			last = va;
-			broken = true;
-			atomic_store_relaxed(slot, 0ul);
-		}
-		to[n++] = (struct copied){va, e | HAL_PTE_RDONLY};
-	}
-	if (broken)
-		hal_tlb_flush_range(s->hal.asid, first, last + PAGE_SIZE - first);
-	for (unsigned i = 0; i < n; i++)
-		if (slots[i])
-			atomic_store(slots[i], to[i].e);
-	if (broken)
-		hal_pt_publish();
-	spin_unlock(&s->pt_lock);
-	return n;
-}
-
-/* Put them up in the child; how many found room. */
-static unsigned put_up(struct space *child, const struct copied *from, unsigned n)
-{
-	u64 *slot = NULL, last = 0;
-	unsigned done = 0;
-
-	spin_lock(&child->pt_lock);
-	for (; done < n; done++) {
-		u64 va = from[done].va;
-
-		if (slot && va / PT_LEAF_SPAN == last / PT_LEAF_SPAN)
-			slot += (va - last) >> PAGE_SHIFT;
-		else
-			slot = pt_slot_make(child, va);
-		if (!slot)
-			break;
-		pt_fill(child, slot, from[done].e);
-		last = va;
-	}
-	hal_pt_publish();
-	spin_unlock(&child->pt_lock);
-	return done;
-}
+#define BUDGET 4096 /* as pt_run counts */
 
 /* Copy pages of a VMA: 1 more to do, 0 done, -ENOMEM (then *at is where to go on). */
-static int copy_some(struct space *s, struct space *child, u64 *at, u64 end)
+static int copy_pages(struct space_fork *f)
 {
-	struct copied batch[PT_BATCH];
+	struct pt_copied batch;
+	int budget = BUDGET;
 
-	for (int i = 0; i < 8 && *at < end; i++) {
-		unsigned n = take_down(s, at, end, batch);
-		unsigned done = put_up(child, batch, n);
-
-		if (done == n)
-			continue;
-		*at = batch[done].va;
-		for (; done < n; done++)
-			phys_page_put(pt_page(batch[done].e));
-		return -ENOMEM;
+	while (f->at < f->vma->end && budget > 0) {
+		f->broken |= pt_take_copies(f->space, &f->at, f->vma->end, &batch, &budget);
+		if (!pt_put_copies(f->child, &batch)) {
+			f->at = batch.va;
+			return -ENOMEM;
+		}
 	}
-	return *at < end;
+	return f->at < f->vma->end;
+}
+
+/* Truncate must find a page in both spaces or in none. */
+static int copy_some(struct space_fork *f)
+{
+	struct pager *pager = f->vma->pager;
+	int err;
+
+	if (!pager)
+		return copy_pages(f);
+	spin_lock(&pager->lock);
+	err = copy_pages(f);
+	spin_unlock(&pager->lock);
+	return err;
+}
+
+/* Has v pages that are not the pager's? */
+static bool has_private_pages(const struct vma *v)
+{
+	return !(v->flags & (VMA_SHARED | VMA_WIPEONFORK)) &&
+	       (!v->pager || atomic_load_relaxed(&v->copied));
 }
 
 static int copy_vma(struct space *child, const struct vma *v)
@@ -109,8 +64,9 @@ static int copy_vma(struct space *child, const struct vma *v)
 	c->start = v->start;
 	c->end = v->end;
 	c->flags = v->flags & ~(u32)VMA_LOCKED;
+	c->copied = v->copied;
 	vma_set_pager(c, v->pager, v->file, v->pgoff);
-	vma_insert(c);
+	vma_append(c);
 	return 0;
 }
 
@@ -152,10 +108,8 @@ co_t space_fork(struct co *co, struct space_fork *f)
 		f->err = copy_vma(f->child, f->vma);
 		if (f->err)
 			break;
-		if (f->vma->flags & (VMA_SHARED | VMA_WIPEONFORK))
-			continue;
 		f->at = f->vma->start;
-		while ((f->err = copy_some(f->space, f->child, &f->at, f->vma->end))) {
+		while (has_private_pages(f->vma) && (f->err = copy_some(f))) {
 			if (f->err == -ENOMEM) {
 				CO_AWAIT(f->err, reclaim_await, .pages = 16);
 				if (f->err)
@@ -165,7 +119,11 @@ co_t space_fork(struct co *co, struct space_fork *f)
 		}
 		if (f->err)
 			break;
+		CO_BREATHE;
 	}
+	if (f->broken)
+		hal_tlb_flush_asid(f->space->hal.asid);
+	hal_pt_publish();
 	rwlock_unlock_write(&f->space->lock);
 	if (f->err)
 		CO_AWAIT(f->ignored, space_leave, .space = f->child);

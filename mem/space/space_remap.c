@@ -82,33 +82,45 @@ static bool grow_in_place(struct space_remap *f)
 	return true;
 }
 
-/* Make the mapping at the new place, with the page tables for what will move there. */
-static long make_new(struct space_remap *f)
+#define BUDGET	   4096 /* as pt_run counts */
+#define COST_TABLE 256
+
+/* Make the page tables for what will move to the new place: 1 more to do, 0 done, -ENOMEM. */
+static long prepare_some(struct space_remap *f, u64 end)
 {
 	struct space *s = f->space;
-	struct vma *v = vma_at(s, f->addr), *n;
-	u64 moved = min(f->old_len, f->new_len);
+	int budget = BUDGET;
+	unsigned run;
 	long err = 0;
 
 	spin_lock(&s->pt_lock);
-	for (u64 va = f->addr; va < f->addr + moved && !err; va = (va | (PT_LEAF_SPAN - 1)) + 1) {
-		u64 to = va - f->addr + f->new_addr;
+	while (!err && pt_run(s, &f->at, end, &run, &budget)) {
+		u64 to = f->at - f->addr + f->new_addr;
 
+		f->at += (u64)run << PAGE_SHIFT;
+		budget -= COST_TABLE;
+		/* One table's entries may go to two. */
 		if (!pt_slot_make(s, to) ||
-		    !pt_slot_make(s, min(to + PT_LEAF_SPAN, f->new_addr + moved) - PAGE_SIZE))
+		    !pt_slot_make(s, to + ((u64)(run - 1) << PAGE_SHIFT)))
 			err = -ENOMEM;
 	}
 	spin_unlock(&s->pt_lock);
-	if (err)
-		return err;
+	return err ? err : f->at < end;
+}
+
+static void make_new(struct space_remap *f)
+{
+	struct space *s = f->space;
+	struct vma *v = vma_at(s, f->addr), *n;
+
 	n = f->new;
 	f->new = NULL;
 	n->start = f->new_addr;
 	n->end = f->new_addr + f->new_len;
 	n->flags = v->flags;
+	n->copied = v->copied;
 	vma_set_pager(n, v->pager, v->file, vma_index(v, f->addr));
 	vma_insert(n);
-	return 0;
 }
 
 /* Truncate and writeback must find a page in the old place or in the new one. */
@@ -181,9 +193,12 @@ co_t space_remap(struct co *co, struct space_remap *f)
 		if (f->err)
 			goto out_merge;
 	}
-	f->err = make_new(f);
+	f->at = f->addr;
+	while ((f->err = prepare_some(f, f->addr + min(f->old_len, f->new_len))) > 0)
+		CO_BREATHE;
 	if (f->err)
 		goto out_merge;
+	make_new(f);
 	f->at = f->addr;
 	while (!move_some(f, f->addr + min(f->old_len, f->new_len)))
 		CO_BREATHE;

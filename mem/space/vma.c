@@ -192,29 +192,59 @@ static void account(struct space *s, u32 flags, u64 bytes, int sign)
 		s->pages_locked += pages;
 }
 
+static void enter_pager(struct vma *v)
+{
+	if (!v->pager)
+		return;
+	spin_lock(&v->pager->lock);
+	list_add_back(&v->pager->vmas, &v->on_pager);
+	spin_unlock(&v->pager->lock);
+}
+
+static void leave_pager(struct vma *v)
+{
+	if (!v->pager)
+		return;
+	spin_lock(&v->pager->lock);
+	list_remove(&v->on_pager);
+	spin_unlock(&v->pager->lock);
+}
+
+static void count(struct vma *v)
+{
+	account(v->space, v->flags, v->end - v->start, 1);
+	v->space->vma_count++;
+}
+
 void vma_insert(struct vma *v)
 {
-	struct space *s = v->space;
+	count(v);
+	rb_insert(&v->space->vmas, &v->node, starts_before);
+	enter_pager(v);
+}
 
-	account(s, v->flags, v->end - v->start, 1);
-	s->vma_count++;
-	rb_insert(&s->vmas, &v->node, starts_before);
-	if (v->pager) {
-		spin_lock(&v->pager->lock);
-		list_add_back(&v->pager->vmas, &v->on_pager);
-		spin_unlock(&v->pager->lock);
-	}
+void vma_append(struct vma *v)
+{
+	count(v);
+	rbtree_append(&v->space->vmas, &v->node);
+	enter_pager(v);
+}
+
+struct vma *vma_drop_first(struct space *s, struct vma *first)
+{
+	struct rb_node *next = rbtree_drop_first(&s->vmas, &first->node);
+
+	leave_pager(first);
+	s->vma_count--;
+	vma_free(first);
+	return next ? VMA(next) : NULL;
 }
 
 void vma_remove(struct vma *v)
 {
 	struct space *s = v->space;
 
-	if (v->pager) {
-		spin_lock(&v->pager->lock);
-		list_remove(&v->on_pager);
-		spin_unlock(&v->pager->lock);
-	}
+	leave_pager(v);
 	rb_remove(&s->vmas, &v->node);
 	s->vma_count--;
 	account(s, v->flags, v->end - v->start, -1);
@@ -269,17 +299,13 @@ int vma_split(struct space *s, u64 at)
 	upper->start = at;
 	upper->end = v->end;
 	upper->flags = v->flags;
+	upper->copied = v->copied;
 	vma_set_pager(upper, v->pager, v->file, vma_index(v, at));
 	/* The pager may look between the two steps: it must find no page missing, and one
 	 * looked at twice is harmless. So the new one goes on the list first. */
-	if (v->pager) {
-		spin_lock(&v->pager->lock);
-		list_add_back(&v->pager->vmas, &upper->on_pager);
-		spin_unlock(&v->pager->lock);
-	}
+	enter_pager(upper);
 	vma_resize(v, v->start, at);
-	account(s, upper->flags, upper->end - upper->start, 1);
-	s->vma_count++;
+	count(upper);
 	rb_insert(&s->vmas, &upper->node, starts_before);
 	return 0;
 }
@@ -295,6 +321,7 @@ static void join(struct vma *a, struct vma *b)
 {
 	u64 end = b->end;
 
+	a->copied |= b->copied;
 	/* As in a split: two look-ups of a page are harmless, none is not. */
 	if (a->pager) {
 		spin_lock(&a->pager->lock);

@@ -29,8 +29,13 @@ void vma_set_pager(struct vma *v, struct pager *pager, void *file, u64 pgoff);
 
 /* Put in a VMA whose range is free; counts it. */
 void vma_insert(struct vma *v);
+/* The same for one behind all others. */
+void vma_append(struct vma *v);
 /* Take it out; the caller frees it. */
 void vma_remove(struct vma *v);
+/* Take out the first of all, when the whole tree goes: it is neither balanced nor searched
+ * any more, and pages_* are left alone. Frees it; the one that is the first now, or NULL. */
+struct vma *vma_drop_first(struct space *s, struct vma *first);
 
 /* Cut the VMA that covers `at` in its inside, if any: 0 or -ENOMEM. */
 int vma_split(struct space *s, u64 at);

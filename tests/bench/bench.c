@@ -3,17 +3,22 @@
  * Run under `-icount shift=0`, where a nanosecond of virtual time is one instruction. The
  * counter ticks once in 16 of them, so every figure is a mean over a loop.
  *
- * Usage: bench [SECONDS-TO-IDLE]   (Linux wants some first: its boot work goes on behind)
+ * Usage: bench [SECONDS-TO-IDLE [NAME...]]   (Linux wants some first: its boot work goes on
+ * behind; only the operations named are measured)
+ *        bench exit                          (ends at once: the program that is spawned)
  * Output: a line "name value" per operation; bytes for memory, instructions otherwise.
  */
 #include <errno.h>
+#include <fcntl.h>
 #include <linux/futex.h>
 #include <pthread.h>
 #include <sched.h>
+#include <spawn.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <time.h>
@@ -22,6 +27,8 @@
 #define SYSCALL_ROUNDS 20000
 #define SWITCH_ROUNDS  4000
 #define FORK_ROUNDS    200
+#define SPAWN_ROUNDS   50
+#define FAULT_PAGES    2048
 #define THREADS_FEW    1000
 #define THREADS_MANY   9000
 #define THREAD_STACK   (128 * 1024)
@@ -158,6 +165,133 @@ static void bench_fork(void)
 	report("fork", (now() - start) / FORK_ROUNDS);
 }
 
+/* --- running a program --- */
+
+/* Start a program by posix_spawn, as shells and libraries do, and wait for its end. */
+static void bench_spawn(const char *name, const char *path, const char *argument)
+{
+	char *argv[] = {(char *)path, (char *)argument, NULL}, *env[] = {NULL};
+	double start;
+	pid_t pid;
+
+	if (access(path, X_OK))
+		return;
+	for (int warm = 0; warm < 2; warm++) {
+		start = now();
+		for (int i = 0; i < SPAWN_ROUNDS; i++) {
+			errno = posix_spawn(&pid, path, NULL, NULL, argv, env);
+			if (errno)
+				die(path);
+			reap(pid);
+		}
+	}
+	report(name, (now() - start) / SPAWN_ROUNDS);
+}
+
+static void bench_spawn_static(void)
+{
+	bench_spawn("spawn_static", "/proc/self/exe", "exit");
+}
+
+static void bench_spawn_dynamic(void)
+{
+	bench_spawn("spawn_dynamic", "/bin/true", NULL);
+}
+
+/* --- page faults --- */
+
+static char *map(int prot, int flags, int fd)
+{
+	char *at = mmap(NULL, FAULT_PAGES * 4096, prot, flags, fd, 0);
+
+	if (at == MAP_FAILED)
+		die("mmap");
+	/* Single pages, whatever the kernel would like to do. */
+	madvise(at, FAULT_PAGES * 4096, MADV_NOHUGEPAGE);
+	return at;
+}
+
+static double touch(volatile char *at, int write)
+{
+	double start = now();
+
+	for (size_t i = 0; i < FAULT_PAGES; i++) {
+		if (write)
+			at[i * 4096] = 1;
+		else
+			(void)at[i * 4096];
+	}
+	return (now() - start) / FAULT_PAGES;
+}
+
+static void bench_fault_zero(void)
+{
+	double cost = 0;
+
+	for (int warm = 0; warm < 2; warm++) {
+		char *at = map(PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1);
+
+		cost = touch(at, 1);
+		munmap(at, FAULT_PAGES * 4096);
+	}
+	report("fault_zero", cost);
+}
+
+/* Each page of a file that is in memory, read through a mapping. */
+static void bench_fault_file(void)
+{
+	int fd = open("/bench.data", O_RDWR | O_CREAT | O_TRUNC, 0600);
+	static char page[4096] = "page";
+	double cost = 0;
+
+	if (fd < 0)
+		die("/bench.data");
+	for (int i = 0; i < FAULT_PAGES; i++)
+		if (write(fd, page, sizeof(page)) != sizeof(page))
+			die("/bench.data");
+	for (int warm = 0; warm < 2; warm++) {
+		char *at = map(PROT_READ, MAP_PRIVATE, fd);
+
+		cost = touch(at, 0);
+		munmap(at, FAULT_PAGES * 4096);
+	}
+	close(fd);
+	unlink("/bench.data");
+	report("fault_file", cost);
+}
+
+static void wait_for_end(void *arg)
+{
+	char byte;
+
+	(void)!read(*(int *)arg, &byte, 1);
+}
+
+/* The first write to a page that a child has, too. */
+static void bench_fault_copy(void)
+{
+	char *at = map(PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1);
+	double cost = 0;
+
+	touch(at, 1);
+	for (int warm = 0; warm < 2; warm++) {
+		int ends[2];
+		pid_t child;
+
+		if (pipe(ends))
+			die("pipe");
+		child = spawn(wait_for_end, &ends[0]);
+		cost = touch(at, 1);
+		if (write(ends[1], "x", 1) != 1)
+			die("write");
+		reap(child);
+		close(ends[0]);
+		close(ends[1]);
+	}
+	munmap(at, FAULT_PAGES * 4096);
+	report("fault_copy", cost);
+}
+
 /* --- memory per thread blocked in a futex --- */
 
 static uint32_t gate;
@@ -229,14 +363,33 @@ static void bench_threads(void)
 	free(stacks);
 }
 
+static const struct {
+	const char *name;
+	void (*run)(void);
+} benches[] = {
+	{"syscall", bench_syscall},	      {"yield", bench_yield},
+	{"pipe", bench_pipe},		      {"fork", bench_fork},
+	{"spawn_static", bench_spawn_static}, {"spawn_dynamic", bench_spawn_dynamic},
+	{"fault_zero", bench_fault_zero},     {"fault_file", bench_fault_file},
+	{"fault_copy", bench_fault_copy},     {"thread", bench_threads},
+};
+
+static int is_wanted(const char *name, int count, char **names)
+{
+	for (int i = 0; i < count; i++)
+		if (!strcmp(name, names[i]))
+			return 1;
+	return !count;
+}
+
 int main(int argc, char **argv)
 {
+	if (argc > 1 && !strcmp(argv[1], "exit"))
+		return 0;
 	if (argc > 1)
 		sleep((unsigned)atoi(argv[1]));
-	bench_syscall();
-	bench_yield();
-	bench_pipe();
-	bench_fork();
-	bench_threads();
+	for (size_t i = 0; i < sizeof(benches) / sizeof(benches[0]); i++)
+		if (is_wanted(benches[i].name, argc > 2 ? argc - 2 : 0, argv + 2))
+			benches[i].run();
 	return 0;
 }

@@ -129,6 +129,11 @@ void *hal_phys_to_virt(paddr p)
 	return ram + (p.raw - RAM_BASE);
 }
 
+void hal_zero_page(void *page)
+{
+	memset(page, 0, PAGE_SIZE);
+}
+
 paddr hal_virt_to_phys(const void *v)
 {
 	u64 at = (u64)((const u8 *)v - ram);

@@ -396,6 +396,96 @@ static void test_shares(void **state)
 	co_machine_seeds(3, 1, begin_shares);
 }
 
+/* --- the copy of a space: sparse and dense tables, hidden pages, files --- */
+
+#define COPY_PAGES 1700
+static bool copy_has(u64 i)
+{
+	return i % 37 == 0 || (i >= 600 && i < 760);
+}
+
+struct copies { COMMON; };
+static co_t copies(struct co *co, struct copies *f)
+{
+	CO_BEGIN;
+	START();
+	/* four leaf tables, the first and the last partly */
+	EXPECT_MAP(f->a, .space = f->s, .addr = 0x40000000 - 5 * PG, .len = COPY_PAGES * PG,
+		   .prot = RW, .flags = ANON | MAP_FIXED);
+	for (f->i = 0; f->i < COPY_PAGES; f->i++)
+		if (copy_has(f->i))
+			EXPECT(0, put, .at = f->a + f->i * PG, .value = f->i);
+	HOLDS(f->a + PG, 0);
+	EXPECT(0, space_protect, .space = f->s, .addr = f->a + 700 * PG, .len = 9 * PG, .prot = PROT_NONE);
+	EXPECT_MAP(f->b, .space = f->s, .len = 3 * PG, .prot = RW, .flags = ANON);
+	EXPECT(0, put, .at = f->b, .value = 1);
+	EXPECT(0, space_advise, .space = f->s, .addr = f->b, .len = PG, .advice = MADV_DONTFORK);
+	EXPECT(0, space_fork, .space = f->s, .to = &f->c);
+	check_space(f->s);
+	check_space(f->c);
+	host_expect(f->c->rss_anon == f->s->rss_anon - 1 && f->c->vma_count == f->s->vma_count - 1);
+	/* the parent's stores are its own, although it had stored there just before */
+	for (f->i = 0; f->i < COPY_PAGES; f->i++)
+		if ((f->i < 700 || f->i >= 709) &&
+		    (copy_has(f->i) || f->i % 8 == 1))
+			EXPECT(0, put, .at = f->a + f->i * PG, .value = f->i + 5);
+	space_enter(co, f->c);
+	EXPECT(-EFAULT, put, .at = f->a + 700 * PG, .value = 1);
+	EXPECT(0, space_protect, .space = f->c, .addr = f->a + 700 * PG, .len = 9 * PG, .prot = RW);
+	for (f->i = 0; f->i < COPY_PAGES; f->i++)
+		HOLDS(f->a + f->i * PG, copy_has(f->i) ? f->i : 0);
+	EXPECT(-EFAULT, put, .at = f->b, .value = 1);
+	check_space(f->c);
+	EXPECT(0, leave);
+	space_enter(co, f->s);
+	check_space(f->s);
+	/* one that is never run leaves the parent's pages its own again */
+	EXPECT(0, space_fork, .space = f->s, .to = &f->c);
+	EXPECT(0, space_leave, .space = f->c);
+	f->w = f->s->rss_anon;
+	EXPECT(0, put, .at = f->a + 37 * PG, .value = 3);
+	HOLDS(f->a + 37 * PG, 3);
+	host_expect(f->s->rss_anon == f->w);
+	/* a file's pages are left to the child's faults; copies of them are not */
+	EXPECT_MAP(f->b, .space = f->s, .len = 8 * PG, .prot = RW, .flags = MAP_PRIVATE,
+		   .vma_flags = VMA_MAYWRITE, .pager = &test_file.pager);
+	HOLDS(f->b + 3 * PG, 0xf11e0003);
+	EXPECT(0, space_fork, .space = f->s, .to = &f->c);
+	host_expect(f->c->rss_file == 0 && !vma_at(f->c, f->b)->copied);
+	EXPECT(0, space_leave, .space = f->c);
+	EXPECT(0, put, .at = f->b + 3 * PG, .value = 33);
+	EXPECT(0, space_fork, .space = f->s, .to = &f->c);
+	host_expect(f->c->rss_file == 0 && vma_at(f->c, f->b)->copied);
+	EXPECT(0, put, .at = f->b + 3 * PG, .value = 34);
+	space_enter(co, f->c);
+	HOLDS(f->b + 3 * PG, 33);
+	HOLDS(f->b + 4 * PG, 0xf11e0004);
+	file_cut(2);
+	EXPECT(-EFAULT, get, .at = f->b + 3 * PG, .value = &f->v);
+	EXPECT(0, leave);
+	space_enter(co, f->s);
+	EXPECT(-EFAULT, get, .at = f->b + 3 * PG, .value = &f->v);
+	check_space(f->s);
+	/* moved to another place within its tables: each one's entries go to two */
+	EXPECT(0, space_protect, .space = f->s, .addr = f->a, .len = COPY_PAGES * PG, .prot = RW);
+	EXPECT(0x7ff1234000, space_remap, .space = f->s, .addr = f->a, .old_len = COPY_PAGES * PG,
+	       .new_len = COPY_PAGES * PG, .flags = MREMAP_MAYMOVE | MREMAP_FIXED, .new_addr = 0x7ff1234000);
+	for (f->i = 0; f->i < COPY_PAGES; f->i++)
+		if (f->i != 37 && copy_has(f->i))
+			HOLDS(0x7ff1234000 + f->i * PG, f->i < 700 || f->i >= 709 ? f->i + 5 : f->i);
+	EXPECT(-EFAULT, get, .at = f->a, .value = &f->v);
+	check_space(f->s);
+	END();
+	CO_RETURN(0);
+	CO_END;
+}
+CO_MACHINE_MAIN(copies)
+
+static void test_copies(void **state)
+{
+	co_machine_seeds(3, 1, begin_copies);
+}
+
 /* --- running out of memory --- */
 
 static struct list hoard = {&hoard, &hoard};
@@ -490,7 +580,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_basics), cmocka_unit_test(test_heap),
 		cmocka_unit_test(test_remaps), cmocka_unit_test(test_files),
-		cmocka_unit_test(test_shares), cmocka_unit_test(test_oom),
+		cmocka_unit_test(test_shares), cmocka_unit_test(test_copies),
+		cmocka_unit_test(test_oom),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -21,6 +21,11 @@ FIGURES = {
     "yield": ("a yield between two processes", "instructions", 500),
     "pipe": ("a pipe round trip between two processes", "instructions", 4000),
     "fork": ("fork, exit, wait", "instructions", 60000),
+    "spawn_static": ("posix_spawn of a static program, wait", "instructions", 280000),
+    "spawn_dynamic": ("posix_spawn of a dynamic program, wait", "instructions", 430000),
+    "fault_zero": ("first write to an anonymous page", "instructions", 1500),
+    "fault_file": ("first read of a mapped page in memory", "instructions", 330),
+    "fault_copy": ("first write to a page a child has, too", "instructions", 2000),
     "thread": ("kernel memory per thread blocked in a futex", "bytes", 2048),
 }
 STARTUP_RUNS = 3
@@ -41,7 +46,8 @@ def measure(kernel):
     """The program's figures on one kernel, by name."""
     program = base.build_dir() / "guest/bench"
     append = "mitigations=off" if kernel == "linux" else ""
-    machine = vm.Machine(kernel=kernel, smp=1, mem="4G", icount=True, append=append)
+    machine = vm.Machine(kernel=kernel, smp=1, mem="4G", icount=True, append=append,
+                         root=rootfs.find("debian"))     # its /bin/true is run
     settle = [LINUX_SETTLES] if kernel == "linux" else []
     text = capture(machine, [PROGRAM, *settle], [(program, PROGRAM)])
     return {name: int(value) for name, value in re.findall(r"^(\w+) (\d+)$", text, re.M)}
