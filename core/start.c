@@ -11,6 +11,7 @@
 #include "core/dev/console.h"
 #include "core/dev/ramdisk.h"
 #include "core/dev/virtio.h"
+#include "core/net/rights.h"
 #include "core/proc/exec.h"
 #include "core/proc/process.h"
 #include "fs/devfs/devpts.h"
@@ -184,7 +185,7 @@ static co_t start(struct co *co, struct start *f)
 	CO_BEGIN;
 	co_task(co)->cred = cred_first();
 	start_register();
-	if (reaper_start())
+	if (reaper_start() || rights_start())
 		start_give_up("no memory for workers", -ENOMEM);
 	CO_AWAIT(f->err, start_rootfs);
 	if (f->err)

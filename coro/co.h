@@ -179,6 +179,8 @@ enum co_wait_kind { CO_UNINTERRUPTIBLE, CO_KILLABLE, CO_INTERRUPTIBLE };
 	CO_WAIT_(out, wq, NULL, cond, CO_INTERRUPTIBLE, false, deadline_ns)
 #define CO_WAIT_ONE(out, wq, cond) \
 	CO_WAIT_(out, wq, NULL, cond, CO_INTERRUPTIBLE, true, CO_FOREVER)
+#define CO_WAIT_ONE_UNTIL(out, wq, cond, deadline_ns) \
+	CO_WAIT_(out, wq, NULL, cond, CO_INTERRUPTIBLE, true, deadline_ns)
 #define CO_WAIT_KILLABLE(out, wq, cond) \
 	CO_WAIT_(out, wq, NULL, cond, CO_KILLABLE, false, CO_FOREVER)
 #define CO_WAIT_KILLABLE_UNTIL(out, wq, cond, deadline_ns) \

@@ -39,10 +39,11 @@
 	A(removexattr) A(lremovexattr) P(fremovexattr)                         \
 	/* inotify.c */                                                       \
 	P(inotify_init1) A(inotify_add_watch) P(inotify_rm_watch)              \
-	/* socket.c */                                                        \
-	P(socket) P(socketpair) P(bind) P(listen) P(accept) P(accept4)         \
-	P(connect) P(getsockname) P(getpeername) P(sendto) P(recvfrom)         \
-	P(setsockopt) P(getsockopt) P(shutdown) P(sendmsg) P(recvmsg)          \
+	/* socket.c, message.c */                                             \
+	P(socket) B(socketpair) A(bind) P(listen) A(accept) A(accept4)         \
+	A(connect) A(getsockname) A(getpeername) P(shutdown)                   \
+	A(setsockopt) A(getsockopt) B(sendto) B(recvfrom)                      \
+	A(sendmsg) A(recvmsg) A(sendmmsg) A(recvmmsg)                          \
 	/* process.c, exec.c, wait.c */                                       \
 	A(clone) A(clone3) A(execve) A(execveat) A(exit) P(exit_group)         \
 	A(wait4) A(waitid) P(unshare) P(set_tid_address) P(personality)        \

@@ -121,6 +121,10 @@ co_t entry_make(struct co *co, struct entry_make *f)
 	else
 		CO_AWAIT(f->err, entry_create, .dir = &f->walk.path, .d = f->d, .mode = f->mode,
 			 .rdev = f->rdev, .target = f->target, .cred = cred_current(co));
+	if (!f->err && f->place) {
+		*f->place = (struct path){f->walk.path.mount, f->d};
+		path_get(f->place);
+	}
 out:
 	if (f->locked)
 		rwlock_unlock_write(&entry_dir(&f->walk)->lock);

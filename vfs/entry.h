@@ -16,6 +16,7 @@ struct entry_make {
 	const char *name;
 	u32 mode, rdev;
 	const char *target;
+	struct path *place;	/* NULL, or gets where it is, with references */
 	struct walk walk;
 	struct dentry *d;
 	struct inode *made;

@@ -32,8 +32,12 @@ enum {
 	RANK_PAGE_CACHE = 32,	/* vfs: the page index of an inode */
 	RANK_POLL = 34,		/* vfs: epoll, pollers */
 	RANK_INOTIFY = 35,	/* vfs: watches and their events */
+	RANK_NET_TABLE = 31,	/* core/net: names and ports */
+	RANK_NET_RIGHTS = 33,	/* core/net: descriptors in flight */
 	RANK_PIPE = 36,
+	RANK_SOCKET = 37,
 	RANK_FUTEX = 38,
+	RANK_NET_LEAF = 39,
 	RANK_BLK = 40,		/* core/dev: request queues */
 	RANK_DEV = 42,
 	RANK_CO_LOCK = 46,	/* coro: inside mutex, rwlock */

@@ -31,6 +31,7 @@ struct user_counts {
 	u32 uid;		/* [I] */
 	u32 processes;		/* [a] threads, for RLIMIT_NPROC */
 	u32 signals;		/* [a] queued, for RLIMIT_SIGPENDING */
+	u32 in_flight;		/* [a] descriptors in the queues of sockets, for RLIMIT_NOFILE */
 };
 void user_counts_init(void);
 struct user_counts *user_counts_find(u32 uid);	/* a reference; NULL without memory */

@@ -70,6 +70,7 @@ struct proc_inode {
 extern const struct proc_entry proc_root_entries[];	/* proc_root.c */
 extern const struct proc_entry proc_pid_entries[];	/* proc_pid.c */
 extern const struct proc_entry proc_sys_entries[];	/* proc_sys.c */
+extern const struct proc_entry proc_net_entries[];	/* proc_net.c */
 extern const struct proc_entry proc_fd_link, proc_fdinfo_file; /* proc_fd.c */
 extern const struct proc_entry sysfs_entries[];		/* sysfs.c */
 extern const struct proc_entry sysfs_block_dir, sysfs_block_link;

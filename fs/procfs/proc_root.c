@@ -21,6 +21,11 @@ static int thread_self_link(const struct proc_subject *who, char *to, size_t siz
 			   thread_id(thread_current()));
 }
 
+static int net_link(const struct proc_subject *who, char *to, size_t size)
+{
+	return (int)format(to, size, "self/net");
+}
+
 static int mounts_link(const struct proc_subject *who, char *to, size_t size)
 {
 	return (int)format(to, size, "self/mounts");
@@ -134,6 +139,7 @@ const struct proc_entry proc_root_entries[] = {
 	LINK("self", .link = self_link),
 	LINK("thread-self", .link = thread_self_link),
 	LINK("mounts", .link = mounts_link),
+	LINK("net", .link = net_link),
 	FILE("cmdline", 0444, .show = cmdline_show),
 	FILE("consoles", 0444, .show = consoles_show),
 	FILE("cpuinfo", 0444, .show = proc_cpuinfo_show),

@@ -19,6 +19,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/socket.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <time.h>
@@ -122,30 +123,45 @@ static void echo(void *arg)
 			_exit(1);
 }
 
-static void bench_pipe(void)
+/* A byte to another process and back, through descriptors that are there. */
+static void bench_round_trip(const char *name, struct ends ours, struct ends theirs)
 {
-	int there[2], back[2];
-	struct ends theirs;
+	pid_t child = spawn(echo, &theirs);
 	double start = 0;
 	char byte = 'x';
-	pid_t child;
 
-	if (pipe(there) || pipe(back))
-		die("pipe");
-	theirs = (struct ends){there[0], back[1]};
-	child = spawn(echo, &theirs);
 	for (int i = 0; i < 2 * SWITCH_ROUNDS; i++) {
 		if (i == SWITCH_ROUNDS)
 			start = now();
-		if (write(there[1], &byte, 1) != 1 || read(back[0], &byte, 1) != 1)
-			die("pipe round trip");
+		if (write(ours.out, &byte, 1) != 1 || read(ours.in, &byte, 1) != 1)
+			die("round trip");
 	}
-	report("pipe", (now() - start) / SWITCH_ROUNDS);
+	report(name, (now() - start) / SWITCH_ROUNDS);
 	reap(child);
-	close(there[0]);
-	close(there[1]);
-	close(back[0]);
-	close(back[1]);
+	close(ours.in);
+	close(ours.out);
+	close(theirs.in);
+	close(theirs.out);
+}
+
+static void bench_pipe(void)
+{
+	int there[2], back[2];
+
+	if (pipe(there) || pipe(back))
+		die("pipe");
+	bench_round_trip("pipe", (struct ends){back[0], there[1]},
+			 (struct ends){there[0], back[1]});
+}
+
+static void bench_socket(void)
+{
+	int ends[2];
+
+	if (socketpair(AF_UNIX, SOCK_STREAM, 0, ends))
+		die("socketpair");
+	bench_round_trip("socket", (struct ends){ends[0], ends[0]},
+			 (struct ends){ends[1], ends[1]});
 }
 
 static void nothing(void *arg)
@@ -368,7 +384,8 @@ static const struct {
 	void (*run)(void);
 } benches[] = {
 	{"syscall", bench_syscall},	      {"yield", bench_yield},
-	{"pipe", bench_pipe},		      {"fork", bench_fork},
+	{"pipe", bench_pipe},		      {"socket", bench_socket},
+	{"fork", bench_fork},
 	{"spawn_static", bench_spawn_static}, {"spawn_dynamic", bench_spawn_dynamic},
 	{"fault_zero", bench_fault_zero},     {"fault_file", bench_fault_file},
 	{"fault_copy", bench_fault_copy},     {"thread", bench_threads},

@@ -20,6 +20,7 @@ FIGURES = {
     "syscall": ("a null system call", "instructions", 150),
     "yield": ("a yield between two processes", "instructions", 500),
     "pipe": ("a pipe round trip between two processes", "instructions", 4000),
+    "socket": ("a socketpair round trip between two processes", "instructions", 5000),
     "fork": ("fork, exit, wait", "instructions", 60000),
     "spawn_static": ("posix_spawn of a static program, wait", "instructions", 280000),
     "spawn_dynamic": ("posix_spawn of a dynamic program, wait", "instructions", 430000),

@@ -1,0 +1,14 @@
+/* core/net/ioctl.h -- ioctl of sockets. */
+#ifndef NET_IOCTL_H
+#define NET_IOCTL_H
+
+#include "core/net/socket.h"
+
+struct socket_ioctl {
+	struct file_ioctl;
+	int value;
+	long err;
+};
+co_t socket_ioctl(struct co *co, struct socket_ioctl *f);
+
+#endif

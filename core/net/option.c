@@ -1,0 +1,294 @@
+/* core/net/option.c -- SOL_SOCKET. */
+#include "core/net/option.h"
+
+#include <linux/time_types.h>
+
+#include "core/base/string.h"
+#include "core/cred/cred.h"
+#include "core/proc/pid.h"
+
+#define OPTION_BUFFER_MAX   212992u	/* net.core.wmem_max, rmem_max: doubled for the overhead */
+#define OPTION_SNDBUF_MIN   4608u
+#define OPTION_RCVBUF_MIN   2304u
+#define OPTION_NS_PER_SEC   1000000000l
+#define OPTION_NO_ID	    (~0u)
+
+struct option_linger {
+	int on, seconds;
+};
+
+int option_int(const char *value)
+{
+	int n;
+
+	memcpy(&n, value, sizeof(n));
+	return n;
+}
+
+int option_put_bytes(char *value, u32 *len, const void *result, u32 size)
+{
+	*len = min(*len, size);
+	memcpy(value, result, *len);
+	return 0;
+}
+
+int option_put(char *value, u32 *len, int result)
+{
+	return option_put_bytes(value, len, &result, sizeof(result));
+}
+
+/* The bit of an option that is on or off; 0: it is another kind. */
+static u32 option_flag(int option)
+{
+	switch (option) {
+	case SO_REUSEADDR:
+		return SOCKET_REUSEADDR;
+	case SO_REUSEPORT:
+		return SOCKET_REUSEPORT;
+	case SO_KEEPALIVE:
+		return SOCKET_KEEPALIVE;
+	case SO_BROADCAST:
+		return SOCKET_BROADCAST;
+	case SO_PASSCRED:
+		return SOCKET_PASSCRED;
+	case SO_OOBINLINE:
+		return SOCKET_OOBINLINE;
+	case SO_DONTROUTE:
+		return SOCKET_DONTROUTE;
+	case SO_TIMESTAMP_OLD:
+		return SOCKET_TIMESTAMP;
+	case SO_TIMESTAMPNS_OLD:
+		return SOCKET_TIMESTAMPNS;
+	default:
+		return 0;
+	}
+}
+
+static void option_set_flag(struct socket *s, u32 flag, bool on)
+{
+	if (flag == SOCKET_TIMESTAMP || flag == SOCKET_TIMESTAMPNS)
+		atomic_and(&s->flags, ~(u32)(SOCKET_TIMESTAMP | SOCKET_TIMESTAMPNS));
+	if (on)
+		atomic_or(&s->flags, flag);
+	else
+		atomic_and(&s->flags, ~flag);
+}
+
+static int option_set_buffer(struct socket *s, bool send, bool force, int value)
+{
+	u32 least = send ? OPTION_SNDBUF_MIN : OPTION_RCVBUF_MIN, size;
+
+	if (force && !cred_capable(task_current()->cred, CAP_NET_ADMIN))
+		return -EPERM;
+	size = force ? (u32)min(max(value, 0), INT32_MAX / 2) : min((u32)value, OPTION_BUFFER_MAX);
+	size = max(size * 2, least);
+	if (!send) {
+		atomic_store(&s->rcvbuf, size);
+		atomic_or(&s->flags, (u32)SOCKET_RCVBUF_SET);
+		return 0;
+	}
+	atomic_store(&s->sndbuf, size);
+	atomic_or(&s->flags, (u32)SOCKET_SNDBUF_SET);
+	waitq_wake_events(&s->can_write, POLLOUT | POLLWRNORM | POLLWRBAND);
+	return 0;
+}
+
+static int option_set_timeout(u64 *timeout, const char *value, u32 len)
+{
+	struct __kernel_sock_timeval tv;
+
+	if (len < sizeof(tv))
+		return -EINVAL;
+	memcpy(&tv, value, sizeof(tv));
+	if (tv.tv_usec < 0 || tv.tv_usec >= 1000000)
+		return -EDOM;
+	if (tv.tv_sec < 0)
+		*timeout = 1;	/* it is over already */
+	else if (tv.tv_sec >= INT64_MAX / OPTION_NS_PER_SEC - 1)
+		*timeout = 0;
+	else
+		*timeout = (u64)(tv.tv_sec * OPTION_NS_PER_SEC + tv.tv_usec * 1000);
+	return 0;
+}
+
+static int option_get_timeout(u64 timeout, char *value, u32 *len)
+{
+	struct __kernel_sock_timeval tv = {
+		.tv_sec = (i64)timeout / OPTION_NS_PER_SEC,
+		.tv_usec = (i64)timeout % OPTION_NS_PER_SEC / 1000,
+	};
+
+	return option_put_bytes(value, len, &tv, sizeof(tv));
+}
+
+static int option_set_linger(struct socket *s, const char *value, u32 len)
+{
+	struct option_linger l;
+
+	if (len < sizeof(l))
+		return -EINVAL;
+	memcpy(&l, value, sizeof(l));
+	if (l.on)
+		atomic_store(&s->linger_s, (u32)max(l.seconds, 0));
+	option_set_flag(s, SOCKET_LINGER, l.on);
+	return 0;
+}
+
+static bool option_is_admin(void)
+{
+	const struct cred *cred = task_current()->cred;
+
+	return cred_capable(cred, CAP_NET_ADMIN) || cred_capable(cred, CAP_NET_RAW);
+}
+
+static int option_set_socket(struct socket *s, int option, const char *value, u32 len)
+{
+	u32 flag = option_flag(option);
+	int n;
+
+	if (len < sizeof(int))
+		return -EINVAL;
+	n = option_int(value);
+	if (flag) {
+		option_set_flag(s, flag, n);
+		return 0;
+	}
+	switch (option) {
+	case SO_SNDBUF:
+	case SO_SNDBUFFORCE:
+		return option_set_buffer(s, true, option == SO_SNDBUFFORCE, n);
+	case SO_RCVBUF:
+	case SO_RCVBUFFORCE:
+		return option_set_buffer(s, false, option == SO_RCVBUFFORCE, n);
+	case SO_RCVLOWAT:
+		if (s->type != SOCK_STREAM && s->family == AF_UNIX && n < 0)
+			n = INT32_MAX;
+		atomic_store(&s->rcvlowat, n < 0 ? INT32_MAX : n ? (u32)n : 1u);
+		return 0;
+	case SO_RCVTIMEO_OLD:
+	case SO_RCVTIMEO_NEW:
+		return option_set_timeout(&s->rcvtimeo_ns, value, len);
+	case SO_SNDTIMEO_OLD:
+	case SO_SNDTIMEO_NEW:
+		return option_set_timeout(&s->sndtimeo_ns, value, len);
+	case SO_LINGER:
+		return option_set_linger(s, value, len);
+	case SO_PRIORITY:
+		if ((n < 0 || n > 6) && !option_is_admin())
+			return -EPERM;
+		atomic_store(&s->priority, (u32)n);
+		return 0;
+	case SO_MARK:
+		if (!option_is_admin())
+			return -EPERM;
+		atomic_store(&s->mark, (u32)n);
+		return 0;
+	case SO_BSDCOMPAT:
+		return 0;	/* has had no meaning on Linux for long */
+	default:
+		return -ENOPROTOOPT;
+	}
+}
+
+/* --- getting --- */
+
+static int option_get_peercred(struct socket *s, char *value, u32 *len)
+{
+	const struct cred *cred = atomic_load(&s->peer_cred);
+	struct net_ucred u = {0, OPTION_NO_ID, OPTION_NO_ID};
+
+	if (cred)
+		u = (struct net_ucred){s->peer_pid->nr, cred->euid, cred->egid};
+	return option_put_bytes(value, len, &u, sizeof(u));
+}
+
+static int option_get_peergroups(struct socket *s, char *value, u32 *len)
+{
+	const struct cred *cred = atomic_load(&s->peer_cred);
+	u32 size;
+
+	if (!cred)
+		return -ENODATA;
+	size = cred->group_count * (u32)sizeof(u32);
+	if (*len < size || size > SOCKET_OPTION_MAX) {
+		*len = size;
+		return -ERANGE;
+	}
+	return option_put_bytes(value, len, cred->groups, size);
+}
+
+static int option_get_peername(struct socket *s, char *value, u32 *len)
+{
+	int n = s->ops->name(s, true, value);
+
+	if (n < 0)
+		return -ENOTCONN;
+	if ((u32)n < *len)
+		return -EINVAL;
+	return 0;
+}
+
+static int option_get_socket(struct socket *s, int option, char *value, u32 *len)
+{
+	struct option_linger l = {!!(s->flags & SOCKET_LINGER), (int)s->linger_s};
+	u32 flag = option_flag(option);
+
+	if (flag)
+		return option_put(value, len, !!(atomic_load(&s->flags) & flag));
+	switch (option) {
+	case SO_TYPE:
+		return option_put(value, len, s->type);
+	case SO_DOMAIN:
+		return option_put(value, len, s->family);
+	case SO_PROTOCOL:
+		return option_put(value, len, s->protocol);
+	case SO_ERROR:
+		return option_put(value, len, -socket_take_error(s));
+	case SO_ACCEPTCONN:
+		return option_put(value, len, atomic_load(&s->state) == SOCKET_LISTEN);
+	case SO_SNDBUF:
+		return option_put(value, len, (int)s->sndbuf);
+	case SO_RCVBUF:
+		return option_put(value, len, (int)s->rcvbuf);
+	case SO_RCVLOWAT:
+		return option_put(value, len, (int)s->rcvlowat);
+	case SO_SNDLOWAT:
+		return option_put(value, len, 1);
+	case SO_RCVTIMEO_OLD:
+	case SO_RCVTIMEO_NEW:
+		return option_get_timeout(s->rcvtimeo_ns, value, len);
+	case SO_SNDTIMEO_OLD:
+	case SO_SNDTIMEO_NEW:
+		return option_get_timeout(s->sndtimeo_ns, value, len);
+	case SO_LINGER:
+		return option_put_bytes(value, len, &l, sizeof(l));
+	case SO_PRIORITY:
+		return option_put(value, len, (int)s->priority);
+	case SO_MARK:
+		return option_put(value, len, (int)s->mark);
+	case SO_BSDCOMPAT:
+		return option_put(value, len, 0);
+	case SO_PEERCRED:
+		return option_get_peercred(s, value, len);
+	case SO_PEERGROUPS:
+		return option_get_peergroups(s, value, len);
+	case SO_PEERNAME:
+		return option_get_peername(s, value, len);
+	default:
+		return -ENOPROTOOPT;
+	}
+}
+
+int option_set(struct socket *s, int level, int option, const char *value, u32 len)
+{
+	if (level == SOL_SOCKET)
+		return option_set_socket(s, option, value, len);
+	return s->ops->set_option ? s->ops->set_option(s, level, option, value, len) : -EOPNOTSUPP;
+}
+
+int option_get(struct socket *s, int level, int option, char *value, u32 *len)
+{
+	if (level == SOL_SOCKET)
+		return option_get_socket(s, option, value, len);
+	return s->ops->get_option ? s->ops->get_option(s, level, option, value, len) : -EOPNOTSUPP;
+}

@@ -1,0 +1,914 @@
+/* UNIX sockets: names, connections, streams, datagrams, sequenced packets, options, poll. */
+#include <fcntl.h>
+#include <poll.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/sendfile.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/uio.h>
+#include <sys/un.h>
+#include <sys/wait.h>
+#include <linux/sockios.h>
+#include <unistd.h>
+
+#include "test.h"
+
+#define BAD_POINTER ((void *)1)
+
+static struct sockaddr_un un(const char *path)
+{
+	struct sockaddr_un a = { .sun_family = AF_UNIX };
+
+	strcpy(a.sun_path, path);
+	return a;
+}
+#define SUN(path) ((const struct sockaddr *)&(struct sockaddr_un[]){ un(path) })
+#define SUN_LEN_OF(path) ((socklen_t)(2 + strlen(path) + 1))
+
+/* An abstract name: a NUL and the text. */
+static socklen_t abstract(struct sockaddr_un *a, const char *text)
+{
+	memset(a, 0, sizeof(*a));
+	a->sun_family = AF_UNIX;
+	memcpy(a->sun_path + 1, text, strlen(text));
+	return (socklen_t)(3 + strlen(text));
+}
+
+static void pair(int type, int fds[2])
+{
+	CHECK_EQ(socketpair(AF_UNIX, type, 0, fds), 0);
+}
+
+static int bound(int type, const char *path)
+{
+	int fd = socket(AF_UNIX, type, 0);
+
+	unlink(path);
+	CHECK(fd >= 0);
+	CHECK_EQ(bind(fd, SUN(path), SUN_LEN_OF(path)), 0);
+	return fd;
+}
+
+static int listening(const char *path, int backlog)
+{
+	int fd = bound(SOCK_STREAM, path);
+
+	CHECK_EQ(listen(fd, backlog), 0);
+	return fd;
+}
+
+static int connected(int type, const char *path)
+{
+	int fd = socket(AF_UNIX, type, 0);
+
+	CHECK(fd >= 0);
+	CHECK_EQ(connect(fd, SUN(path), SUN_LEN_OF(path)), 0);
+	return fd;
+}
+
+static short ready(int fd)
+{
+	struct pollfd p = { .fd = fd, .events = POLLIN | POLLOUT | POLLRDHUP | POLLPRI };
+
+	CHECK(poll(&p, 1, 0) >= 0);
+	return p.revents;
+}
+
+static void expect_read(int fd, const char *want)
+{
+	char got[64] = "";
+	ssize_t n = read(fd, got, sizeof(got) - 1);
+
+	CHECK_EQ(n, strlen(want));
+	CHECK(!strcmp(got, want));
+}
+
+static void ignore_sigpipe(void)
+{
+	signal(SIGPIPE, SIG_IGN);
+}
+
+TEST(socket_refuses)
+{
+	CHECK_ERR(socket(AF_UNIX, SOCK_STREAM, 5), EPROTONOSUPPORT);
+	CHECK_ERR(socket(AF_UNIX, SOCK_RDM, 0), ESOCKTNOSUPPORT);
+	CHECK_ERR(socket(AF_UNIX, 12, 0), EINVAL);
+	CHECK_ERR(socket(AF_UNIX, SOCK_STREAM | 0x100, 0), EINVAL);
+	CHECK_ERR(socket(200, SOCK_STREAM, 0), EAFNOSUPPORT);
+	CHECK_ERR(socketpair(AF_UNIX, SOCK_STREAM, 0, BAD_POINTER), EFAULT);
+	CHECK_ERR(socketpair(AF_UNIX, SOCK_STREAM | 0x100, 0, BAD_POINTER), EINVAL);
+	CHECK_ERR(bind(99, SUN("x"), 4), EBADF);
+	CHECK_ERR(bind(open("/dev/null", O_RDWR), SUN("x"), 4), ENOTSOCK);
+	CHECK_ERR(bind(open("/", O_PATH), SUN("x"), 4), EBADF);
+}
+
+TEST(flags_and_stat)
+{
+	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, PF_UNIX), plain;
+	char link[64], want[64];
+	struct stat st;
+
+	CHECK_EQ(fcntl(fd, F_GETFD), FD_CLOEXEC);
+	CHECK_EQ(fcntl(fd, F_GETFL), O_RDWR | O_NONBLOCK);
+	plain = socket(AF_UNIX, SOCK_RAW, 0);	/* means a datagram one */
+	CHECK_EQ(fcntl(plain, F_GETFD), 0);
+	CHECK_EQ(fcntl(plain, F_GETFL), O_RDWR);
+	CHECK_EQ(fstat(fd, &st), 0);
+	CHECK_EQ(st.st_mode, S_IFSOCK | 0777);
+	CHECK_EQ(st.st_size, 0);
+	snprintf(want, sizeof(want), "/proc/self/fd/%d", fd);
+	CHECK((readlink(want, link, sizeof(link))) > 0);
+	snprintf(want, sizeof(want), "socket:[%lu]", (unsigned long)st.st_ino);
+	CHECK(!strncmp(link, want, strlen(want)));
+	CHECK_ERR(lseek(fd, 0, SEEK_CUR), ESPIPE);
+	CHECK_ERR(pread(fd, link, 1, 0), ESPIPE);
+}
+
+TEST(bind_names_an_inode)
+{
+	int fd = bound(SOCK_STREAM, "s"), other = socket(AF_UNIX, SOCK_STREAM, 0);
+	struct sockaddr_un a;
+	socklen_t len = sizeof(a);
+	struct stat st;
+
+	umask(022);
+	CHECK_EQ(stat("s", &st), 0);
+	CHECK_EQ(st.st_mode, S_IFSOCK | 0755);
+	CHECK_EQ(getsockname(fd, (void *)&a, &len), 0);
+	CHECK_EQ(len, 4);
+	CHECK(!strcmp(a.sun_path, "s"));
+	CHECK_ERR(bind(fd, SUN("t"), SUN_LEN_OF("t")), EINVAL);
+	CHECK_ERR(bind(other, SUN("s"), SUN_LEN_OF("s")), EADDRINUSE);
+	test_write_file("file", "");
+	CHECK_ERR(bind(other, SUN("file"), SUN_LEN_OF("file")), EADDRINUSE);
+	CHECK_ERR(bind(other, SUN("missing/s"), SUN_LEN_OF("missing/s")), ENOENT);
+	CHECK_ERR(bind(other, SUN("file/s"), SUN_LEN_OF("file/s")), ENOTDIR);
+	CHECK_ERR(bind(other, SUN("s"), 111), EINVAL);
+	CHECK_ERR(bind(other, SUN("s"), 1), EINVAL);
+	CHECK_ERR(bind(other, SUN("s"), -1), EINVAL);
+	CHECK_ERR(bind(other, BAD_POINTER, 4), EFAULT);
+	a.sun_family = AF_INET;
+	CHECK_ERR(bind(other, (void *)&a, 4), EINVAL);
+	CHECK_ERR(open("s", O_RDONLY), ENXIO);
+	/* The inode stays when the socket goes; then the name is taken and nobody is there. */
+	close(fd);
+	CHECK_ERR(bind(other, SUN("s"), SUN_LEN_OF("s")), EADDRINUSE);
+	CHECK_ERR(connect(other, SUN("s"), SUN_LEN_OF("s")), ECONNREFUSED);
+	unlink("s");
+	CHECK_EQ(bind(other, SUN("s"), SUN_LEN_OF("s")), 0);
+}
+
+TEST(a_path_of_full_length)
+{
+	int fd = socket(AF_UNIX, SOCK_DGRAM, 0), other = socket(AF_UNIX, SOCK_DGRAM, 0);
+	struct sockaddr_un a = { .sun_family = AF_UNIX };
+	char got[128];
+	socklen_t len = sizeof(got);
+
+	memset(a.sun_path, 'x', sizeof(a.sun_path));
+	CHECK_EQ(bind(fd, (void *)&a, sizeof(a)), 0);
+	CHECK_EQ(getsockname(fd, (void *)got, &len), 0);
+	CHECK_EQ(len, sizeof(a) + 1);
+	CHECK_EQ(got[2 + 107], 'x');
+	CHECK_EQ(connect(other, (void *)&a, sizeof(a)), 0);
+}
+
+TEST(abstract_names)
+{
+	int fd = socket(AF_UNIX, SOCK_STREAM, 0), other = socket(AF_UNIX, SOCK_STREAM, 0);
+	int dgram = socket(AF_UNIX, SOCK_DGRAM, 0), c = socket(AF_UNIX, SOCK_STREAM, 0);
+	struct sockaddr_un a, b;
+	socklen_t len = abstract(&a, "guest-test"), got = sizeof(b);
+
+	CHECK_EQ(bind(fd, (void *)&a, len), 0);
+	CHECK_ERR(bind(other, (void *)&a, len), EADDRINUSE);
+	CHECK_EQ(bind(dgram, (void *)&a, len), 0);	/* each type has its own */
+	CHECK_EQ(bind(other, (void *)&a, len + 1), 0);	/* a NUL more is another name */
+	CHECK_EQ(getsockname(fd, (void *)&b, &got), 0);
+	CHECK_EQ(got, len);
+	CHECK(!memcmp(&a, &b, len));
+	CHECK_ERR(connect(c, (void *)&a, len), ECONNREFUSED);
+	CHECK_EQ(listen(fd, 1), 0);
+	CHECK_EQ(connect(c, (void *)&a, len), 0);
+	close(fd);
+	fd = socket(AF_UNIX, SOCK_STREAM, 0);
+	CHECK_EQ(bind(fd, (void *)&a, len), 0);
+	CHECK_ERR(connect(socket(AF_UNIX, SOCK_STREAM, 0), (void *)&a, len - 1), ECONNREFUSED);
+}
+
+TEST(autobind)
+{
+	int fd = socket(AF_UNIX, SOCK_DGRAM, 0);
+	struct sockaddr_un a = { .sun_family = AF_UNIX };
+	socklen_t len = sizeof(a);
+
+	CHECK_EQ(getsockname(fd, (void *)&a, &len), 0);
+	CHECK_EQ(len, 2);
+	CHECK_EQ(bind(fd, (void *)&a, 2), 0);
+	len = sizeof(a);
+	CHECK_EQ(getsockname(fd, (void *)&a, &len), 0);
+	CHECK_EQ(len, 8);
+	CHECK_EQ(a.sun_path[0], 0);
+	CHECK_EQ(strspn(a.sun_path + 1, "0123456789abcdef"), 5);
+	CHECK_EQ(bind(fd, (void *)&(struct sockaddr_un){ .sun_family = AF_UNIX }, 2), 0);
+	CHECK_ERR(bind(fd, SUN("named"), SUN_LEN_OF("named")), EINVAL);
+}
+
+TEST(stream_connection)
+{
+	int l = listening("s", 2), c = connected(SOCK_STREAM, "s"), s, type;
+	struct sockaddr_un a;
+	socklen_t len = sizeof(a);
+
+	memset(&a, 0xff, sizeof(a));
+	s = accept(l, (void *)&a, &len);
+	CHECK(s >= 0);
+	CHECK_EQ(len, 2);
+	CHECK_EQ(a.sun_family, AF_UNIX);
+	len = sizeof(a);
+	CHECK_EQ(getpeername(c, (void *)&a, &len), 0);
+	CHECK_EQ(len, 4);
+	len = sizeof(a);
+	CHECK_EQ(getsockname(s, (void *)&a, &len), 0);
+	CHECK_EQ(len, 4);
+	CHECK_EQ(write(c, "hello", 5), 5);
+	expect_read(s, "hello");
+	CHECK_EQ(send(s, "there", 5, 0), 5);
+	expect_read(c, "there");
+	CHECK_ERR(connect(c, SUN("s"), SUN_LEN_OF("s")), EISCONN);
+	CHECK_ERR(connect(l, SUN("s"), SUN_LEN_OF("s")), EINVAL);
+	CHECK_ERR(listen(c, 1), EINVAL);
+	CHECK_ERR(sendto(c, "x", 1, 0, SUN("s"), SUN_LEN_OF("s")), EISCONN);
+	CHECK_ERR(getpeername(l, (void *)&a, &len), ENOTCONN);
+	CHECK_ERR(accept(c, NULL, NULL), EINVAL);
+	CHECK_ERR(accept4(l, NULL, NULL, 0x100), EINVAL);
+	CHECK_ERR(recv(l, &type, 1, MSG_DONTWAIT), EINVAL);
+	CHECK_ERR(send(l, &type, 1, MSG_NOSIGNAL), ENOTCONN);
+	/* The name may go, the connection does not. */
+	unlink("s");
+	CHECK_ERR(connect(socket(AF_UNIX, SOCK_STREAM, 0), SUN("s"), SUN_LEN_OF("s")), ENOENT);
+	CHECK_EQ(write(c, "x", 1), 1);
+	expect_read(s, "x");
+}
+
+TEST(connect_refuses)
+{
+	int fd = socket(AF_UNIX, SOCK_STREAM, 0), not = bound(SOCK_STREAM, "not");
+	int dgram = bound(SOCK_DGRAM, "dgram");
+
+	test_write_file("file", "");
+	CHECK_ERR(connect(fd, SUN("file"), SUN_LEN_OF("file")), ECONNREFUSED);
+	CHECK_ERR(connect(fd, SUN("not"), SUN_LEN_OF("not")), ECONNREFUSED);
+	CHECK_ERR(connect(fd, SUN("dgram"), SUN_LEN_OF("dgram")), EPROTOTYPE);
+	CHECK_ERR(connect(fd, SUN("none"), SUN_LEN_OF("none")), ENOENT);
+	CHECK_ERR(connect(fd, SUN("none"), 2), EINVAL);
+	CHECK_ERR(connect(fd, BAD_POINTER, 5), EFAULT);
+	CHECK_ERR(listen(fd, 1), EINVAL);	/* unbound */
+	CHECK_ERR(listen(dgram, 1), EOPNOTSUPP);
+	CHECK_ERR(accept(dgram, NULL, NULL), EOPNOTSUPP);
+	CHECK_ERR(accept(not, NULL, NULL), EINVAL);
+	CHECK_ERR(accept(99, NULL, NULL), EBADF);
+	CHECK_ERR(shutdown(fd, 3), EINVAL);
+	CHECK_ERR(shutdown(fd, -1), EINVAL);
+	CHECK_EQ(shutdown(fd, SHUT_RDWR), 0);
+}
+
+static void connect_child(void *path)
+{
+	int fd = socket(AF_UNIX, SOCK_STREAM, 0);
+
+	CHECK_ERR(connect(fd, SUN(path), SUN_LEN_OF(path)), EACCES);
+}
+
+TEST(connect_needs_permission)
+{
+	char cwd[256], path[300];
+
+	chmod(".", 0755);
+	close(listening("s", 1));
+	listening("s", 1);
+	chmod("s", 0700);
+	CHECK(getcwd(cwd, sizeof(cwd)));
+	snprintf(path, sizeof(path), "%s/s", cwd);
+	CHECK_EQ(test_child_as(1000, connect_child, path), 0);
+}
+
+TEST(backlog)
+{
+	int l = listening("s", 1), c[3], late;
+
+	c[0] = connected(SOCK_STREAM, "s");
+	c[1] = connected(SOCK_STREAM, "s");
+	late = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0);
+	CHECK_ERR(connect(late, SUN("s"), SUN_LEN_OF("s")), EAGAIN);
+	setsockopt(late, SOL_SOCKET, SO_SNDTIMEO, &(struct timeval){ .tv_usec = 20000 },
+		   sizeof(struct timeval));
+	fcntl(late, F_SETFL, 0);
+	CHECK_ERR(connect(late, SUN("s"), SUN_LEN_OF("s")), EAGAIN);
+	CHECK(accept(l, NULL, NULL) >= 0);
+	CHECK_EQ(connect(late, SUN("s"), SUN_LEN_OF("s")), 0);
+	/* Nobody accepts these any more. */
+	close(l);
+	ignore_sigpipe();
+	CHECK_ERR(read(c[1], c, 1), ECONNRESET);
+	CHECK_EQ(read(c[1], c, 1), 0);
+	CHECK_ERR(write(c[1], c, 1), EPIPE);
+}
+
+static void *connect_later(void *path)
+{
+	test_sleep_ms(50);
+	return (void *)(long)connected(SOCK_STREAM, path);
+}
+
+TEST(accept_waits)
+{
+	int l = listening("s", 4);
+	pthread_t t;
+	void *c;
+
+	pthread_create(&t, NULL, connect_later, "s");
+	CHECK(accept(l, NULL, NULL) >= 0);
+	pthread_join(t, &c);
+	fcntl(l, F_SETFL, O_NONBLOCK);
+	CHECK_ERR(accept(l, NULL, NULL), EAGAIN);
+	fcntl(l, F_SETFL, 0);
+	setsockopt(l, SOL_SOCKET, SO_RCVTIMEO, &(struct timeval){ .tv_usec = 20000 },
+		   sizeof(struct timeval));
+	CHECK_ERR(accept(l, NULL, NULL), EAGAIN);
+	shutdown(l, SHUT_RD);
+	CHECK_ERR(accept(l, NULL, NULL), EINVAL);
+}
+
+TEST(stream_ends)
+{
+	char buffer[16];
+	int fds[2];
+
+	ignore_sigpipe();
+	pair(SOCK_STREAM, fds);
+	CHECK_EQ(write(fds[0], "abc", 3), 3);
+	CHECK_EQ(shutdown(fds[0], SHUT_WR), 0);
+	CHECK_ERR(write(fds[0], "x", 1), EPIPE);
+	CHECK_EQ(ready(fds[1]), POLLIN | POLLOUT | POLLRDHUP);
+	expect_read(fds[1], "abc");
+	CHECK_EQ(read(fds[1], buffer, 1), 0);
+	CHECK_EQ(write(fds[1], "back", 4), 4);
+	expect_read(fds[0], "back");
+	CHECK_EQ(shutdown(fds[1], SHUT_RD), 0);
+	CHECK_EQ(shutdown(fds[1], SHUT_WR), 0);
+	CHECK_EQ(ready(fds[1]), POLLIN | POLLOUT | POLLRDHUP | POLLHUP);
+	close(fds[0]);
+	CHECK_EQ(read(fds[1], buffer, 1), 0);
+
+	pair(SOCK_STREAM, fds);
+	CHECK_EQ(write(fds[0], "unread", 6), 6);
+	CHECK_EQ(write(fds[1], "kept", 4), 4);
+	close(fds[1]);	/* with something unread: the other is told */
+	CHECK_EQ(ready(fds[0]) & (POLLERR | POLLHUP), POLLERR | POLLHUP);
+	expect_read(fds[0], "kept");
+	CHECK_ERR(read(fds[0], buffer, 1), ECONNRESET);
+	CHECK_EQ(read(fds[0], buffer, 1), 0);
+	CHECK_ERR(send(fds[0], "x", 1, MSG_NOSIGNAL), EPIPE);
+}
+
+static volatile int pipes;
+static void count_pipe(int)
+{
+	pipes++;
+}
+
+TEST(sigpipe)
+{
+	int fds[2];
+
+	signal(SIGPIPE, count_pipe);
+	pair(SOCK_STREAM, fds);
+	close(fds[1]);
+	CHECK_ERR(send(fds[0], "x", 1, MSG_NOSIGNAL), EPIPE);
+	CHECK_EQ(pipes, 0);
+	CHECK_ERR(send(fds[0], "x", 1, 0), EPIPE);
+	CHECK_EQ(pipes, 1);
+	CHECK_ERR(write(fds[0], "x", 1), EPIPE);
+	CHECK_EQ(pipes, 2);
+	pair(SOCK_DGRAM, fds);
+	close(fds[1]);
+	CHECK_ERR(send(fds[0], "x", 1, 0), ECONNREFUSED);
+	CHECK_ERR(send(fds[0], "x", 1, 0), ENOTCONN);
+	CHECK_EQ(pipes, 2);
+	pair(SOCK_SEQPACKET, fds);
+	close(fds[1]);
+	CHECK_ERR(send(fds[0], "x", 1, 0), EPIPE);
+	CHECK_EQ(pipes, 2);
+}
+
+TEST(receive_flags)
+{
+	char buffer[16] = "";
+	int fds[2], n;
+
+	pair(SOCK_STREAM, fds);
+	CHECK_ERR(recv(fds[0], buffer, 1, MSG_DONTWAIT), EAGAIN);
+	CHECK_ERR(recv(fds[0], buffer, 1, MSG_OOB), EINVAL);
+	CHECK_EQ(write(fds[1], "abc", 3), 3);
+	CHECK_EQ(write(fds[1], "def", 3), 3);
+	CHECK_EQ(recv(fds[0], buffer, 5, MSG_PEEK), 5);
+	CHECK(!memcmp(buffer, "abcde", 5));
+	CHECK_EQ(ioctl(fds[0], FIONREAD, &n), 0);
+	CHECK_EQ(n, 6);
+	CHECK_EQ(recv(fds[0], buffer, 2, 0), 2);
+	CHECK_EQ(recv(fds[0], buffer, 16, MSG_PEEK), 4);
+	CHECK(!memcmp(buffer, "cdef", 4));
+	CHECK_EQ(recv(fds[0], buffer, 16, 0), 4);
+	CHECK_EQ(ioctl(fds[0], FIONREAD, &n), 0);
+	CHECK_EQ(n, 0);
+	CHECK_ERR(recv(fds[0], BAD_POINTER, 4, MSG_DONTWAIT), EAGAIN);
+	CHECK_EQ(write(fds[1], "abc", 3), 3);
+	CHECK_ERR(recv(fds[0], BAD_POINTER, 4, 0), EFAULT);
+	CHECK_EQ(recv(fds[0], buffer, 16, 0), 3);
+	CHECK_ERR(write(fds[0], BAD_POINTER, 3), EFAULT);
+	CHECK_ERR(ioctl(fds[0], TIOCGWINSZ, buffer), ENOTTY);
+	n = 1;
+	CHECK_EQ(ioctl(fds[0], FIONBIO, &n), 0);
+	CHECK_ERR(read(fds[0], buffer, 1), EAGAIN);
+	CHECK_EQ(ioctl(fds[0], SIOCOUTQ, &n), 0);
+	CHECK_EQ(n, 0);
+	CHECK_EQ(write(fds[0], "abc", 3), 3);
+	CHECK_EQ(ioctl(fds[0], SIOCOUTQ, &n), 0);
+	CHECK(n >= 3);
+}
+
+static void *write_in_pieces(void *fd)
+{
+	for (int i = 0; i < 4; i++) {
+		test_sleep_ms(10);
+		CHECK_EQ(write(*(int *)fd, "1234", 4), 4);
+	}
+	return NULL;
+}
+
+TEST(wait_for_all)
+{
+	char buffer[32] = "";
+	int fds[2];
+	pthread_t t;
+
+	pair(SOCK_STREAM, fds);
+	pthread_create(&t, NULL, write_in_pieces, &fds[1]);
+	CHECK_EQ(recv(fds[0], buffer, 16, MSG_WAITALL), 16);
+	CHECK(!strcmp(buffer, "1234123412341234"));
+	pthread_join(t, NULL);
+	setsockopt(fds[0], SOL_SOCKET, SO_RCVLOWAT, &(int){ 8 }, sizeof(int));
+	pthread_create(&t, NULL, write_in_pieces, &fds[1]);
+	CHECK_EQ(recv(fds[0], buffer, 32, 0), 8);
+	pthread_join(t, NULL);
+	CHECK_EQ(write(fds[1], "12", 2), 2);
+	close(fds[1]);
+	CHECK_EQ(recv(fds[0], buffer, 32, MSG_WAITALL), 10);
+}
+
+TEST(timeouts)
+{
+	struct timeval tv = { .tv_usec = 40000 }, got;
+	socklen_t len = sizeof(got);
+	char buffer[4096];
+	int fds[2];
+	long before;
+
+	pair(SOCK_STREAM, fds);
+	CHECK_EQ(setsockopt(fds[0], SOL_SOCKET, SO_RCVTIMEO, &tv, sizeof(tv)), 0);
+	CHECK_EQ(setsockopt(fds[0], SOL_SOCKET, SO_SNDTIMEO, &tv, sizeof(tv)), 0);
+	CHECK_EQ(getsockopt(fds[0], SOL_SOCKET, SO_RCVTIMEO, &got, &len), 0);
+	CHECK_EQ(len, sizeof(got));
+	CHECK_EQ(got.tv_usec, 40000);
+	before = test_now_ms();
+	CHECK_ERR(read(fds[0], buffer, 1), EAGAIN);
+	CHECK(test_now_ms() - before >= 30);
+	while (write(fds[0], buffer, sizeof(buffer)) == sizeof(buffer))
+		;
+	CHECK_ERR(write(fds[0], buffer, sizeof(buffer)), EAGAIN);
+	CHECK(!(ready(fds[0]) & POLLOUT));
+	while (recv(fds[1], buffer, sizeof(buffer), MSG_DONTWAIT) > 0)
+		;
+	CHECK(ready(fds[0]) & POLLOUT);
+	tv.tv_usec = 1000000;
+	CHECK_ERR(setsockopt(fds[0], SOL_SOCKET, SO_RCVTIMEO, &tv, sizeof(tv)), EDOM);
+}
+
+static void *drain(void *fd)
+{
+	static char buffer[10000];
+	long sum = 0, n;
+
+	while ((n = read(*(int *)fd, buffer, sizeof(buffer))) > 0) {
+		for (long i = 0; i < n; i++)
+			if (buffer[i] != (char)((sum + i) * 7))
+				return (void *)-1l;
+		sum += n;
+	}
+	return (void *)sum;
+}
+
+TEST(much_goes_through)
+{
+	enum { SIZE = 3 << 20 };
+	char *data = malloc(SIZE);
+	int fds[2];
+	pthread_t t;
+	void *sum;
+
+	for (long i = 0; i < SIZE; i++)
+		data[i] = (char)(i * 7);
+	pair(SOCK_STREAM, fds);
+	pthread_create(&t, NULL, drain, &fds[1]);
+	CHECK_EQ(write(fds[0], data, SIZE), SIZE);
+	close(fds[0]);
+	pthread_join(t, &sum);
+	CHECK_EQ((long)sum, SIZE);
+}
+
+TEST(vectors_and_files)
+{
+	struct iovec v[2] = { { "abc", 3 }, { "defg", 4 } };
+	char a[2], b[16] = "";
+	struct iovec in[2] = { { a, 2 }, { b, 15 } };
+	int fds[2], ends[2], file;
+
+	pair(SOCK_STREAM, fds);
+	CHECK_EQ(writev(fds[0], v, 2), 7);
+	CHECK_EQ(readv(fds[1], in, 2), 7);
+	CHECK(!strcmp(b, "cdefg"));
+	test_write_file("file", "from a file");
+	file = open("file", O_RDONLY);
+	CHECK_EQ(sendfile(fds[0], file, NULL, 100), 11);
+	expect_read(fds[1], "from a file");
+	CHECK_EQ(pipe(ends), 0);
+	CHECK_EQ(write(fds[0], "spliced", 7), 7);
+	CHECK_EQ(splice(fds[1], NULL, ends[1], NULL, 100, 0), 7);
+	CHECK_EQ(splice(ends[0], NULL, fds[1], NULL, 100, 0), 7);
+	expect_read(fds[0], "spliced");
+}
+
+TEST(datagrams)
+{
+	int a = bound(SOCK_DGRAM, "a"), b = bound(SOCK_DGRAM, "b"), n;
+	struct sockaddr_un from;
+	socklen_t len = sizeof(from);
+	char buffer[16] = "";
+
+	CHECK_EQ(sendto(a, "one", 3, 0, SUN("b"), SUN_LEN_OF("b")), 3);
+	CHECK_EQ(sendto(a, "second", 6, 0, SUN("b"), SUN_LEN_OF("b")), 6);
+	CHECK_EQ(sendto(a, "", 0, 0, SUN("b"), SUN_LEN_OF("b")), 0);
+	CHECK_EQ(ioctl(b, FIONREAD, &n), 0);
+	CHECK_EQ(n, 3);
+	CHECK_EQ(recvfrom(b, buffer, 16, MSG_PEEK, (void *)&from, &len), 3);
+	CHECK_EQ(len, 4);
+	CHECK(!strcmp(from.sun_path, "a"));
+	CHECK_EQ(recv(b, buffer, 16, 0), 3);
+	CHECK_EQ(recv(b, buffer, 2, MSG_TRUNC), 6);
+	CHECK_EQ(recv(b, buffer, 16, 0), 0);
+	CHECK_ERR(recv(b, buffer, 16, MSG_DONTWAIT), EAGAIN);
+	CHECK_ERR(send(a, "x", 1, 0), ENOTCONN);
+	CHECK_ERR(sendto(a, "x", 1, 0, SUN("c"), SUN_LEN_OF("c")), ENOENT);
+	CHECK_EQ(connect(a, SUN("b"), SUN_LEN_OF("b")), 0);
+	CHECK_EQ(send(a, "x", 1, 0), 1);
+	CHECK_EQ(connect(b, SUN("a"), SUN_LEN_OF("a")), 0);
+	/* Now b receives from a only. */
+	CHECK_ERR(sendto(bound(SOCK_DGRAM, "c"), "x", 1, 0, SUN("b"), SUN_LEN_OF("b")), EPERM);
+	CHECK_ERR(connect(socket(AF_UNIX, SOCK_DGRAM, 0), SUN("b"), SUN_LEN_OF("b")), EPERM);
+	CHECK_EQ(send(b, "x", 1, 0), 1);
+	CHECK_EQ(connect(a, (struct sockaddr *)&(struct sockaddr_un){ 0 }, 2), 0);
+	CHECK_ERR(send(a, "x", 1, 0), ENOTCONN);
+	CHECK_ERR(recv(a, buffer, 1, MSG_DONTWAIT), EAGAIN);
+	CHECK_ERR(send(b, "x", 1, 0), ECONNRESET);
+	CHECK_EQ(send(b, "x", 1, 0), 1);
+}
+
+TEST(datagram_queue_is_short)
+{
+	int to = bound(SOCK_DGRAM, "to"), a = socket(AF_UNIX, SOCK_DGRAM | SOCK_NONBLOCK, 0), n = 0;
+	char buffer[16];
+
+	CHECK_EQ(connect(a, SUN("to"), SUN_LEN_OF("to")), 0);
+	while (send(a, "x", 1, 0) == 1)
+		n++;
+	CHECK_EQ(errno, EAGAIN);
+	CHECK_EQ(n, 11);
+	CHECK(!(ready(a) & POLLOUT));
+	CHECK_EQ(recv(to, buffer, 16, 0), 1);
+	CHECK(ready(a) & POLLOUT);
+	CHECK_EQ(send(a, "x", 1, 0), 1);
+	CHECK_ERR(send(a, "x", 1, 0), EAGAIN);
+}
+
+static void *receive_one(void *fd)
+{
+	char buffer[16];
+
+	test_sleep_ms(50);
+	return (void *)(long)recv(*(int *)fd, buffer, 16, 0);
+}
+
+TEST(datagram_senders_wait)
+{
+	int to = bound(SOCK_DGRAM, "to"), a = socket(AF_UNIX, SOCK_DGRAM, 0);
+	int b = socket(AF_UNIX, SOCK_DGRAM, 0);
+	struct pollfd p = { .fd = b, .events = POLLOUT };
+	pthread_t t;
+
+	CHECK_EQ(connect(a, SUN("to"), SUN_LEN_OF("to")), 0);
+	CHECK_EQ(connect(b, SUN("to"), SUN_LEN_OF("to")), 0);
+	while (send(a, "x", 1, MSG_DONTWAIT) == 1)
+		;
+	pthread_create(&t, NULL, receive_one, &to);
+	CHECK_EQ(send(b, "y", 1, 0), 1);
+	pthread_join(t, NULL);
+	pthread_create(&t, NULL, receive_one, &to);
+	CHECK_EQ(poll(&p, 1, 5000), 1);
+	pthread_join(t, NULL);
+}
+
+TEST(big_datagrams)
+{
+	char *data = malloc(300000), *got = malloc(300000);
+	int fds[2];
+
+	pair(SOCK_DGRAM, fds);
+	memset(data, 'x', 300000);
+	data[99999] = 'y';
+	CHECK_ERR(send(fds[0], data, 300000, 0), EMSGSIZE);
+	CHECK_EQ(send(fds[0], data, 100000, 0), 100000);
+	CHECK_EQ(recv(fds[1], got, 300000, 0), 100000);
+	CHECK(!memcmp(data, got, 100000));
+	CHECK_ERR(send(fds[0], BAD_POINTER, 10, 0), EFAULT);
+	CHECK_EQ(shutdown(fds[1], SHUT_RD), 0);
+	CHECK_ERR(send(fds[0], data, 1, MSG_NOSIGNAL), EPIPE);
+	CHECK_EQ(recv(fds[1], got, 1, 0), 0);
+}
+
+TEST(sequenced_packets)
+{
+	int l = bound(SOCK_SEQPACKET, "s"), c, s;
+	struct iovec v;
+	char buffer[16] = "";
+	struct msghdr m = { .msg_iov = &v, .msg_iovlen = 1 };
+
+	CHECK_EQ(listen(l, 1), 0);
+	CHECK_ERR(connect(socket(AF_UNIX, SOCK_STREAM, 0), SUN("s"), SUN_LEN_OF("s")), EPROTOTYPE);
+	c = connected(SOCK_SEQPACKET, "s");
+	s = accept(l, NULL, NULL);
+	CHECK_ERR(send(l, "x", 1, MSG_NOSIGNAL), ENOTCONN);
+	CHECK_ERR(recv(l, buffer, 1, 0), ENOTCONN);
+	CHECK_EQ(send(c, "first", 5, 0), 5);
+	CHECK_EQ(write(c, "second", 6), 6);
+	v = (struct iovec){ buffer, 3 };
+	CHECK_EQ(recvmsg(s, &m, 0), 3);
+	CHECK_EQ(m.msg_flags, MSG_TRUNC);
+	v.iov_len = 16;
+	CHECK_EQ(recvmsg(s, &m, 0), 6);
+	CHECK_EQ(m.msg_flags, 0);
+	CHECK_EQ(send(c, "", 0, 0), 0);
+	CHECK_EQ(recv(s, buffer, 16, 0), 0);
+	CHECK_EQ(ready(s), POLLOUT);
+	close(c);
+	CHECK_EQ(ready(s), POLLIN | POLLOUT | POLLHUP | POLLRDHUP);
+	CHECK_EQ(recv(s, buffer, 16, 0), 0);
+	CHECK_ERR(send(s, "x", 1, MSG_NOSIGNAL), EPIPE);
+}
+
+static int option(int fd, int name)
+{
+	int value = -1;
+	socklen_t len = sizeof(value);
+
+	CHECK_EQ(getsockopt(fd, SOL_SOCKET, name, &value, &len), 0);
+	CHECK_EQ(len, sizeof(value));
+	return value;
+}
+
+TEST(options)
+{
+	int fd = socket(AF_UNIX, SOCK_SEQPACKET, 0), value = 1, l = listening("s", 1);
+	struct linger linger;
+	char byte[4] = "";
+	socklen_t len;
+
+	CHECK_EQ(option(fd, SO_TYPE), SOCK_SEQPACKET);
+	CHECK_EQ(option(fd, SO_DOMAIN), AF_UNIX);
+	CHECK_EQ(option(fd, SO_PROTOCOL), 0);
+	CHECK_EQ(option(fd, SO_ERROR), 0);
+	CHECK_EQ(option(fd, SO_ACCEPTCONN), 0);
+	CHECK_EQ(option(l, SO_ACCEPTCONN), 1);
+	CHECK_EQ(option(fd, SO_SNDBUF), 212992);
+	CHECK_EQ(option(fd, SO_RCVBUF), 212992);
+	CHECK_EQ(option(fd, SO_RCVLOWAT), 1);
+	for (unsigned i = 0; i < 6; i++) {
+		int name = ((int[]){ SO_REUSEADDR, SO_KEEPALIVE, SO_BROADCAST, SO_PASSCRED,
+				     SO_OOBINLINE, SO_DONTROUTE })[i];
+
+		CHECK_EQ(option(fd, name), 0);
+		value = 5;
+		CHECK_EQ(setsockopt(fd, SOL_SOCKET, name, &value, sizeof(value)), 0);
+		CHECK_EQ(option(fd, name), 1);
+	}
+	value = 30000;
+	CHECK_EQ(setsockopt(fd, SOL_SOCKET, SO_SNDBUF, &value, sizeof(value)), 0);
+	CHECK_EQ(option(fd, SO_SNDBUF), 60000);
+	value = 1;
+	CHECK_EQ(setsockopt(fd, SOL_SOCKET, SO_SNDBUF, &value, sizeof(value)), 0);
+	CHECK_EQ(option(fd, SO_SNDBUF), 4608);
+	CHECK_EQ(setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &value, sizeof(value)), 0);
+	CHECK_EQ(option(fd, SO_RCVBUF), 2304);
+	value = 1 << 30;
+	CHECK_EQ(setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &value, sizeof(value)), 0);
+	CHECK_EQ(option(fd, SO_RCVBUF), 425984);
+	CHECK_EQ(setsockopt(fd, SOL_SOCKET, SO_LINGER, &(struct linger){ 1, 3 }, 8), 0);
+	len = sizeof(linger);
+	CHECK_EQ(getsockopt(fd, SOL_SOCKET, SO_LINGER, &linger, &len), 0);
+	CHECK_EQ(linger.l_linger, 3);
+	len = 1;	/* what there is room for */
+	CHECK_EQ(getsockopt(fd, SOL_SOCKET, SO_TYPE, byte, &len), 0);
+	CHECK_EQ(len, 1);
+	CHECK_EQ(byte[0], SOCK_SEQPACKET);
+	CHECK_ERR(setsockopt(fd, SOL_SOCKET, SO_TYPE, &value, 4), ENOPROTOOPT);
+	CHECK_ERR(setsockopt(fd, SOL_SOCKET, 999, &value, 4), ENOPROTOOPT);
+	CHECK_ERR(setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &value, 3), EINVAL);
+	CHECK_ERR(setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, BAD_POINTER, 4), EFAULT);
+	CHECK_ERR(setsockopt(fd, 6, 1, &value, 4), EOPNOTSUPP);
+	CHECK_ERR(getsockopt(fd, 6, 1, &value, &len), EOPNOTSUPP);
+	CHECK_ERR(getsockopt(fd, SOL_SOCKET, 999, &value, &len), ENOPROTOOPT);
+	CHECK_ERR(getsockopt(fd, SOL_SOCKET, SO_TYPE, &value, BAD_POINTER), EFAULT);
+	len = sizeof(value);
+	CHECK_ERR(getsockopt(fd, SOL_SOCKET, SO_TYPE, BAD_POINTER, &len), EFAULT);
+	len = (socklen_t)-1;
+	CHECK_ERR(getsockopt(fd, SOL_SOCKET, SO_TYPE, &value, &len), EINVAL);
+}
+
+TEST(readiness)
+{
+	int fresh = socket(AF_UNIX, SOCK_STREAM, 0), l = listening("s", 1), fds[2], c;
+
+	CHECK_EQ(ready(fresh), POLLOUT | POLLHUP);
+	CHECK_EQ(ready(socket(AF_UNIX, SOCK_DGRAM, 0)), POLLOUT);
+	CHECK_EQ(ready(l), 0);
+	c = connected(SOCK_STREAM, "s");
+	CHECK_EQ(ready(l), POLLIN);
+	CHECK_EQ(ready(c), POLLOUT);
+	close(accept(l, NULL, NULL));
+	CHECK_EQ(ready(c), POLLIN | POLLOUT | POLLHUP | POLLRDHUP);
+	pair(SOCK_STREAM, fds);
+	CHECK_EQ(ready(fds[0]), POLLOUT);
+	CHECK_EQ(write(fds[1], "x", 1), 1);
+	CHECK_EQ(ready(fds[0]), POLLIN | POLLOUT);
+}
+
+static void *close_later(void *fd)
+{
+	test_sleep_ms(50);
+	close(*(int *)fd);
+	return NULL;
+}
+
+TEST(poll_wakes_when_the_peer_goes)
+{
+	int fds[2];
+	pthread_t t;
+	struct pollfd p;
+
+	pair(SOCK_STREAM, fds);
+	p = (struct pollfd){ .fd = fds[0], .events = POLLRDHUP };
+	pthread_create(&t, NULL, close_later, &fds[1]);
+	CHECK_EQ(poll(&p, 1, 5000), 1);
+	CHECK_EQ(p.revents, POLLRDHUP | POLLHUP);
+	pthread_join(t, NULL);
+}
+
+TEST(proc_net_unix)
+{
+	const char *text;
+	char want[64];
+	struct stat st;
+	int l = listening("named", 1);
+
+	fstat(l, &st);
+	text = test_read_file("/proc/net/unix");
+	CHECK(!strncmp(text, "Num       RefCount Protocol Flags    Type St Inode Path\n", 56));
+	snprintf(want, sizeof(want), " 00010000 0001 01 %5lu named\n", (unsigned long)st.st_ino);
+	CHECK(strstr(test_read_file("/proc/net/unix"), want));
+}
+
+/* --- many threads --- */
+
+static void *mangle(void *seed)
+{
+	unsigned x = (unsigned)(long)seed;
+	char buffer[64];
+
+	for (int i = 0; i < 400; i++) {
+		int fds[2];
+
+		x = x * 1103515245 + 12345;
+		CHECK_EQ(socketpair(AF_UNIX, (x >> 16) & 1 ? SOCK_STREAM : SOCK_DGRAM, 0, fds), 0);
+		CHECK_EQ(send(fds[0], "0123456789", 10, 0), 10);
+		if (x & 0x40000)
+			shutdown(fds[x >> 20 & 1], (int)(x >> 21) % 3);
+		if (x & 0x80000)
+			close(fds[0]);
+		recv(fds[1], buffer, sizeof(buffer), MSG_DONTWAIT);
+		send(fds[1], buffer, 5, MSG_DONTWAIT | MSG_NOSIGNAL);
+		close(fds[1]);
+		if (!(x & 0x80000))
+			close(fds[0]);
+	}
+	return NULL;
+}
+
+TEST(many_threads_come_and_go)
+{
+	pthread_t t[8];
+
+	for (long i = 0; i < 8; i++)
+		pthread_create(&t[i], NULL, mangle, (void *)(i + 1));
+	for (int i = 0; i < 8; i++)
+		pthread_join(t[i], NULL);
+}
+
+static int shared[2];
+
+static void *send_counts(void *)
+{
+	for (int i = 0; i < 500; i++)
+		CHECK_EQ(send(shared[0], &i, sizeof(i), 0), sizeof(i));
+	return NULL;
+}
+
+static void *sum_counts(void *)
+{
+	long sum = 0;
+	int i;
+
+	while (recv(shared[1], &i, sizeof(i), 0) == sizeof(i))
+		sum += i;
+	return (void *)sum;
+}
+
+TEST(many_senders_many_receivers)
+{
+	for (int type = SOCK_STREAM; type <= SOCK_SEQPACKET; type += SOCK_SEQPACKET - SOCK_STREAM) {
+		pthread_t from[4], to[4];
+		long sum = 0;
+		void *part;
+
+		pair(type, shared);
+		for (int i = 0; i < 4; i++) {
+			pthread_create(&from[i], NULL, send_counts, NULL);
+			pthread_create(&to[i], NULL, sum_counts, NULL);
+		}
+		for (int i = 0; i < 4; i++)
+			pthread_join(from[i], NULL);
+		shutdown(shared[0], SHUT_WR);
+		for (int i = 0; i < 4; i++) {
+			pthread_join(to[i], &part);
+			sum += (long)part;
+		}
+		CHECK_EQ(sum, 4 * 499l * 500 / 2);
+		close(shared[0]);
+		close(shared[1]);
+	}
+}
+
+static void *connect_many(void *path)
+{
+	for (int i = 0; i < 100; i++) {
+		int fd = connected(SOCK_STREAM, path);
+
+		CHECK_EQ(write(fd, "x", 1), 1);
+		close(fd);
+	}
+	return NULL;
+}
+
+TEST(many_connect)
+{
+	int l = listening("s", 3);
+	pthread_t t[4];
+	char byte;
+
+	for (int i = 0; i < 4; i++)
+		pthread_create(&t[i], NULL, connect_many, "s");
+	for (int i = 0; i < 400; i++) {
+		int fd = accept(l, NULL, NULL);
+
+		CHECK(fd >= 0);
+		CHECK_EQ(read(fd, &byte, 1), 1);
+		CHECK_EQ(read(fd, &byte, 1), 0);
+		close(fd);
+	}
+	for (int i = 0; i < 4; i++)
+		pthread_join(t[i], NULL);
+}
