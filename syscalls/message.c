@@ -5,12 +5,13 @@
 #include "core/net/control.h"
 #include "core/proc/signal.h"
 #include "hal/clock.h"
-#include "hal/memory.h"
 #include "mem/phys/slab.h"
 #include "mem/space/uaccess.h"
 #include "syscalls/sockets.h"
 
 #define MESSAGE_FEW_VECS    4
+#define MESSAGE_END	    (1ul << 52)	/* beyond nothing can be the user's on any machine */
+#define MESSAGE_COMPAT	    (1u << 31)	/* a flag for the kernel's own use on others */
 #define MESSAGE_CONTROL_MAX 131072ul	/* net.core.optmem_max */
 #define MESSAGE_MANY	    1024u	/* of one sendmmsg */
 #define MESSAGE_NS_PER_SEC  1000000000l
@@ -19,7 +20,8 @@
 
 static long message_buffer(struct uio *uio, uptr buf, size_t len)
 {
-	if (buf.raw > HAL_USER_END || len > HAL_USER_END - buf.raw)
+	len = min(len, UIO_MAX);
+	if (buf.raw > MESSAGE_END || len > MESSAGE_END - buf.raw)
 		return -EFAULT;
 	*uio = uio_user(buf, len);
 	return 0;
@@ -340,6 +342,8 @@ struct sys_sendmsg {
 static co_t sys_sendmsg(struct co *co, struct sys_sendmsg *f)
 {
 	CO_BEGIN;
+	if (f->flags & MESSAGE_COMPAT)
+		CO_RETURN(-EINVAL);
 	f->n = sockets_get(co_task(co), f->fd, &f->file);
 	if (f->n)
 		CO_RETURN(f->n);
@@ -361,6 +365,8 @@ struct sys_recvmsg {
 static co_t sys_recvmsg(struct co *co, struct sys_recvmsg *f)
 {
 	CO_BEGIN;
+	if (f->flags & MESSAGE_COMPAT)
+		CO_RETURN(-EINVAL);
 	f->n = sockets_get(co_task(co), f->fd, &f->file);
 	if (f->n)
 		CO_RETURN(f->n);
@@ -395,6 +401,8 @@ struct sys_sendmmsg {
 static co_t sys_sendmmsg(struct co *co, struct sys_sendmmsg *f)
 {
 	CO_BEGIN;
+	if (f->flags & MESSAGE_COMPAT)
+		CO_RETURN(-EINVAL);
 	f->n = sockets_get(co_task(co), f->fd, &f->file);
 	if (f->n)
 		CO_RETURN(f->n);
@@ -464,6 +472,8 @@ static bool message_was_last(struct sys_recvmmsg *f)
 static co_t sys_recvmmsg(struct co *co, struct sys_recvmmsg *f)
 {
 	CO_BEGIN;
+	if (f->flags & MESSAGE_COMPAT)
+		CO_RETURN(-EINVAL);
 	if (f->timeout.raw) {
 		CO_COPY_FROM_USER(f->n, &f->left, f->timeout, sizeof(f->left));
 		if (!f->n)

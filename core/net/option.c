@@ -41,6 +41,8 @@ int option_put(char *value, u32 *len, int result)
 static u32 option_flag(int option)
 {
 	switch (option) {
+	case SO_DEBUG:
+		return SOCKET_DEBUG;
 	case SO_REUSEADDR:
 		return SOCKET_REUSEADDR;
 	case SO_REUSEPORT:
@@ -149,6 +151,8 @@ static int option_set_socket(struct socket *s, int option, const char *value, u3
 	if (len < sizeof(int))
 		return -EINVAL;
 	n = option_int(value);
+	if (option == SO_DEBUG && n && !cred_capable(task_current()->cred, CAP_NET_ADMIN))
+		return -EACCES;
 	if (flag) {
 		option_set_flag(s, flag, n);
 		return 0;

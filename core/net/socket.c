@@ -164,11 +164,21 @@ bool socket_purge(struct socket *s)
 	}
 }
 
+static u64 socket_now(void)
+{
+	struct inode_time now = inode_now();
+
+	return (u64)now.sec * 1000000000ul + now.nsec;
+}
+
 void socket_stamp(const struct socket *s, const struct socket *to, struct packet *p,
 		  const struct socket_control *c)
 {
 	struct task *t = task_current();
 
+	if (s->type != SOCK_STREAM &&
+	    (atomic_load_relaxed(&to->flags) & (SOCKET_TIMESTAMP | SOCKET_TIMESTAMPNS)))
+		p->stamp_ns = socket_now();
 	if (c && c->has_cred) {
 		p->pid = c->pid;
 		p->uid = c->uid;

@@ -313,7 +313,11 @@ co_t stream_receive(struct co *co, struct stream_receive *f)
 	if (!(f->message->flags & MSG_WAITALL))
 		f->target = min(f->target, (u64)atomic_load_relaxed(&s->rcvlowat));
 	f->deadline_ns = socket_deadline(s->rcvtimeo_ns);
-	while (f->message->uio.left && !f->ends) {
+	f->target = max(f->target, 1ul);
+	while (!f->ends) {
+		/* Without room it is a wait for something to be there. */
+		if (!f->message->uio.left && (f->done || atomic_load(&s->queue_len)))
+			break;
 		if (f->message->flags & MSG_PEEK)
 			stream_peek(f);
 		else

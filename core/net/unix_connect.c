@@ -103,17 +103,19 @@ co_t unix_connect(struct co *co, struct unix_connect *f)
 	f->err = unix_check_name(f->name, f->name_len);
 	if (!f->err && (f->socket->flags & SOCKET_PASSCRED))
 		f->err = unix_autobind(unix_of(f->socket));
-	if (!f->err)
-		f->err = unix_claim(f->socket);
 	if (f->err)
 		CO_RETURN(f->err);
 	CO_AWAIT(f->err, unix_find, .type = f->socket->type, .name = f->name,
 		 .name_len = f->name_len, .found = &f->listener);
 	if (f->err)
-		goto out;
+		CO_RETURN(f->err);
 	f->err = -ECONNREFUSED;
-	if (atomic_load(&f->listener->state) != SOCKET_LISTEN)
-		goto out;
+	if (atomic_load(&f->listener->state) == SOCKET_LISTEN)
+		f->err = unix_claim(f->socket);
+	if (f->err) {
+		socket_put(f->listener);
+		CO_RETURN(f->err);
+	}
 	f->err = -ENOMEM;
 	f->child = unix_child(f->listener);
 	if (!f->child)
