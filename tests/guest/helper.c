@@ -17,7 +17,7 @@ static int copy(char **names)
 	fwrite(data, 1, n, to);
 	fclose(to);
 	puts(names[2]);
-	fwrite(data, 1, 256, stdout);
+	fwrite(data, 1, n < 256 ? n : 256, stdout);
 	fputs("to standard error\n", stderr);
 	return 7;
 }

@@ -14,8 +14,8 @@ import shlex
 from . import base, debian, guest, vm
 
 RECIPES = base.SOURCE / "rootfs"
-SLACK = 1.5                         # image size over the size of its content
-IMAGE_MIN = 1 << 30                 # bytes; smaller file systems get smaller blocks
+IMAGE_MIN = 1 << 30                 # bytes; smaller file systems get smaller blocks;
+                                    # a larger tree gets half its size for its own growth
 CONFIGURE_DISK = 4 << 30            # bytes; room for the configured tree, sparse
 CONFIGURE_LIMIT = 1800              # seconds
 ESSENTIAL = "?essential ?not(?exact-name(apt))"     # apt counts itself, Debian does not
@@ -30,15 +30,19 @@ def packages(recipe):
 
 
 def make_image(tar, image, excludes=()):
-    """An ext4 image with what `tar` holds, owners kept; as root or under fakeroot."""
+    """An ext4 image with what `tar` holds, owners and extended attributes kept; as root or
+    under fakeroot."""
     with base.replacing(image) as made:
         tree = made.parent / "tree"
-        size = max(IMAGE_MIN, int(tar.stat().st_blocks * 512 * SLACK))
-        unpack = ["tar", "-x", "-p", "--numeric-owner", "-f", tar, "-C", tree]
+        unpack = ["tar", "-x", "-p", "--numeric-owner", "--xattrs", "--xattrs-include=*",
+                  "--warning=no-unknown-keyword", "-f", tar, "-C", tree]
         unpack += [f"--exclude=./{name}" for name in excludes]
-        mke2fs = ["mke2fs", "-q", "-F", "-t", "ext4", "-d", tree, made, f"{size >> 10}k"]
-        script = " && ".join(shlex.join(map(str, argv))
-                             for argv in (["mkdir", tree], unpack, mke2fs))
+        mke2fs = shlex.join(map(str, ["mke2fs", "-q", "-F", "-t", "ext4", "-d", tree, made]))
+        least = IMAGE_MIN >> 10
+        script = " && ".join((
+            shlex.join(map(str, ["mkdir", tree])), shlex.join(map(str, unpack)),
+            f"size=$(du -sk {shlex.quote(str(tree))}) && size=$((${{size%%[!0-9]*}} * 3 / 2))",
+            f"{mke2fs} $((size > {least} ? size : {least}))k"))
         fake = [] if os.geteuid() == 0 else ["fakeroot"]
         base.run([*fake, "sh", "-c", script], f"making {image.name}",
                  env=dict(os.environ, PATH=os.environ["PATH"] + ":/usr/sbin:/sbin"))
