@@ -25,8 +25,10 @@ function(guest_program name)
 	add_executable(guest-${name} ${arg_SOURCES})
 	set_target_properties(guest-${name} PROPERTIES
 		OUTPUT_NAME ${name} RUNTIME_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/guest)
+	# The same bytes wherever the tree lies: what Linux answers is kept by a program's hash.
 	target_compile_options(guest-${name} PRIVATE ${LICHEN_GUEST_TARGET}
-		-std=gnu2x -D_GNU_SOURCE -O2 -g -Wall -Wextra -Werror)
+		-std=gnu2x -D_GNU_SOURCE -O2 -g -Wall -Wextra -Werror
+		-ffile-prefix-map=${CMAKE_BINARY_DIR}=build -ffile-prefix-map=${CMAKE_SOURCE_DIR}=.)
 	target_link_options(guest-${name} PRIVATE ${LICHEN_GUEST_TARGET} -fuse-ld=lld)
 	target_link_libraries(guest-${name} PRIVATE ${arg_LIBS})
 	if(arg_STATIC)
