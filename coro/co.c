@@ -8,7 +8,6 @@
 void co_init(struct co *co, char *inline_area)
 {
 	*co = (struct co){.top = inline_area, .end = inline_area + CO_INLINE_SIZE};
-	timer_init(&co->wait_timer, NULL);
 }
 
 static char *co_inline(struct co *co)
@@ -24,10 +23,10 @@ bool co_in_chunk(const struct co *co)
 /* Note how deep the segment in use has been. */
 void co_measure(struct co *co)
 {
-	if (co_in_chunk(co))
-		co->high_chunk = max(co->high_chunk, (u32)(co->top - (char *)co->chunk));
-	else
-		co->high_inline = max(co->high_inline, (u32)(co->top - co_inline(co)));
+	bool spilled = co_in_chunk(co);
+	char *start = spilled ? co->chunk : co_inline(co);
+
+	co->high[spilled] = max(co->high[spilled], (u16)(co->top - start));
 }
 
 /* The inline area has no room: go on in the page the CPU lends, or lent before. */
@@ -66,9 +65,9 @@ void *co_push_zeroed(struct co *co, size_t size)
 
 u32 co_high_water(struct co *co)
 {
-	u32 high = co->high_inline + co->high_chunk;
+	u32 high = co->high[0] + co->high[1];
 
-	co->high_inline = co->high_chunk = 0;
+	co->high[0] = co->high[1] = 0;
 	return high;
 }
 
@@ -94,7 +93,7 @@ void co_backtrace(const struct co *co, void (*line)(void *arg, const struct co_p
 
 void co_requeue(struct co *co)
 {
-	atomic_store(&co_task(co)->state, (u32)TASK_RUNNING_WOKEN);
+	atomic_store(&co_task(co)->state, (u8)TASK_RUNNING_WOKEN);
 }
 
 /* As co_requeue, and the others go first. */
@@ -113,11 +112,28 @@ bool co_should_yield(struct co *co)
 
 static u64 wait_timer_fire(struct timer *t)
 {
-	struct co *co = container_of(t, struct co, wait_timer);
+	struct co *co = container_of(t, struct co_deadline, timer)->co;
 
 	atomic_store(&co->wait_expired, 1u);
 	task_wake(co_task(co));
 	return CO_FOREVER;
+}
+
+static void wait_nodes_push(struct co *co)
+{
+	size_t size = co->wait_queues * sizeof(struct waiter) +
+		      co->wait_timed * sizeof(struct co_deadline);
+
+	co->waiters = size ? co_push(co, size) : NULL;
+}
+
+static void wait_nodes_pop(struct co *co)
+{
+	if (!co->waiters)
+		return;
+	co->top = (char *)co->waiters;
+	if (co->top == co->chunk)
+		co_pop_spill(co);
 }
 
 void co_wait_start(struct co *co, struct waitq *q1, struct waitq *q2, enum co_wait_kind kind,
@@ -127,15 +143,17 @@ void co_wait_start(struct co *co, struct waitq *q1, struct waitq *q2, enum co_wa
 
 	co->wait_kind = kind;
 	co->wait_expired = 0;
-	for (int i = 0; i < 2; i++) {
-		co->wait[i] = (struct waiter){.co = co, .one = one};
-		if (queues[i])
-			waitq_enlist(queues[i], &co->wait[i]);
-	}
+	co->wait_queues = !q1 ? 0 : !q2 ? 1 : 2;
 	co->wait_timed = deadline_ns != CO_FOREVER;
+	wait_nodes_push(co);
+	for (unsigned i = 0; i < co->wait_queues; i++) {
+		co->waiters[i] = (struct waiter){.co = co, .one = one};
+		waitq_enlist(queues[i], &co->waiters[i]);
+	}
 	if (co->wait_timed) {
-		co->wait_timer.fire = wait_timer_fire;
-		timer_arm(&co->wait_timer, deadline_ns);
+		co_deadline(co)->co = co;
+		timer_init(&co_deadline(co)->timer, wait_timer_fire);
+		timer_arm(&co_deadline(co)->timer, deadline_ns);
 	}
 }
 
@@ -155,15 +173,14 @@ int co_wait_check(struct co *co)
 void co_wait_end(struct co *co)
 {
 	if (co->wait_timed)
-		timer_cancel(&co->wait_timer);
-	for (int i = 0; i < 2; i++) {
-		struct waitq *q = co->wait[i].wq;
+		timer_cancel(&co_deadline(co)->timer);
+	for (unsigned i = 0; i < co->wait_queues; i++) {
+		struct waitq *q = co->waiters[i].wq;
 
-		if (!q)
-			continue;
-		waitq_leave(&co->wait[i]);
+		waitq_leave(&co->waiters[i]);
 		/* Woken since it last looked at its condition: that wake was for another. */
-		if (co->wait[i].one && co->wait[i].woken)
+		if (co->waiters[i].one && co->waiters[i].woken)
 			waitq_wake_one(q, 0);
 	}
+	wait_nodes_pop(co);
 }

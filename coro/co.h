@@ -235,13 +235,23 @@ struct co {
 	i64 result;			/* of the frame that returned last */
 	char *inline_top;		/* while the segment is the chunk: the other one's top */
 	void *chunk;			/* lent page, or NULL */
-	struct waiter wait[2];		/* of the leaf's wait */
-	struct timer wait_timer;
-	enum co_wait_kind wait_kind;
-	bool wait_timed;		/* wait_timer was armed for this wait */
+	/* The leaf's wait: its nodes lie on the frame stack above it, as long as it waits. */
+	struct waiter *waiters;		/* wait_queues of them; behind them a co_deadline */
 	u32 wait_expired;		/* [a] the deadline passed */
-	u32 high_inline, high_chunk;	/* deepest use, bytes; hal/host only */
+	u8 wait_kind;			/* enum co_wait_kind */
+	u8 wait_queues;
+	bool wait_timed;		/* there is a co_deadline */
+	u16 high[2 * HAL_SIMULATED];	/* deepest use of the inline area and the chunk, bytes */
 };
+
+struct co_deadline {
+	struct timer timer;
+	struct co *co;
+};
+static inline struct co_deadline *co_deadline(const struct co *co)
+{
+	return (struct co_deadline *)(co->waiters + co->wait_queues);
+}
 
 void *co_push_spill(struct co *co, size_t size);
 void co_pop_spill(struct co *co);
@@ -319,9 +329,9 @@ void co_wait_start(struct co *co, struct waitq *q1, struct waitq *q2, enum co_wa
 /* Woken: the wake counts as used, and the condition is tested after that. */
 static inline void co_wait_again(struct co *co)
 {
-	for (int i = 0; i < 2; i++)
-		if (co->wait[i].one && co->wait[i].wq)
-			waitq_rearm(&co->wait[i]);
+	for (unsigned i = 0; i < co->wait_queues; i++)
+		if (co->waiters[i].one)
+			waitq_rearm(&co->waiters[i]);
 }
 int co_wait_check(struct co *co);
 void co_wait_end(struct co *co);

@@ -139,7 +139,7 @@ static void executor_requeue(struct executor *ex, struct task *t)
 	bool elsewhere = !(atomic_load(&t->affinity) & (1ul << ex->id));
 
 	t->sched.switches_involuntary++;
-	atomic_store(&t->state, (u32)TASK_QUEUED);
+	atomic_store(&t->state, (u8)TASK_QUEUED);
 	executor_put(ex, t, !elsewhere);
 	if (elsewhere)
 		executor_enqueue(t, false);
@@ -148,7 +148,7 @@ static void executor_requeue(struct executor *ex, struct task *t)
 /* The current task's poll ended with a wait. */
 static void executor_park(struct executor *ex, struct task *t)
 {
-	u32 state = TASK_RUNNING;
+	u8 state = TASK_RUNNING;
 
 	ranks_none_held();
 	/* Off this CPU before anybody can see it idle: another may run it the moment it is. */
@@ -161,9 +161,9 @@ static void executor_park(struct executor *ex, struct task *t)
 		executor_take_back(ex, &t->co);
 	t->sched.switches_voluntary++;
 	executor_put(ex, t, false);
-	if (!atomic_cas(&t->state, &state, (u32)TASK_IDLE)) {
+	if (!atomic_cas(&t->state, &state, (u8)TASK_IDLE)) {
 		/* Woken since: it is runnable after all. */
-		atomic_store(&t->state, (u32)TASK_QUEUED);
+		atomic_store(&t->state, (u8)TASK_QUEUED);
 		executor_enqueue(t, true);
 	}
 }
@@ -173,7 +173,7 @@ static void executor_make_current(struct executor *ex, struct task *t)
 	ex->current = t;
 	atomic_store_relaxed(&t->sched.picked_ns, ex->switch_ns);
 	atomic_store(&t->home, ex);
-	atomic_store(&t->state, (u32)TASK_RUNNING);
+	atomic_store(&t->state, (u8)TASK_RUNNING);
 	ex->stats.switches++;
 }
 
@@ -267,8 +267,9 @@ static void executor_finish(struct executor *ex, struct task *t)
 	lock_rank_none_held(t);
 	executor_unspill(ex, &t->co);
 	executor_put(ex, t, false);
-	atomic_store(&t->state, (u32)TASK_DEAD);
-	waitq_wake(&t->done);
+	atomic_store(&t->state, (u8)TASK_DEAD);
+	if (t->ops->ended)
+		t->ops->ended(t);
 	task_put(t);
 }
 

@@ -17,14 +17,12 @@ void task_init(struct task *t, const char *name, struct hal_user *user,
 	ref_init(&t->refs);
 	t->locks = 0;
 	t->home = executor_this();
-	t->affinity = UINT64_MAX;
+	t->affinity = TASK_ANYWHERE;
 	t->sched = (struct sched_task){0};
 	t->user = user;
 	t->ops = ops;
 	t->hal_space = NULL;
 	t->exiting = false;
-	t->exit_result = 0;
-	waitq_init(&t->done);
 	string_copy(t->name, name, sizeof(t->name));
 	spin_lock(&tasks_lock);
 	list_add_back(&tasks, &t->all);
@@ -66,17 +64,17 @@ void task_put(struct task *t)
 
 void task_wake(struct task *t)
 {
-	u32 state = atomic_load(&t->state);
+	u8 state = atomic_load(&t->state);
 
 	for (;;) {
 		switch (state) {
 		case TASK_IDLE:
-			if (!atomic_cas(&t->state, &state, (u32)TASK_QUEUED))
+			if (!atomic_cas(&t->state, &state, (u8)TASK_QUEUED))
 				break;
 			executor_enqueue(t, true);
 			return;
 		case TASK_RUNNING:
-			if (atomic_cas(&t->state, &state, (u32)TASK_RUNNING_WOKEN))
+			if (atomic_cas(&t->state, &state, (u8)TASK_RUNNING_WOKEN))
 				return;
 			break;
 		default:
@@ -115,26 +113,34 @@ bool task_is_done(struct task *t)
 
 static co_t worker_returned(struct task *t)
 {
-	t->exit_result = t->co.result;
+	worker_of(t)->result = t->co.result;
 	t->exiting = true;
 	return CO_DONE;
 }
 
+static void worker_ended(struct task *t)
+{
+	waitq_wake(&worker_of(t)->done);
+}
+
 static void worker_release(struct task *t)
 {
-	kfree(t);
+	kfree(worker_of(t));
 }
 
 static const struct task_ops worker_ops = {
 	.returned = worker_returned,
+	.ended = worker_ended,
 	.release = worker_release,
 };
 
 struct task *task_worker_new(const char *name)
 {
-	struct task *t = kzalloc(sizeof(*t));
+	struct worker *w = kzalloc(sizeof(*w));
 
-	if (t)
-		task_init(t, name, NULL, &worker_ops);
-	return t;
+	if (!w)
+		return NULL;
+	task_init(&w->task, name, NULL, &worker_ops);
+	waitq_init(&w->done);
+	return &w->task;
 }

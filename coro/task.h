@@ -59,14 +59,18 @@ struct hal_space {
 	u16 asid;
 };
 
+#define TASK_ANYWHERE UINT16_MAX
+static_assert(HAL_MAX_CPUS <= 16);
+
 struct task {
 	struct co co;
-	u32 state;			/* [a] enum task_state */
 	u32 flags;			/* [a] TASK_* */
 	refcount refs;			/* [a] */
 	u32 locks;			/* debug builds: awaitable locks held, coro/lock_rank.h */
+	u8 state;			/* [a] enum task_state */
+	bool exiting;			/* the next empty frame stack is the end */
+	u16 affinity;			/* [a] bit n: may run on CPU n */
 	struct executor *home;		/* [a] where it runs or last ran */
-	u64 affinity;			/* [a] bit n: may run on CPU n */
 	struct sched_task sched;
 	struct hal_user *user;		/* [I] NULL for a worker */
 	const struct hal_space *hal_space;
@@ -78,9 +82,6 @@ struct task {
 	struct fd_table *fds;
 	struct list all;		/* every task there is; task_each */
 	char name[16];
-	bool exiting;			/* the next empty frame stack is the end */
-	struct waitq done;		/* woken at the end; CO_JOIN */
-	i64 exit_result;
 	alignas(16) char frames[CO_INLINE_SIZE];
 };
 
@@ -90,6 +91,8 @@ struct task_ops {
 	 * to user mode. May begin more coroutines (co_begin) and return their status; CO_DONE
 	 * with an empty stack means: ready for user mode (or, if exiting is set, the end). */
 	co_t (*returned)(struct task *t);
+	/* It is dead; may be NULL. */
+	void (*ended)(struct task *t);
 	/* The last reference is gone. */
 	void (*release)(struct task *t);
 };
@@ -126,6 +129,16 @@ struct task *task_current(void);
 
 /* --- Kernel workers and spawned coroutines --- */
 
+struct worker {
+	struct task task;		/* first */
+	struct waitq done;		/* woken at the end; CO_JOIN */
+	i64 result;
+};
+static inline struct worker *worker_of(struct task *t)
+{
+	return (struct worker *)t;
+}
+
 /* Start coroutine fn as a worker of its own. `out` becomes a struct task * with a reference
  * (task_put it, or CO_JOIN which does), or NULL without memory. */
 #define CO_SPAWN(out, name, fn, ...)                                          \
@@ -145,8 +158,8 @@ struct task *task_current(void);
 /* Wait for a spawned coroutine's end; drops the reference. Not interruptible. */
 #define CO_JOIN(result, task)                                                 \
 	do {                                                                  \
-		CO_WAIT_IO(&(task)->done, task_is_done(task));                \
-		(result) = (task)->exit_result;                               \
+		CO_WAIT_IO(&worker_of(task)->done, task_is_done(task));       \
+		(result) = worker_of(task)->result;                           \
 		task_put(task);                                               \
 	} while (0)
 

@@ -1,7 +1,7 @@
 /* coro/waitq.h -- queues of those who wait for something to become true.
  *
- * Ownership  a waiter lies in a task's record or a frame; it leaves the queue before that
- *            frame is popped.
+ * Ownership  a waiter lies in a frame, or above the leaf's as long as it waits; it leaves
+ *            the queue before that is popped.
  * Locking    each queue has its own. A wake runs under it, and so does leaving, so a waiter
  *            cannot vanish under a wake. All may be called from interrupt handlers.
  */

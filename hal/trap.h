@@ -26,9 +26,9 @@ struct hal_user {
 	u64 x[31];
 	u64 sp, pc, pstate;	/* pstate: SPSR_EL1 as Linux's PSR_* bits */
 	u64 tls;		/* TPIDR_EL0; valid while not loaded in a CPU */
-	struct hal_fp fp;	/* valid while not loaded in a CPU */
 	i32 fp_cpu;		/* CPU whose FP registers hold `fp` unchanged; -1: who changes fp */
 	bool step;		/* single-step: set with PSR_SS in pstate; hal_user_load looks */
+	struct hal_fp fp;	/* valid while not loaded in a CPU */
 };
 
 enum hal_access { HAL_READ = 1, HAL_WRITE = 2, HAL_EXEC = 4 };

@@ -332,7 +332,7 @@ static co_t sys_rt_sigreturn(struct co *co, struct sys_rt_sigreturn *f)
 	struct thread *t = thread_of_co(co);
 
 	CO_BEGIN;
-	t->restart.kind = RESTART_NONE;
+	thread_forget_restart(t);
 	for (f->tries = 0; f->tries < 8; f->tries++) {
 		f->err = sigframe_read(t);
 		if (f->err != -EFAULT)

@@ -182,9 +182,9 @@ static co_t time_sleep(struct co *co, struct time_sleep *f)
 		if (f->err == -EFAULT)
 			CO_RETURN(-EFAULT);
 	}
-	thread_of_co(co)->restart = (struct restart){
-		.kind = RESTART_SLEEP, .addr = f->left, .deadline_ns = f->deadline_ns};
-	CO_RETURN(-ERESTART_RESTARTBLOCK);
+	f->err = thread_may_restart(thread_of_co(co), &(struct restart){
+		.kind = RESTART_SLEEP, .addr = f->left, .deadline_ns = f->deadline_ns});
+	CO_RETURN(f->err);
 	CO_END;
 }
 
@@ -251,8 +251,10 @@ struct sys_restart_syscall {
 static co_t sys_restart_syscall(struct co *co, struct sys_restart_syscall *f)
 {
 	CO_BEGIN;
-	f->r = thread_of_co(co)->restart;
-	thread_of_co(co)->restart.kind = RESTART_NONE;
+	if (!thread_of_co(co)->restart)
+		CO_RETURN(-EINTR);
+	f->r = *thread_of_co(co)->restart;
+	thread_forget_restart(thread_of_co(co));
 	if (f->r.kind == RESTART_SLEEP) {
 		CO_AWAIT(f->err, time_sleep, .deadline_ns = f->r.deadline_ns, .left = f->r.addr);
 	} else if (f->r.kind == RESTART_FUTEX) {

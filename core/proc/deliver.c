@@ -156,7 +156,7 @@ static void deliver_restart(struct thread *t, const struct sigact *act)
 	}
 out:
 	if (act)
-		t->restart.kind = RESTART_NONE;
+		thread_forget_restart(t);
 	t->syscall = -1;
 }
 

@@ -277,7 +277,7 @@ static void exec_reset(struct thread *t, struct exec_image *im)
 		p->pdeath_signal = 0;
 	p->keep_caps = false;
 	posix_timer_release_all(p, true);
-	t->restart.kind = RESTART_NONE;
+	thread_forget_restart(t);
 	t->fault_esr = 0;
 	t->rseq = uptr_of(0);
 	t->rseq_cpu = UINT32_MAX;

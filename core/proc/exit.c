@@ -96,6 +96,7 @@ static co_t exit_robust_word(struct co *co, struct exit_robust_word *f)
 
 struct exit_robust {
 	struct co_frame co;
+	uptr list;
 	struct robust_list_head head;
 	u64 entry, next;
 	unsigned left;
@@ -107,13 +108,12 @@ static co_t exit_robust(struct co *co, struct exit_robust *f)
 	u64 pending;
 
 	CO_BEGIN;
-	CO_COPY_FROM_USER(f->err, &f->head, t->robust_list, sizeof(f->head));
-	t->robust_list = uptr_of(0);
+	CO_COPY_FROM_USER(f->err, &f->head, f->list, sizeof(f->head));
 	if (f->err)
 		CO_RETURN(0);
 	f->left = EXIT_ROBUST_MAX;
 	f->entry = (u64)f->head.list.next;
-	while (f->entry && f->entry != (u64)t->robust_head.raw && f->left--) {
+	while (f->entry && f->entry != f->list.raw && f->left--) {
 		CO_COPY_FROM_USER(f->err, &f->next, uptr_of(f->entry & ~1ul), sizeof(f->next));
 		if (f->err)
 			f->next = 0;
@@ -153,8 +153,8 @@ co_t exit_release_user(struct co *co, struct exit_release_user *f)
 
 	CO_BEGIN;
 	if (t->robust_list.raw) {
-		t->robust_head = t->robust_list;
-		CO_AWAIT(f->err, exit_robust);
+		CO_AWAIT(f->err, exit_robust, .list = t->robust_list);
+		t->robust_list = uptr_of(0);
 	}
 	if (t->clear_tid.raw && atomic_load(&co_task(co)->space->users.n) > 1) {
 		f->zero = 0;

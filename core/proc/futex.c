@@ -100,15 +100,14 @@ static long futex_interrupted(struct thread *t, const struct futex_wait *f)
 {
 	if (f->deadline_ns == CO_FOREVER || !f->relative)
 		return -ERESTARTSYS;
-	t->restart = (struct restart){
+	return thread_may_restart(t, &(struct restart){
 		.kind = RESTART_FUTEX,
 		.arg = f->value,
 		.arg2 = f->bitset,
 		.flags = f->shared,
 		.addr = f->addr,
 		.deadline_ns = f->deadline_ns,
-	};
-	return -ERESTART_RESTARTBLOCK;
+	});
 }
 
 co_t futex_wait(struct co *co, struct futex_wait *f)

@@ -56,7 +56,7 @@ static int pid_enter(struct pid *pid) REQUIRES(proc_tree_lock)
 	}
 	leaf[nr % LEAF_SIZE] = pid;
 	in_leaf[nr / LEAF_SIZE]++;
-	pid->nr = nr;
+	pid->nr = (u16)nr;
 	pid->listed = true;
 	last_given = nr;
 	return 0;

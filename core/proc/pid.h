@@ -14,6 +14,7 @@
 #include "core/base/spinlock.h"
 
 #define PID_MAX	     32768
+static_assert(PID_MAX <= UINT16_MAX + 1);
 #define PID_RESERVED 300	/* after the first round numbers start here */
 
 struct thread;
@@ -25,9 +26,9 @@ struct session;
 extern spinlock proc_tree_lock;
 
 struct pid {
-	int nr;				/* [I] */
-	refcount refs;			/* [a] */
+	u16 nr;				/* [I] */
 	bool listed;			/* in the table */
+	refcount refs;			/* [a] */
 	struct thread *thread;		/* NULL: no thread has this number */
 	struct process *process;	/* that it leads (zombies too), or NULL */
 	struct session *session;	/* that it names, or NULL */

@@ -21,7 +21,7 @@ static struct slab_cache *threads;
 
 void thread_init(void)
 {
-	threads = slab_cache_new("thread", sizeof(struct thread), 64);
+	threads = slab_cache_new("thread", sizeof(struct thread), 0);
 }
 
 static bool thread_wants_restart(i64 result)
@@ -53,6 +53,7 @@ static void thread_release(struct task *task)
 
 	process_count_thread(-1);
 	signal_queue_flush(&t->pending, ~0ul);
+	thread_forget_restart(t);
 	cred_put(task->cred);
 	pid_put(t->tid);
 	process_put(t->process);
@@ -89,6 +90,22 @@ struct thread *thread_new(struct process *p, struct pid *tid, const char *name)
 void thread_drop(struct thread *t)
 {
 	task_put(&t->task);
+}
+
+long thread_may_restart(struct thread *t, const struct restart *how)
+{
+	if (!t->restart)
+		t->restart = kmalloc(sizeof(*t->restart));
+	if (!t->restart)
+		return -EINTR;
+	*t->restart = *how;
+	return -ERESTART_RESTARTBLOCK;
+}
+
+void thread_forget_restart(struct thread *t)
+{
+	kfree(t->restart);
+	t->restart = NULL;
 }
 
 void thread_add(struct thread *t)

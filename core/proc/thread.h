@@ -11,7 +11,7 @@
 #include "core/proc/process.h"
 
 /* How to go on with a call that a signal without a handler interrupted. */
-enum restart_kind { RESTART_NONE, RESTART_SLEEP, RESTART_FUTEX };
+enum restart_kind { RESTART_SLEEP, RESTART_FUTEX };
 struct restart {
 	enum restart_kind kind;
 	u32 arg;		/* sleep: clock id; futex: value */
@@ -31,39 +31,43 @@ struct thread {
 	/* The entry under way; set by the dispatcher. */
 	u64 orig_x0;			/* x0 as the call was made */
 	i32 syscall;			/* its number; -1: not a system call */
+	/* A plain call whose user memory was missing: what to fault in before it is tried
+	 * again (syscalls/retry.h). */
+	u32 retry_len;
+	u64 retry_addr;
+	bool retry_write;
 
 	/* Signals. */
-	sigmask blocked;		/* [s] written by the thread only */
-	sigmask waits_for;		/* [s] sigtimedwait: wake it for these though blocked */
-	sigmask saved_mask;
 	bool mask_is_saved;
 	bool stop_counted;		/* [s] has yet to stop in the group stop under way */
 	bool leaving;			/* [s] past the point where signals reach it */
-	bool retry_write;
+	bool fault_valid;
+	bool vforked;			/* its parent waits for it to let go of the space */
+	sigmask blocked;		/* [s] written by the thread only */
+	sigmask waits_for;		/* [s] sigtimedwait: wake it for these though blocked */
+	sigmask saved_mask;
 	struct signal_queue pending;	/* [s] */
 	u64 alt_sp, alt_size;		/* sigaltstack */
 	u32 alt_flags;
 	u32 fault_esr;			/* of the fault a forced signal stands for */
 	u64 fault_addr;
-	bool fault_valid;
-	struct restart restart;
-
-	/* A plain call whose user memory was missing: what to fault in before it is tried
-	 * again (syscalls/retry.h). */
-	u32 retry_len;
-	u64 retry_addr;
+	struct restart *restart;	/* owned; NULL: nothing to go on with */
 
 	/* User memory the kernel touches at the end. */
 	uptr clear_tid;			/* set_tid_address */
-	uptr robust_list, robust_head;	/* set_robust_list; head: while it is walked */
+	uptr robust_list;		/* set_robust_list */
 	uptr rseq;
 	u32 rseq_len, rseq_sig;
 	u32 rseq_cpu;			/* what cpu_id holds now; ~0: nothing yet */
 
+	u32 major_faults;
+	u64 minor_faults;
 	u64 start_ns;			/* [I] */
-	u64 minor_faults, major_faults;
-	bool vforked;			/* its parent waits for it to let go of the space */
 };
+
+/* Five in two pages: a blocked thread's memory is mostly this. What few threads need is
+ * allocated when it is used first. */
+static_assert(HAL_SIMULATED || sizeof(struct thread) <= 2 * PAGE_SIZE / 5 / 16 * 16);
 
 static inline struct thread *thread_of(struct task *t)
 {
@@ -113,6 +117,11 @@ struct thread *thread_new(struct process *p, struct pid *tid, const char *name);
 void thread_add(struct thread *t) REQUIRES(proc_tree_lock);
 /* Undo thread_new, before it was added. */
 void thread_drop(struct thread *t);
+
+/* A call of t was interrupted that goes on as *how if no handler runs: the code it returns,
+ * -EINTR without memory to remember it. */
+long thread_may_restart(struct thread *t, const struct restart *how);
+void thread_forget_restart(struct thread *t);
 
 /* hal_upcalls.fault. */
 struct hal_fault;

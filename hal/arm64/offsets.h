@@ -7,7 +7,7 @@
 #define USER_SP	    248
 #define USER_PC	    256
 #define USER_PSTATE 264
-#define USER_SIZE   832
+#define USER_SIZE   816
 
 /* struct arm_cpu */
 #define CPU_STACK_TOP	  16

@@ -24,6 +24,7 @@
 #include "mem/phys/records.h"
 
 #define MAGAZINE  32
+#define MAGAZINE_BYTES 16384ul /* large objects are not hoarded */
 #define CACHES	  96
 #define POISON	  0x6b6f70645f657266ul
 #define FRESH	  0x5a
@@ -302,7 +303,7 @@ struct slab_cache *slab_cache_new(const char *name, size_t size, size_t align)
 	c->size = round_up(max(size, 16ul), max(align, 16ul));
 	c->order = best_order(c->size);
 	c->per_slab = (u32)((PAGE_SIZE << c->order) / c->size);
-	c->magazine = c->size <= 512 ? MAGAZINE : c->size <= 2048 ? 16 : 8;
+	c->magazine = (u32)min(max(MAGAZINE_BYTES / c->size, 4ul), (size_t)MAGAZINE);
 	spin_init(&c->lock, RANK_SLAB);
 	list_init(&c->partial);
 	for (unsigned i = 0; i < HAL_MAX_CPUS; i++)

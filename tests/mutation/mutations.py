@@ -51,7 +51,7 @@ MUTATIONS = [
      "\tw->woken = false;\n\tspin_unlock(&w->wq->lock);", "\tspin_unlock(&w->wq->lock);",
      ["coro"]),
     ("a waiter that leaves keeps its wake", "coro/co.c",
-     "if (co->wait[i].one && co->wait[i].woken)", "if (false)", ["explore", "coro"]),
+     "if (co->waiters[i].one && co->waiters[i].woken)", "if (false)", ["explore", "coro"]),
     ("the stack goes on past the inline area", "coro/co.c",
      "\tco->end = co_inline(co) + CO_INLINE_SIZE;\n}", "}", ["coro"]),
     ("a mutex is unlocked without waking", "coro/lock.c",
@@ -66,7 +66,7 @@ MUTATIONS = [
     ("a task ends with a lock held", "coro/executor.c",
      "\tlock_rank_none_held(t);\n\texecutor_unspill(", "\texecutor_unspill(", ["lock"]),
     ("a deadline's timer is left armed", "coro/co.c",
-     "\tif (co->wait_timed)\n\t\ttimer_cancel(&co->wait_timer);", "", ["coro"]),
+     "\tif (co->wait_timed)\n\t\ttimer_cancel(&co_deadline(co)->timer);", "", ["coro"]),
     ("a wait that was granted reports the signal", "coro/co.h",
      """			if (cond) {                                           \\
 				(out) = 0;                                    \\

@@ -386,7 +386,7 @@ static co_t sleeper(struct co *co, struct sleeper *f)
 		f->until = hal_clock_ns() + 1000 + host_random(3000);
 		CO_WAIT_UNTIL(f->err, &queue, atomic_load(&value) >= f->round, f->until);
 		host_expect(f->err == 0 || f->err == -ETIMEDOUT);
-		host_expect(!co->wait_timer.on);
+		host_expect(!co->waiters || !co_deadline(co)->timer.on);
 		if (f->err == 0)
 			host_expect(atomic_load(&value) >= f->round);
 		else

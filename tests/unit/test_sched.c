@@ -37,7 +37,7 @@ static struct runq *fresh(unsigned n)
 	assert_true(used < ARRAY_SIZE(queues));
 	memset(subjects, 0, sizeof(subjects));
 	for (unsigned i = 0; i < n; i++)
-		subjects[i].task.affinity = ~0ul;
+		subjects[i].task.affinity = TASK_ANYWHERE;
 	return queues[used++] = ops->create(0);
 }
 
