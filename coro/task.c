@@ -113,19 +113,19 @@ bool task_is_done(struct task *t)
 
 static co_t worker_returned(struct task *t)
 {
-	worker_of(t)->result = t->co.result;
+	task_worker_of(t)->exit_result = t->co.result;
 	t->exiting = true;
 	return CO_DONE;
 }
 
 static void worker_ended(struct task *t)
 {
-	waitq_wake(&worker_of(t)->done);
+	waitq_wake(&task_worker_of(t)->done);
 }
 
 static void worker_release(struct task *t)
 {
-	kfree(worker_of(t));
+	kfree(task_worker_of(t));
 }
 
 static const struct task_ops worker_ops = {
@@ -136,7 +136,7 @@ static const struct task_ops worker_ops = {
 
 struct task *task_worker_new(const char *name)
 {
-	struct worker *w = kzalloc(sizeof(*w));
+	struct task_worker *w = kzalloc(sizeof(*w));
 
 	if (!w)
 		return NULL;

@@ -129,14 +129,14 @@ struct task *task_current(void);
 
 /* --- Kernel workers and spawned coroutines --- */
 
-struct worker {
+struct task_worker {
 	struct task task;		/* first */
 	struct waitq done;		/* woken at the end; CO_JOIN */
-	i64 result;
+	i64 exit_result;
 };
-static inline struct worker *worker_of(struct task *t)
+static inline struct task_worker *task_worker_of(struct task *t)
 {
-	return (struct worker *)t;
+	return (struct task_worker *)t;
 }
 
 /* Start coroutine fn as a worker of its own. `out` becomes a struct task * with a reference
@@ -158,8 +158,8 @@ static inline struct worker *worker_of(struct task *t)
 /* Wait for a spawned coroutine's end; drops the reference. Not interruptible. */
 #define CO_JOIN(result, task)                                                 \
 	do {                                                                  \
-		CO_WAIT_IO(&worker_of(task)->done, task_is_done(task));       \
-		(result) = worker_of(task)->result;                           \
+		CO_WAIT_IO(&task_worker_of(task)->done, task_is_done(task));  \
+		(result) = task_worker_of(task)->exit_result;                 \
 		task_put(task);                                               \
 	} while (0)
 

@@ -188,17 +188,25 @@ static void user_release(struct task *t)
 	kfree(t);
 }
 
-static const struct task_ops user_ops = {.returned = user_returned, .release = user_release};
+/* It can be joined, as a worker. */
+static void user_ended(struct task *t)
+{
+	waitq_wake(&task_worker_of(t)->done);
+}
+
+static const struct task_ops user_ops = {
+	.returned = user_returned, .ended = user_ended, .release = user_release};
 
 struct task *co_machine_user(const char *name, u64 pc)
 {
 	struct hal_user *u = kzalloc(sizeof(*u));
-	struct task *t = kzalloc(sizeof(*t));
+	struct task_worker *w = kzalloc(sizeof(*w));
 
-	host_expect(u && t);
+	host_expect(u && w);
 	hal_user_init(u, pc, 0);
-	task_init(t, name, u, &user_ops);
-	return t;
+	task_init(&w->task, name, u, &user_ops);
+	waitq_init(&w->done);
+	return &w->task;
 }
 
 /* --- runs --- */
