@@ -135,7 +135,7 @@ static bool each_frame(struct task *t, void (*show)(void *arg, const struct co_p
 		return true;
 	}
 	/* One without frames does not wait: it may be new, and not ready to be started. */
-	if (!atomic_load(&t->co.leaf) || !atomic_cas(&t->state, &idle, (u32)TASK_QUEUED))
+	if (!atomic_load(&t->co.leaf) || !atomic_cas(&t->state, &idle, (u8)TASK_QUEUED))
 		return false;
 	co_backtrace(&t->co, show, arg);
 	executor_enqueue(t, true);
