@@ -128,7 +128,7 @@ static void show_frame(void *arg, const struct co_point *at)
 static bool each_frame(struct task *t, void (*show)(void *arg, const struct co_point *at),
 		       void *arg)
 {
-	u32 idle = TASK_IDLE;
+	u8 idle = TASK_IDLE;
 
 	if (t == task_current()) {
 		co_backtrace(&t->co, show, arg);
