@@ -9,13 +9,14 @@ void waitq_init(struct waitq *q)
 	list_init(&q->waiters);
 }
 
-/* Tell one waiter; its queue's lock is held. */
-static void waitq_tell(struct waiter *w, u32 events)
+/* Tell one waiter, whose queue's lock is held: is the wake of use to it? */
+static bool waitq_tell(struct waiter *w, u32 events)
 {
+	w->woken = true;
 	if (w->notify)
-		w->notify(w, events);
-	else
-		task_wake(co_task(w->co));
+		return w->notify(w, events);
+	task_wake(co_task(w->co));
+	return true;
 }
 
 void waitq_wake_events(struct waitq *q, u32 events)
@@ -23,10 +24,8 @@ void waitq_wake_events(struct waitq *q, u32 events)
 	struct waiter *w, *next;
 
 	spin_lock(&q->lock);
-	list_each_safe(w, next, &q->waiters, link) {
-		w->woken = true;
+	list_each_safe(w, next, &q->waiters, link)
 		waitq_tell(w, events);
-	}
 	spin_unlock(&q->lock);
 }
 
@@ -39,9 +38,7 @@ void waitq_wake_one(struct waitq *q, u32 events)
 	list_each_safe(w, next, &q->waiters, link) {
 		if (w->one && (chosen || w->woken))
 			continue;
-		chosen |= w->one;
-		w->woken = true;
-		waitq_tell(w, events);
+		chosen |= waitq_tell(w, events) && w->one;
 	}
 	spin_unlock(&q->lock);
 }
@@ -81,5 +78,17 @@ void waitq_leave(struct waiter *w)
 	spin_lock(&q->lock);
 	list_remove(&w->link);
 	w->wq = NULL;
+	spin_unlock(&q->lock);
+}
+
+void waitq_forget(struct waitq *q)
+{
+	struct waiter *w, *next;
+
+	spin_lock(&q->lock);
+	list_each_safe(w, next, &q->waiters, link) {
+		list_remove(&w->link);
+		w->wq = NULL;
+	}
 	spin_unlock(&q->lock);
 }

@@ -19,12 +19,13 @@ struct waitq {
 };
 
 /* One place in a queue. `notify` NULL: wake `co`. Otherwise it is called under the queue's
- * lock and must not wait; epoll and poll use it. */
+ * lock and must not wait; epoll and poll use it. It returns whether the wake is of use: if
+ * not, an exclusive waiter leaves it to the next. */
 struct waiter {
 	struct list link;	/* under wq->lock */
 	struct waitq *wq;	/* NULL: not enlisted */
 	struct co *co;
-	void (*notify)(struct waiter *w, u32 events);
+	bool (*notify)(struct waiter *w, u32 events);
 	bool one;		/* exclusive */
 	bool woken;		/* under wq->lock */
 };
@@ -49,5 +50,8 @@ void waitq_rearm(struct waiter *w);
 void waitq_enlist(struct waitq *q, struct waiter *w);
 /* Harmless if it is not enlisted. Afterwards notify is not running and never will. */
 void waitq_leave(struct waiter *w);
+/* Make all leave, as the queue goes: for waiters with notify whose owner calls waitq_leave under
+ * a lock that is held here too. */
+void waitq_forget(struct waitq *q);
 
 #endif

@@ -146,6 +146,12 @@ co_t begin_pwrite64(struct co *co, const u64 *a)
 
 /* --- several buffers --- */
 
+/* Is there any way to do it? Asked before the buffers are looked at. */
+static bool read_vec_can(const struct file *file, bool write)
+{
+	return !file->ops->stream || (write ? file->ops->write.step : file->ops->read.step);
+}
+
 struct read_vec {
 	struct co_frame co;
 	int fd;
@@ -174,7 +180,7 @@ static co_t read_vec(struct co *co, struct read_vec *f)
 	if (f->n == -ESPIPE || !(f->file->mode & (f->write ? FILE_WRITE : FILE_READ)))
 		goto out;
 	f->n = -EINVAL;
-	if (f->count > UIO_MAXIOV)
+	if (f->count > UIO_MAXIOV || !read_vec_can(f->file, f->write))
 		goto out;
 	f->vecs = f->count <= READ_FEW_VECS ? f->few : kmalloc(f->count * sizeof(*f->vecs));
 	f->n = -ENOMEM;

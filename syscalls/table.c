@@ -30,8 +30,9 @@
 	A(mount) A(umount2) A(pivot_root)                                      \
 	/* sync.c */                                                          \
 	A(sync) A(fsync) A(fdatasync) A(syncfs) P(fadvise64)                       \
-	/* pipe.c, poll.c */                                                  \
+	/* pipe.c, poll.c, epoll.c, eventfd.c */                               \
 	B(pipe2) A(ppoll) A(pselect6)                                          \
+	P(epoll_create1) B(epoll_ctl) B(epoll_pwait) A(epoll_pwait2) P(eventfd2) \
 	/* allocate.c, splice.c, xattr.c */                                   \
 	A(fallocate) A(splice) A(tee) P(readahead)                             \
 	A(setxattr) A(lsetxattr) P(fsetxattr) A(getxattr) A(lgetxattr)         \

@@ -10,6 +10,7 @@
 #include "core/cred/cred.h"
 #include "mem/phys/slab.h"
 #include "vfs/dentry.h"
+#include "vfs/epoll.h"
 #include "vfs/file_cache.h"
 #include "vfs/flock.h"
 #include "vfs/inotify.h"
@@ -99,6 +100,8 @@ static void file_last_put(struct file *file)
 	if (file->opened)
 		inotify_tell(file->path.dentry,
 			     file->mode & FILE_WRITE ? IN_CLOSE_WRITE : IN_CLOSE_NOWRITE);
+	if (atomic_load(&file->watchers))
+		epoll_file_gone(file);
 	if (file->ops->closed)
 		file->ops->closed(file);
 }

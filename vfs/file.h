@@ -15,6 +15,9 @@
 #include "vfs/path.h"
 #include "vfs/poll.h"
 
+struct text;
+struct epoll_item;
+
 #define FILE_POS (-1l)	/* as `pos`: use and move the file's own position */
 
 /* Called with the file just allocated: device open, FIFO rendezvous, checks. */
@@ -61,7 +64,7 @@ struct file_ops {
 	struct file_released_op release; /* the last reference is gone */
 	struct file_fsync_op fsync;	/* .step NULL: -EINVAL */
 	/* POLLIN etc. that hold now; enlists the poller (if not NULL) where changes are told.
-	 * NULL: always ready (POLLIN | POLLOUT | POLLRDNORM | POLLWRNORM). */
+	 * NULL: always ready (POLLIN | POLLOUT | POLLRDNORM | POLLWRNORM), and not for epoll. */
 	u32 (*poll)(struct file *file, struct poller *p);
 	/* What mmap maps: a pager with a reference. NULL: the inode's mapping if it has ops,
 	 * else -ENODEV. */
@@ -77,6 +80,8 @@ struct file_ops {
 	i64 (*try_write)(struct file *file, struct uio *uio);
 	/* The last reference is gone, without waiting; before `release`, either may be absent. */
 	void (*closed)(struct file *file);
+	/* What it says of itself in /proc/pid/fdinfo, in lines; NULL: nothing. Never waits. */
+	void (*fdinfo)(struct file *file, struct text *to);
 	/* Entries of a directory that is not the inode's own (overlay); .step NULL: the inode's
 	 * readdir. */
 	struct inode_readdir_op readdir;
@@ -97,6 +102,7 @@ struct file {
 		u64 next, size;		/* [a] readahead: expected index, current window; pages */
 	} ahead;
 	struct list reap;		/* the reaper's */
+	struct epoll_item *watchers;	/* epoll's, under its lock; [a] for a look */
 	i8 claims;			/* what it adds to inode->writers: 1, -1 or 0 */
 	bool opened;		/* IN_OPEN was told, so IN_CLOSE will be */
 	bool locks_seen;		/* [a] it may hold flock or OFD locks: drop them at the end */

@@ -34,6 +34,7 @@ struct pipe {
 	u32 reader_opens, writer_opens;	/* under lock: how many there ever were */
 	u32 files;			/* under lock: open files, keeps the pipe */
 	bool nameless;			/* [I] of pipe2: opening it again waits for nobody */
+	bool polled;			/* [a] somebody has polled it: each write is told */
 	struct waitq can_read, can_write, opened;
 };
 
@@ -167,7 +168,7 @@ static i64 pipe_try_read(struct file *file, struct uio *uio, bool whole)
 {
 	struct pipe *p = file->private;
 	struct uio start = *uio;
-	bool fault, was_full, wake, more;
+	bool fault, was_full, wake;
 	i64 n;
 
 	if (!uio->left)
@@ -189,10 +190,7 @@ static i64 pipe_try_read(struct file *file, struct uio *uio, bool whole)
 	else
 		n = fault ? -EFAULT : p->writers ? -EAGAIN : 0;
 	wake = n > 0 && was_full && pipe_capacity(p) - pipe_bytes(p) >= PIPE_BUF;
-	more = n > 0 && pipe_bytes(p);	/* for the next reader: only one was woken */
 	spin_unlock(&p->lock);
-	if (more)
-		waitq_wake_one(&p->can_read, POLLIN | POLLRDNORM);
 	if (wake)
 		waitq_wake_events(&p->can_write, POLLOUT | POLLWRNORM);
 	return n;
@@ -206,6 +204,13 @@ static i64 pipe_fast_read(struct file *file, struct uio *uio)
 		return -EAGAIN;
 	n = pipe_try_read(file, uio, true);
 	return n == -EFAULT ? -EAGAIN : n;
+}
+
+/* A reader that was woken leaves bytes to the next: a write wakes only one. */
+static void pipe_pass_on(struct pipe *p)
+{
+	if (atomic_load(&p->tail) != atomic_load_relaxed(&p->head))
+		waitq_wake_one(&p->can_read, POLLIN | POLLRDNORM);
 }
 
 struct pipe_read {
@@ -225,6 +230,7 @@ static co_t pipe_read(struct co *co, struct pipe_read *f)
 				    (f->n = pipe_try_read(f->file, f->uio, false)) != -EAGAIN);
 			if (f->err)
 				CO_RETURN(f->err);
+			pipe_pass_on(f->file->private);
 		}
 		if (f->n == -EFAULT) {
 			CO_AWAIT(f->n, uio_fault_in, .uio = f->uio,
@@ -251,7 +257,7 @@ static i64 pipe_try_write(struct file *file, struct uio *uio, bool whole, struct
 {
 	struct pipe *p = file->private;
 	struct uio start = *uio;
-	bool all = whole || uio->left <= PIPE_BUF, was_empty = false;
+	bool all = whole || uio->left <= PIPE_BUF, tell = false;
 	u64 tail;
 	int why = COPY_OK;
 	i64 n = 0;
@@ -265,7 +271,8 @@ static i64 pipe_try_write(struct file *file, struct uio *uio, bool whole, struct
 	} else if (pipe_capacity(p) - pipe_bytes(p) < (all ? uio->left : 1)) {
 		n = -EAGAIN;
 	} else {
-		was_empty = !pipe_bytes(p);
+		/* Edge-triggered watchers are told of every write, as on Linux. */
+		tell = !pipe_bytes(p) || atomic_load_relaxed(&p->polled);
 		n = (i64)pipe_copy_in(p, uio, &why);
 		*stopped = *uio;
 		if (n && all && why != COPY_OK) {
@@ -277,7 +284,7 @@ static i64 pipe_try_write(struct file *file, struct uio *uio, bool whole, struct
 			n = why == COPY_NO_MEMORY ? -ENOMEM : -EFAULT;
 	}
 	spin_unlock(&p->lock);
-	if (n > 0 && was_empty)
+	if (n > 0 && tell)
 		waitq_wake_one(&p->can_read, POLLIN | POLLRDNORM);
 	return n;
 }
@@ -364,6 +371,8 @@ static u32 pipe_poll(struct file *file, struct poller *poller)
 	struct pipe *p = file->private;
 	u32 events = 0;
 
+	if (poller)
+		atomic_store(&p->polled, true);
 	if (file->mode & FILE_READ)
 		poller_add(poller, &p->can_read);
 	if (file->mode & FILE_WRITE)

@@ -32,10 +32,11 @@ struct poll_table {
 	struct poll_chunk *chunks;
 };
 
-static void poll_notify(struct waiter *w, u32 events)
+static bool poll_notify(struct waiter *w, u32 events)
 {
 	atomic_store(&container_of(w, struct poll_place, waiter)->table->told, 1u);
 	task_wake(co_task(w->co));
+	return true;
 }
 
 static void poll_add(struct poller *p, struct waitq *q)

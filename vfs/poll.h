@@ -1,9 +1,11 @@
-/* vfs/poll.h -- readiness: how poll, select and (later) epoll learn of it.
+/* vfs/poll.h -- readiness: how poll, select and epoll learn of it.
  *
  * A file's poll operation returns the events that hold and calls poller_add for each wait
- * queue that is woken (waitq_wake_events with POLL* bits) when they change.
+ * queue that is woken (waitq_wake_events with POLL* bits) when they change: POLL_QUEUES at
+ * most, always the same.
  *
- * Ownership  the queues must live as long as the file does.
+ * Ownership  the queues must live as long as the file does; one that does not is given to
+ *            epoll_queue_gone.
  */
 #ifndef VFS_POLL_H
 #define VFS_POLL_H
@@ -16,6 +18,8 @@
 #ifndef POLLRDHUP
 #define POLLRDHUP 0x2000
 #endif
+
+#define POLL_QUEUES 2
 
 struct poller {
 	/* Enlist in q; a poller that has what it needs ignores it. */

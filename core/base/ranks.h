@@ -42,6 +42,7 @@ enum {
 	RANK_DEV = 42,
 	RANK_CO_LOCK = 46,	/* coro: inside mutex, rwlock */
 	RANK_WAITQ = 48,
+	RANK_READY = 49,	/* vfs: the ready list of an epoll set, under any queue's lock */
 	RANK_TASKS = 47,	/* coro: the list of all tasks */
 	RANK_TIMER = 50,
 	RANK_RUNQ = 52,

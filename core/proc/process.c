@@ -12,6 +12,7 @@
 #include "hal/clock.h"
 #include "mem/phys/slab.h"
 #include "mem/space/space.h"
+#include "vfs/epoll.h"
 #include "vfs/fd.h"
 #include "vfs/fs_context.h"
 
@@ -75,6 +76,7 @@ void process_put(struct process *p)
 {
 	if (!p || !ref_put(&p->refs))
 		return;
+	epoll_queue_gone(&p->signal_wait);
 	signal_queue_flush(&p->pending, ~0ul);
 	sighand_put(p->sighand);
 	user_counts_put(p->user);

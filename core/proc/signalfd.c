@@ -11,6 +11,7 @@
 #include "core/proc/thread.h"
 #include "mem/phys/slab.h"
 #include "vfs/file.h"
+#include "vfs/text.h"
 
 struct signalfd {
 	sigmask set;	/* [a] */
@@ -137,10 +138,18 @@ static void signalfd_closed(struct file *file)
 	kfree(file->private);
 }
 
+static void signalfd_fdinfo(struct file *file, struct text *to)
+{
+	const struct signalfd *s = file->private;
+
+	text_add(to, "sigmask:\t%016lx\n", atomic_load(&s->set));
+}
+
 static const struct file_ops signalfd_ops = {
 	.read = CO_IMPLEMENTS(file_transfer, signalfd_read),
 	.poll = signalfd_poll,
 	.closed = signalfd_closed,
+	.fdinfo = signalfd_fdinfo,
 	.llseek = file_seek_nowhere,
 	.stream = true,
 };

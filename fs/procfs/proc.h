@@ -13,7 +13,7 @@
 #include <linux/stat.h>
 
 #include "core/proc/process.h"
-#include "fs/procfs/text.h"
+#include "vfs/text.h"
 #include "vfs/file.h"
 #include "vfs/super.h"
 

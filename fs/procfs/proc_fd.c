@@ -54,6 +54,8 @@ static int fdinfo_show(const struct proc_subject *who, struct text *to)
 	text_add(to, "pos:\t%ld\nflags:\t0%o\nmnt_id:\t%u\nino:\t%lu\n", atomic_load(&file->pos),
 		 atomic_load(&file->flags) | (cloexec ? O_CLOEXEC : 0), file->path.mount->id,
 		 file->inode->ino);
+	if (file->ops->fdinfo)
+		file->ops->fdinfo(file, to);
 	file_put(file);
 	return 0;
 }

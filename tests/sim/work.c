@@ -710,6 +710,7 @@ static work_fn *const things[] = {
 	work_disk_read, work_disk_map, work_tmp_file, work_copy_on_write, work_pipe, work_futex,
 	work_sleep, work_signal, work_directory, work_kill, work_exec, work_tree, work_memory,
 	work_shared_file, work_vectors, work_proc, work_overlay, work_pty, work_timers,
+	work_epoll,
 };
 #define THINGS (sizeof(things) / sizeof(things[0]))
 

@@ -17,4 +17,8 @@ void work_mixed(struct prog *p, unsigned rounds);
  * again; memory is then as it was after the first. */
 void work_allocations(struct prog *p);
 
+
+/* work_events.c: one of the things. */
+void work_epoll(struct prog *p);
+
 #endif

@@ -1,5 +1,5 @@
-/* fs/procfs/text.c */
-#include "fs/procfs/text.h"
+/* vfs/text.c */
+#include "vfs/text.h"
 
 #include "core/base/bits.h"
 #include "mem/phys/slab.h"

@@ -1,11 +1,12 @@
-/* fs/procfs/text.h -- a text that grows: what one open file of /proc shows.
+/* vfs/text.h -- a text that grows: what one open file of /proc shows, and what files say of
+ * themselves in fdinfo.
  *
  * Ownership  the text owns its memory until text_free.
  * Units      bytes. When memory is out, or the text would pass TEXT_MAX, it only notes that.
  * Locking    the owner's. Nothing here waits.
  */
-#ifndef PROCFS_TEXT_H
-#define PROCFS_TEXT_H
+#ifndef VFS_TEXT_H
+#define VFS_TEXT_H
 
 #include "core/base/string.h"
 
