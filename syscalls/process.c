@@ -31,7 +31,7 @@ static co_t sys_clone(struct co *co, struct sys_clone *f)
 		CO_RETURN(-EINVAL);
 	CO_AWAIT(f->result, thread_clone, .flags = f->flags & ~(u64)CSIGNAL, .stack = f->stack,
 		 .parent_tid = f->parent_tid, .child_tid = f->child_tid, .tls = f->tls,
-		 .exit_signal = (int)(f->flags & CSIGNAL));
+		 .pidfd = f->parent_tid, .exit_signal = (int)(f->flags & CSIGNAL));
 	CO_RETURN(f->result);
 	CO_END;
 }
@@ -42,6 +42,7 @@ struct sys_clone3 {
 	uptr args;
 	u64 size;
 	struct clone_args ca;
+	int set_tid;
 	u64 extra, at;
 	long result;
 };
@@ -59,7 +60,21 @@ static int clone3_check(const struct clone_args *ca)
 	if (!ca->stack != !ca->stack_size || ca->stack + ca->stack_size < ca->stack ||
 	    ca->stack + ca->stack_size > HAL_USER_END)
 		return -EINVAL;
-	if (ca->set_tid || ca->set_tid_size)
+	if ((ca->flags & CLONE_PIDFD) && (ca->flags & CLONE_PARENT_SETTID) &&
+	    ca->pidfd == ca->parent_tid)
+		return -EINVAL;
+	return 0;
+}
+
+/* One level of numbers, so one number at most. */
+#define CLONE3_LEVELS_MAX 32
+
+static int clone3_check_place(const struct clone_args *ca, u64 size)
+{
+	if (ca->set_tid_size > CLONE3_LEVELS_MAX || !ca->set_tid != !ca->set_tid_size)
+		return -EINVAL;
+	if ((ca->flags & CLONE_INTO_CGROUP) &&
+	    (ca->cgroup > INT32_MAX || size < CLONE_ARGS_SIZE_VER2))
 		return -EINVAL;
 	return 0;
 }
@@ -84,12 +99,21 @@ static co_t sys_clone3(struct co *co, struct sys_clone3 *f)
 		if (f->extra)
 			CO_RETURN(-E2BIG);
 	}
-	f->result = clone3_check(&f->ca);
+	f->result = clone3_check_place(&f->ca, f->size);
+	if (!f->result && f->ca.set_tid)
+		CO_COPY_FROM_USER(f->result, &f->set_tid, uptr_of(f->ca.set_tid),
+				  sizeof(f->set_tid));
+	if (!f->result)
+		f->result = clone3_check(&f->ca);
+	/* 0 would mean: any. */
+	if (!f->result && f->ca.set_tid && (f->ca.set_tid_size > 1 || !f->set_tid))
+		f->result = -EINVAL;
 	if (f->result)
 		CO_RETURN(f->result);
 	CO_AWAIT(f->result, thread_clone, .flags = f->ca.flags,
 		 .stack = f->ca.stack ? f->ca.stack + f->ca.stack_size : 0, .tls = f->ca.tls,
 		 .parent_tid = uptr_of(f->ca.parent_tid), .child_tid = uptr_of(f->ca.child_tid),
+		 .pidfd = uptr_of(f->ca.pidfd), .set_tid = f->set_tid,
 		 .exit_signal = (int)f->ca.exit_signal);
 	CO_RETURN(f->result);
 	CO_END;

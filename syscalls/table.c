@@ -49,6 +49,8 @@
 	A(clone) A(clone3) A(execve) A(execveat) A(exit) P(exit_group)         \
 	A(wait4) A(waitid) P(unshare) P(set_tid_address) P(personality)        \
 	P(getpid) P(gettid) P(getppid) P(setpgid) P(getpgid) P(setsid) P(getsid) \
+	/* pidfd.c */                                                         \
+	P(pidfd_open) B(pidfd_send_signal) P(pidfd_getfd) B(kcmp)              \
 	/* signal.c */                                                        \
 	P(kill) P(tkill) P(tgkill) B(rt_sigaction) B(rt_sigprocmask)           \
 	B(rt_sigpending) A(rt_sigsuspend) A(rt_sigtimedwait)                   \

@@ -2,9 +2,11 @@
 #include <linux/wait.h>
 
 #include "core/proc/exit.h"
+#include "core/proc/pidfd.h"
 #include "mem/space/uaccess.h"
 #include "syscalls/syscall.h"
 #include "syscalls/usage.h"
+#include "vfs/fd.h"
 
 struct sys_wait4 {
 	struct co_frame co;
@@ -57,8 +59,23 @@ struct sys_waitid {
 	struct wait_result result;
 	struct signal_info si;
 	struct rusage rusage;
+	struct file *file;	/* the descriptor's, or NULL */
+	bool again;		/* -EAGAIN instead of nothing */
 	long err, waited;
 };
+
+/* Whom the descriptor stands for, by a reference of its file. */
+static int waitid_take_pidfd(struct sys_waitid *f)
+{
+	f->file = fd_get(task_current()->fds, f->id);
+	if (!f->file || !pidfd_pid(f->file))
+		return -EBADF;
+	if (!(f->options & WNOHANG) && (atomic_load(&f->file->flags) & PIDFD_NONBLOCK)) {
+		f->options |= WNOHANG;
+		f->again = true;
+	}
+	return 0;
+}
 
 static int waitid_check(struct sys_waitid *f)
 {
@@ -80,7 +97,8 @@ static int waitid_check(struct sys_waitid *f)
 			f->id = process_current()->group->nr;
 		return f->id >= 0 ? 0 : -EINVAL;
 	case P_PIDFD:
-		return f->id < 0 ? -EINVAL : -EBADF;	/* no descriptor is one */
+		f->which = WAIT_ANY;
+		return f->id < 0 ? -EINVAL : waitid_take_pidfd(f);
 	default:
 		return -EINVAL;
 	}
@@ -92,7 +110,11 @@ static co_t sys_waitid(struct co *co, struct sys_waitid *f)
 	f->err = waitid_check(f);
 	if (!f->err)
 		CO_AWAIT(f->err, wait_for, .which = (enum wait_which)f->which, .id = f->id,
-			 .options = f->options, .result = &f->result);
+			 .options = f->options, .result = &f->result,
+			 .pid = f->file ? pidfd_pid(f->file) : NULL);
+	file_put(f->file);
+	if (!f->err && f->again && !f->result.pid)
+		f->err = -EAGAIN;
 	f->waited = f->err;
 	if (!f->err && f->result.pid && f->usage.raw) {
 		usage_to_rusage(&f->result.usage, &f->rusage);

@@ -181,6 +181,26 @@ int epoll_remove(struct file *set, struct file *target, int fd)
 	return it ? 0 : -ENOENT;
 }
 
+int epoll_watched(struct file *set, int fd, u32 n, struct file **file)
+{
+	struct epoll *e = epoll_of(set);
+	int err = -ENOENT;
+
+	spin_lock(&e->look);
+	for (struct rb_node *at = rb_first(&e->items); at && err; at = rb_next(at)) {
+		struct epoll_item *it = container_of(at, struct epoll_item, node);
+
+		if (it->fd != fd || n--)
+			continue;
+		if (!ref_get_live(&it->file->refs))
+			break;
+		*file = it->file;
+		err = 0;
+	}
+	spin_unlock(&e->look);
+	return err;
+}
+
 void epoll_file_gone(struct file *file)
 {
 	struct epoll_item *it;

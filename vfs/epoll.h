@@ -51,6 +51,9 @@ co_t epoll_wait(struct co *co, struct epoll_wait *f);
 /* Without waiting: how many, or FILE_WAITS if that takes the coroutine. */
 long epoll_wait_try(struct file *set, uptr to, u32 max);
 
+/* The n-th file in the set by this number, with a reference: 0, -ENOENT. */
+int epoll_watched(struct file *set, int fd, u32 n, struct file **file);
+
 /* The file's last reference is gone: remove what watches it. */
 void epoll_file_gone(struct file *file);
 /* A queue goes before the files do that named it: items stay, but hear of nothing any more. */

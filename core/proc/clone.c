@@ -1,12 +1,15 @@
 /* core/proc/clone.c -- fork, vfork, clone, clone3. */
+#include <linux/capability.h>
 #include <linux/sched.h>
 
 #include "core/cred/cred.h"
 #include "core/proc/internal.h"
+#include "core/proc/pidfd.h"
 #include "coro/executor.h"
 #include "hal/clock.h"
 #include "mem/space/pin.h"
 #include "mem/space/space.h"
+#include "mem/space/uaccess.h"
 #include "vfs/fd.h"
 #include "vfs/file.h"
 #include "vfs/fs_context.h"
@@ -32,12 +35,22 @@ static int clone_check(const struct thread_clone *f)
 		return -EINVAL;
 	if ((flags & CLONE_PARENT) && me == process_first)
 		return -EINVAL;
-	/* Neither namespaces, nor process descriptors, nor cgroups yet. */
-	if (flags & (CLONE_NAMESPACES | CLONE_PIDFD | CLONE_INTO_CGROUP))
+	if ((flags & CLONE_PIDFD) && (flags & CLONE_DETACHED))
 		return -EINVAL;
+	/* No namespaces yet. */
+	if (flags & CLONE_NAMESPACES)
+		return -EINVAL;
+	/* And no cgroups, so no descriptor is one. */
+	if (flags & CLONE_INTO_CGROUP)
+		return -EBADF;
 	if (count >= rlimit_get(me, RLIMIT_NPROC) && cred->uid &&
 	    !cred_capable(cred, CAP_SYS_RESOURCE) && !cred_capable(cred, CAP_SYS_ADMIN))
 		return -EAGAIN;
+	if (f->set_tid && (f->set_tid < 1 || f->set_tid >= PID_MAX))
+		return -EINVAL;
+	if (f->set_tid && !cred_capable(cred, CAP_SYS_ADMIN) &&
+	    !cred_capable(cred, CAP_CHECKPOINT_RESTORE))
+		return -EPERM;
 	return 0;
 }
 
@@ -129,12 +142,13 @@ static void clone_thread_state(struct thread *child, struct thread *me, const st
 /* The record, everything but its space. */
 static int clone_make(struct thread_clone *f, struct thread *me)
 {
-	struct pid *pid = pid_new();
+	struct pid *pid;
 	struct process *p = me->process;
-	int err = -ENOMEM;
+	int err = pid_new(f->set_tid, &pid);
 
-	if (!pid)
-		return -EAGAIN;
+	if (err)
+		return err;
+	err = -ENOMEM;
 	if (!(f->flags & CLONE_THREAD)) {
 		p = process_new(pid);
 		if (!p)
@@ -208,6 +222,31 @@ static void clone_undo(struct thread_clone *f)
 	process_put(f->made);
 }
 
+/* --- the child's descriptor --- */
+
+/* Open before the child is seen, so that the call can still fail. */
+static int clone_open_pidfd(struct thread_clone *f, struct thread *me)
+{
+	u32 flags = f->flags & CLONE_THREAD ? PIDFD_THREAD : 0;
+	struct file *file;
+	int err = pidfd_make(f->child->tid, flags, me->task.cred, &file);
+
+	f->pidfd_nr = -1;
+	if (err)
+		return err;
+	f->pidfd_nr = fd_add(me->task.fds, file, 0, rlimit_get(me->process, RLIMIT_NOFILE), true);
+	if (f->pidfd_nr >= 0)
+		return 0;
+	file_put(file);
+	return f->pidfd_nr;
+}
+
+static void clone_close_pidfd(struct thread_clone *f, struct thread *me)
+{
+	if ((f->flags & CLONE_PIDFD) && f->pidfd_nr >= 0)
+		file_put(fd_take(me->task.fds, f->pidfd_nr));
+}
+
 co_t thread_clone(struct co *co, struct thread_clone *f)
 {
 	struct thread *me = thread_of_co(co);
@@ -233,6 +272,13 @@ co_t thread_clone(struct co *co, struct thread_clone *f)
 		space_get(f->space);
 		f->made->space = f->space;
 	}
+	if (f->flags & CLONE_PIDFD) {
+		f->err = clone_open_pidfd(f, me);
+		if (!f->err)
+			CO_COPY_TO_USER(f->err, f->pidfd, &f->pidfd_nr, sizeof(f->pidfd_nr));
+	}
+	if (f->err)
+		goto leave;
 	if (f->flags & CLONE_PARENT_SETTID)
 		CO_AWAIT(f->ignored, space_access, .space = co_task(co)->space, .addr = f->parent_tid,
 			 .buf = &f->nr, .len = sizeof(f->nr), .write = true);
@@ -240,10 +286,8 @@ co_t thread_clone(struct co *co, struct thread_clone *f)
 		CO_AWAIT(f->ignored, space_access, .space = f->space, .addr = f->child_tid,
 			 .buf = &f->nr, .len = sizeof(f->nr), .write = true);
 	f->err = clone_publish(f, me);
-	if (f->err) {
-		CO_AWAIT(f->ignored, space_leave, .space = f->space);
-		goto undo;
-	}
+	if (f->err)
+		goto leave;
 	f->wait = f->child->vforked;
 	task_start(&f->child->task);
 	if (f->wait) {
@@ -253,6 +297,9 @@ co_t thread_clone(struct co *co, struct thread_clone *f)
 	thread_drop(f->child);
 	process_put(f->made);
 	CO_RETURN(f->nr);
+leave:
+	clone_close_pidfd(f, me);
+	CO_AWAIT(f->ignored, space_leave, .space = f->space);
 undo:
 	clone_undo(f);
 	CO_RETURN(f->err);

@@ -13,6 +13,7 @@
 #include "core/cred/cred.h"
 #include "core/proc/futex.h"
 #include "core/proc/internal.h"
+#include "core/proc/pidfd.h"
 #include "core/proc/session.h"
 #include "coro/executor.h"
 #include "mem/space/pin.h"
@@ -311,6 +312,7 @@ static void exit_process(struct process *p) REQUIRES(proc_tree_lock)
 	if (s)
 		space_put(s);
 	p->state = PROCESS_ZOMBIE;
+	pidfd_changed(p->pid);
 	exit_announce(p);
 }
 
@@ -339,6 +341,7 @@ static void exit_finish(struct thread *t)
 	spin_unlock(&p->sig_lock);
 	if (t->tid->thread == t)
 		t->tid->thread = NULL;
+	pidfd_changed(t->tid);
 	pid_unname(t->tid);
 	waitq_wake(&p->threads_wait);
 	process_get(p);

@@ -39,6 +39,7 @@ struct wait_for {
 	struct co_frame co;
 	enum wait_which which;
 	int id;
+	const struct pid *pid;	/* this one only; NULL: any */
 	u32 options;		/* WEXITED, WSTOPPED, WCONTINUED, WNOHANG, WNOWAIT, __W* */
 	struct wait_result *result;
 	long err;

@@ -4,6 +4,7 @@
 
 #include "core/base/bits.h"
 #include "core/base/errno.h"
+#include "core/proc/pidfd.h"
 #include "mem/phys/slab.h"
 
 #define LEAF_SIZE 512
@@ -39,14 +40,16 @@ static int pid_choose(void) REQUIRES(proc_tree_lock)
 	return -1;
 }
 
-/* Enter pid under a fresh number. */
-static int pid_enter(struct pid *pid) REQUIRES(proc_tree_lock)
+/* Enter pid under a fresh number, or the one that is wanted. */
+static int pid_enter(struct pid *pid, int wanted) REQUIRES(proc_tree_lock)
 {
-	int nr = pid_choose();
+	int nr = wanted ? wanted : pid_choose();
 	struct pid **leaf;
 
 	if (nr < 0)
 		return -EAGAIN;
+	if (pid_lookup(nr))
+		return -EEXIST;
 	leaf = leaves[nr / LEAF_SIZE];
 	if (!leaf) {
 		leaf = kcalloc(LEAF_SIZE, sizeof(*leaf));
@@ -58,26 +61,28 @@ static int pid_enter(struct pid *pid) REQUIRES(proc_tree_lock)
 	in_leaf[nr / LEAF_SIZE]++;
 	pid->nr = (u16)nr;
 	pid->listed = true;
-	last_given = nr;
+	if (!wanted)
+		last_given = nr;
 	return 0;
 }
 
-struct pid *pid_new(void)
+int pid_new(int wanted, struct pid **to)
 {
 	struct pid *pid = kzalloc(sizeof(*pid));
 	int err;
 
 	if (!pid)
-		return NULL;
+		return -ENOMEM;
 	ref_init(&pid->refs);
 	list_init(&pid->group);
 	spin_lock(&proc_tree_lock);
-	err = pid_enter(pid);
+	err = pid_enter(pid, wanted);
 	spin_unlock(&proc_tree_lock);
-	if (!err)
-		return pid;
-	kfree(pid);
-	return NULL;
+	if (err)
+		kfree(pid);
+	else
+		*to = pid;
+	return err;
 }
 
 void pid_get(struct pid *pid)
@@ -87,8 +92,10 @@ void pid_get(struct pid *pid)
 
 void pid_put(struct pid *pid)
 {
-	if (pid && ref_put(&pid->refs))
-		kfree(pid);
+	if (!pid || !ref_put(&pid->refs))
+		return;
+	pidfd_forget(pid);
+	kfree(pid);
 }
 
 void pid_unname(struct pid *pid)

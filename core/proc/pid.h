@@ -33,10 +33,12 @@ struct pid {
 	struct process *process;	/* that it leads (zombies too), or NULL */
 	struct session *session;	/* that it names, or NULL */
 	struct list group;		/* struct process.in_group: members of this group */
+	struct pid_watch *watch;	/* pidfd.c's: NULL until it has a descriptor */
 };
 
-/* A new number that names nothing yet, one reference; NULL without memory or numbers. */
-struct pid *pid_new(void);
+/* A new number that names nothing yet, one reference: `wanted`, or 0 for the next. 0 and *pid,
+ * -EAGAIN, -ENOMEM, -EEXIST. */
+int pid_new(int wanted, struct pid **pid);
 
 void pid_get(struct pid *pid);
 void pid_put(struct pid *pid);

@@ -6,6 +6,7 @@
 #include "core/proc/clock.h"
 #include "core/proc/futex.h"
 #include "core/proc/internal.h"
+#include "core/proc/pidfd.h"
 #include "core/proc/posix_timer.h"
 #include "core/proc/session.h"
 #include "coro/executor.h"
@@ -107,6 +108,7 @@ void process_unlink(struct process *p)
 	p->state = PROCESS_DEAD;
 	session_leave(p);
 	p->pid->process = NULL;
+	pidfd_changed(p->pid);
 	pid_unname(p->pid);
 	process_put(p);
 }
@@ -471,8 +473,8 @@ u32 process_running(void)
 
 struct thread *process_new_init(struct cred *cred, struct fs_context *fs, struct fd_table *fds)
 {
-	struct pid *pid = pid_new();
-	struct process *p = pid ? process_new(pid) : NULL;
+	struct pid *pid;
+	struct process *p = pid_new(0, &pid) ? NULL : process_new(pid);
 	struct thread *t;
 
 	if (!p)

@@ -93,12 +93,13 @@ struct thread_clone {
 	u64 stack, stack_size;		/* stack: the new sp, 0: the parent's */
 	u64 tls;
 	uptr parent_tid, child_tid;
-	uptr pidfd;
+	uptr pidfd;			/* where its number goes */
+	int set_tid;			/* the number wanted, or 0 */
 	int exit_signal;
 	struct thread *child;		/* locals */
 	struct space *space;
 	struct process *made;
-	int nr;
+	int nr, pidfd_nr;
 	bool wait;
 	long err, ignored;
 };

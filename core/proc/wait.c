@@ -9,6 +9,8 @@ static bool wait_matches(const struct wait_for *f, const struct process *p)
 {
 	bool clone = p->exit_signal != SIGCHLD;
 
+	if (f->pid && p->pid != f->pid)
+		return false;
 	if (f->which == WAIT_PID && process_pid(p) != f->id)
 		return false;
 	if (f->which == WAIT_GROUP && (!p->group || p->group->nr != f->id))
