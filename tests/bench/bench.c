@@ -3,9 +3,10 @@
  * Run under `-icount shift=0`, where a nanosecond of virtual time is one instruction. The
  * counter ticks once in 16 of them, so every figure is a mean over a loop.
  *
- * Usage: bench [SECONDS-TO-IDLE [NAME...]]   (Linux wants some first: its boot work goes on
- * behind; only the operations named are measured)
- *        bench exit                          (ends at once: the program that is spawned)
+ * Usage: bench [-i SECONDS] [-k NAME [-n ROUNDS]]
+ *	-i  idle first: Linux's boot work goes on behind
+ *	-k  only this operation; -n: so often, announced by a line "# NAME" (for a profile)
+ *        bench exit	(ends at once: the program that is spawned)
  * Output: a line "name value" per operation; bytes for memory, instructions otherwise.
  */
 #include <errno.h>
@@ -14,26 +15,33 @@
 #include <pthread.h>
 #include <sched.h>
 #include <spawn.h>
+#include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
-#define SYSCALL_ROUNDS 20000
-#define SWITCH_ROUNDS  4000
-#define FORK_ROUNDS    200
-#define SPAWN_ROUNDS   50
+#define WARM_ROUNDS    200
 #define FAULT_PAGES    2048
 #define THREADS_FEW    1000
 #define THREADS_MANY   9000
 #define THREAD_STACK   (128 * 1024)
 #define THREAD_TOUCHES (16 * 1024)
+#define FILE_NAME      "/bench.d/folder/file"	/* a path of the usual depth */
+
+/* A label, and no instruction: `./lichen profile` counts how often a loop came by. */
+#define ROUND_DONE __asm__ volatile("bench_round_%=:" ::: "memory")
+
+static long rounds_asked;	/* -n; 0: each operation's own number */
+static const char *name_now;
+static double started;
 
 static void die(const char *what)
 {
@@ -51,22 +59,25 @@ static double now(void)
 	return (double)ticks * 1e9 / (double)hz;
 }
 
-static void report(const char *name, double value)
+static void report(double value)
 {
-	printf("%s %.0f\n", name, value);
+	printf("%s %.0f\n", name_now, value);
 	fflush(stdout);
 }
 
-static void bench_syscall(void)
+/* Between the warming and the measuring, and after the measuring. */
+static void begin(void)
 {
-	double start;
-
-	for (int warm = 0; warm < 2; warm++) {
-		start = now();
-		for (int i = 0; i < SYSCALL_ROUNDS; i++)
-			syscall(SYS_getppid);
+	if (rounds_asked) {
+		printf("# %s\n", name_now);
+		fflush(stdout);
 	}
-	report("syscall", (now() - start) / SYSCALL_ROUNDS);
+	started = now();
+}
+
+static void end(long rounds)
+{
+	report((now() - started) / (double)rounds);
 }
 
 /* Run body in a child; end it by closing nothing and exiting. */
@@ -91,21 +102,36 @@ static void reap(pid_t pid)
 		die("a child failed");
 }
 
+static void bench_syscall(long rounds)
+{
+	for (int warm = 0; warm < 2; warm++) {
+		if (warm)
+			begin();
+		for (long i = 0; i < (warm ? rounds : WARM_ROUNDS); i++) {
+			syscall(SYS_getppid);
+			ROUND_DONE;
+		}
+	}
+	end(rounds);
+}
+
 static void yield_many(void *arg)
 {
-	(void)arg;
-	for (int i = 0; i < SWITCH_ROUNDS; i++)
+	for (long i = 0; i < *(const long *)arg; i++)
 		sched_yield();
 }
 
 /* Two processes that only yield to each other: until the caller runs again, so two switches. */
-static void bench_yield(void)
+static void bench_yield(long rounds)
 {
-	pid_t child = spawn(yield_many, NULL);
-	double start = now();
+	pid_t child = spawn(yield_many, &rounds);
 
-	yield_many(NULL);
-	report("yield", (now() - start) / SWITCH_ROUNDS);
+	begin();
+	for (long i = 0; i < rounds; i++) {
+		sched_yield();
+		ROUND_DONE;
+	}
+	end(rounds);
 	reap(child);
 }
 
@@ -118,50 +144,183 @@ static void echo(void *arg)
 	const struct ends *e = arg;
 	char byte;
 
-	for (int i = 0; i < 2 * SWITCH_ROUNDS; i++)
-		if (read(e->in, &byte, 1) != 1 || write(e->out, &byte, 1) != 1)
+	while (read(e->in, &byte, 1) == 1)
+		if (write(e->out, &byte, 1) != 1)
 			_exit(1);
 }
 
 /* A byte to another process and back, through descriptors that are there. */
-static void bench_round_trip(const char *name, struct ends ours, struct ends theirs)
+static void bench_round_trip(long rounds, struct ends ours, struct ends theirs)
 {
-	pid_t child = spawn(echo, &theirs);
-	double start = 0;
 	char byte = 'x';
+	pid_t child = fork();
 
-	for (int i = 0; i < 2 * SWITCH_ROUNDS; i++) {
-		if (i == SWITCH_ROUNDS)
-			start = now();
-		if (write(ours.out, &byte, 1) != 1 || read(ours.in, &byte, 1) != 1)
-			die("round trip");
+	if (child < 0)
+		die("fork");
+	if (!child) {
+		close(ours.in);
+		close(ours.out);
+		echo(&theirs);
+		_exit(0);
 	}
-	report(name, (now() - start) / SWITCH_ROUNDS);
-	reap(child);
+	for (int warm = 0; warm < 2; warm++) {
+		if (warm)
+			begin();
+		for (long i = 0; i < (warm ? rounds : WARM_ROUNDS); i++) {
+			if (write(ours.out, &byte, 1) != 1 || read(ours.in, &byte, 1) != 1)
+				die("round trip");
+			ROUND_DONE;
+		}
+	}
+	end(rounds);
 	close(ours.in);
 	close(ours.out);
+	reap(child);
 	close(theirs.in);
 	close(theirs.out);
 }
 
-static void bench_pipe(void)
+static void bench_pipe(long rounds)
 {
 	int there[2], back[2];
 
 	if (pipe(there) || pipe(back))
 		die("pipe");
-	bench_round_trip("pipe", (struct ends){back[0], there[1]},
+	bench_round_trip(rounds, (struct ends){back[0], there[1]},
 			 (struct ends){there[0], back[1]});
 }
 
-static void bench_socket(void)
+static void bench_socket(long rounds)
 {
 	int ends[2];
 
 	if (socketpair(AF_UNIX, SOCK_STREAM, 0, ends))
 		die("socketpair");
-	bench_round_trip("socket", (struct ends){ends[0], ends[0]},
+	bench_round_trip(rounds, (struct ends){ends[0], ends[0]},
 			 (struct ends){ends[1], ends[1]});
+}
+
+/* --- two threads that hand a word to and fro --- */
+
+static uint32_t turn;		/* 0: the first thread's, 1: the other's, 2: it is over */
+
+static void await_turn(uint32_t mine)
+{
+	uint32_t is;
+
+	while ((is = __atomic_load_n(&turn, __ATOMIC_ACQUIRE)) != mine && is != 2)
+		syscall(SYS_futex, &turn, FUTEX_WAIT_PRIVATE, is, NULL, NULL, 0);
+}
+
+static void pass_turn(uint32_t to)
+{
+	__atomic_store_n(&turn, to, __ATOMIC_RELEASE);
+	syscall(SYS_futex, &turn, FUTEX_WAKE_PRIVATE, 1, NULL, NULL, 0);
+}
+
+static void *answer_turns(void *arg)
+{
+	for (;;) {
+		await_turn(1);
+		if (__atomic_load_n(&turn, __ATOMIC_ACQUIRE) == 2)
+			return arg;
+		pass_turn(0);
+	}
+}
+
+static void bench_futex(long rounds)
+{
+	pthread_t other;
+
+	turn = 0;
+	errno = pthread_create(&other, NULL, answer_turns, NULL);
+	if (errno)
+		die("pthread_create");
+	for (int warm = 0; warm < 2; warm++) {
+		if (warm)
+			begin();
+		for (long i = 0; i < (warm ? rounds : WARM_ROUNDS); i++) {
+			pass_turn(1);
+			await_turn(0);
+			ROUND_DONE;
+		}
+	}
+	end(rounds);
+	pass_turn(2);
+	pthread_join(other, NULL);
+}
+
+/* --- files --- */
+
+static void make_file(void)
+{
+	static char page[4096];
+	int fd;
+
+	mkdir("/bench.d", 0700);
+	mkdir("/bench.d/folder", 0700);
+	fd = open(FILE_NAME, O_CREAT | O_TRUNC | O_WRONLY, 0600);
+	if (fd < 0 || write(fd, page, sizeof(page)) != sizeof(page) || close(fd))
+		die(FILE_NAME);
+}
+
+static void bench_read(long rounds)
+{
+	static char page[4096];
+	int fd;
+
+	make_file();
+	fd = open(FILE_NAME, O_RDONLY);
+	if (fd < 0)
+		die(FILE_NAME);
+	for (int warm = 0; warm < 2; warm++) {
+		if (warm)
+			begin();
+		for (long i = 0; i < (warm ? rounds : WARM_ROUNDS); i++) {
+			if (pread(fd, page, sizeof(page), 0) != sizeof(page))
+				die("pread");
+			ROUND_DONE;
+		}
+	}
+	end(rounds);
+	close(fd);
+	unlink(FILE_NAME);
+}
+
+static void bench_open(long rounds)
+{
+	make_file();
+	for (int warm = 0; warm < 2; warm++) {
+		if (warm)
+			begin();
+		for (long i = 0; i < (warm ? rounds : WARM_ROUNDS); i++) {
+			int fd = open(FILE_NAME, O_RDONLY);
+
+			if (fd < 0 || close(fd))
+				die("open and close");
+			ROUND_DONE;
+		}
+	}
+	end(rounds);
+	unlink(FILE_NAME);
+}
+
+static void bench_stat(long rounds)
+{
+	struct stat st;
+
+	make_file();
+	for (int warm = 0; warm < 2; warm++) {
+		if (warm)
+			begin();
+		for (long i = 0; i < (warm ? rounds : WARM_ROUNDS); i++) {
+			if (stat(FILE_NAME, &st))
+				die("stat");
+			ROUND_DONE;
+		}
+	}
+	end(rounds);
+	unlink(FILE_NAME);
 }
 
 static void nothing(void *arg)
@@ -169,49 +328,51 @@ static void nothing(void *arg)
 	(void)arg;
 }
 
-static void bench_fork(void)
+static void bench_fork(long rounds)
 {
-	double start;
-
 	for (int warm = 0; warm < 2; warm++) {
-		start = now();
-		for (int i = 0; i < FORK_ROUNDS; i++)
+		if (warm)
+			begin();
+		for (long i = 0; i < (warm ? rounds : WARM_ROUNDS); i++) {
 			reap(spawn(nothing, NULL));
+			ROUND_DONE;
+		}
 	}
-	report("fork", (now() - start) / FORK_ROUNDS);
+	end(rounds);
 }
 
 /* --- running a program --- */
 
 /* Start a program by posix_spawn, as shells and libraries do, and wait for its end. */
-static void bench_spawn(const char *name, const char *path, const char *argument)
+static void bench_spawn(long rounds, const char *path, const char *argument)
 {
 	char *argv[] = {(char *)path, (char *)argument, NULL}, *env[] = {NULL};
-	double start;
 	pid_t pid;
 
 	if (access(path, X_OK))
 		return;
 	for (int warm = 0; warm < 2; warm++) {
-		start = now();
-		for (int i = 0; i < SPAWN_ROUNDS; i++) {
+		if (warm)
+			begin();
+		for (long i = 0; i < (warm ? rounds : 5); i++) {
 			errno = posix_spawn(&pid, path, NULL, NULL, argv, env);
 			if (errno)
 				die(path);
 			reap(pid);
+			ROUND_DONE;
 		}
 	}
-	report(name, (now() - start) / SPAWN_ROUNDS);
+	end(rounds);
 }
 
-static void bench_spawn_static(void)
+static void bench_spawn_static(long rounds)
 {
-	bench_spawn("spawn_static", "/proc/self/exe", "exit");
+	bench_spawn(rounds, "/proc/self/exe", "exit");
 }
 
-static void bench_spawn_dynamic(void)
+static void bench_spawn_dynamic(long rounds)
 {
-	bench_spawn("spawn_dynamic", "/bin/true", NULL);
+	bench_spawn(rounds, "/bin/true", NULL);
 }
 
 /* --- page faults --- */
@@ -227,6 +388,7 @@ static char *map(int prot, int flags, int fd)
 	return at;
 }
 
+/* What it cost in all. */
 static double touch(volatile char *at, int write)
 {
 	double start = now();
@@ -236,25 +398,28 @@ static double touch(volatile char *at, int write)
 			at[i * 4096] = 1;
 		else
 			(void)at[i * 4096];
+		ROUND_DONE;
 	}
-	return (now() - start) / FAULT_PAGES;
+	return now() - start;
 }
 
-static void bench_fault_zero(void)
+static void bench_fault_zero(long rounds)
 {
 	double cost = 0;
 
-	for (int warm = 0; warm < 2; warm++) {
+	for (long done = -FAULT_PAGES; done < rounds; done += FAULT_PAGES) {
 		char *at = map(PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1);
 
+		if (!done)
+			begin();
 		cost = touch(at, 1);
 		munmap(at, FAULT_PAGES * 4096);
 	}
-	report("fault_zero", cost);
+	report(cost / FAULT_PAGES);
 }
 
 /* Each page of a file that is in memory, read through a mapping. */
-static void bench_fault_file(void)
+static void bench_fault_file(long rounds)
 {
 	int fd = open("/bench.data", O_RDWR | O_CREAT | O_TRUNC, 0600);
 	static char page[4096] = "page";
@@ -265,15 +430,17 @@ static void bench_fault_file(void)
 	for (int i = 0; i < FAULT_PAGES; i++)
 		if (write(fd, page, sizeof(page)) != sizeof(page))
 			die("/bench.data");
-	for (int warm = 0; warm < 2; warm++) {
+	for (long done = -FAULT_PAGES; done < rounds; done += FAULT_PAGES) {
 		char *at = map(PROT_READ, MAP_PRIVATE, fd);
 
+		if (!done)
+			begin();
 		cost = touch(at, 0);
 		munmap(at, FAULT_PAGES * 4096);
 	}
 	close(fd);
 	unlink("/bench.data");
-	report("fault_file", cost);
+	report(cost / FAULT_PAGES);
 }
 
 static void wait_for_end(void *arg)
@@ -284,16 +451,18 @@ static void wait_for_end(void *arg)
 }
 
 /* The first write to a page that a child has, too. */
-static void bench_fault_copy(void)
+static void bench_fault_copy(long rounds)
 {
 	char *at = map(PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1);
 	double cost = 0;
 
 	touch(at, 1);
-	for (int warm = 0; warm < 2; warm++) {
+	for (long done = -FAULT_PAGES; done < rounds; done += FAULT_PAGES) {
 		int ends[2];
 		pid_t child;
 
+		if (!done)
+			begin();
 		if (pipe(ends))
 			die("pipe");
 		child = spawn(wait_for_end, &ends[0]);
@@ -305,7 +474,7 @@ static void bench_fault_copy(void)
 		close(ends[1]);
 	}
 	munmap(at, FAULT_PAGES * 4096);
-	report("fault_copy", cost);
+	report(cost / FAULT_PAGES);
 }
 
 /* --- memory per thread blocked in a futex --- */
@@ -342,13 +511,14 @@ static void settle(void)
 	nanosleep(&moment, NULL);
 }
 
-static void bench_threads(void)
+static void bench_thread(long rounds)
 {
 	static pthread_t threads[THREADS_MANY];
 	double few = 0, many;
 	pthread_attr_t attr;
 	char *stacks = aligned_alloc(4096, (size_t)THREADS_MANY * THREAD_STACK);
 
+	(void)rounds;
 	/* Stacks and their page tables are the program's memory: have what is used of them
 	 * first. */
 	if (!stacks)
@@ -371,7 +541,7 @@ static void bench_threads(void)
 	}
 	settle();
 	many = free_memory();
-	report("thread", (few - many) / (THREADS_MANY - THREADS_FEW));
+	report((few - many) / (THREADS_MANY - THREADS_FEW));
 	__atomic_store_n(&gate, 1, __ATOMIC_RELEASE);
 	syscall(SYS_futex, &gate, FUTEX_WAKE_PRIVATE, THREADS_MANY, NULL, NULL, 0);
 	for (int i = 0; i < THREADS_MANY; i++)
@@ -381,32 +551,47 @@ static void bench_threads(void)
 
 static const struct {
 	const char *name;
-	void (*run)(void);
+	void (*run)(long rounds);
+	long rounds;
 } benches[] = {
-	{"syscall", bench_syscall},	      {"yield", bench_yield},
-	{"pipe", bench_pipe},		      {"socket", bench_socket},
-	{"fork", bench_fork},
-	{"spawn_static", bench_spawn_static}, {"spawn_dynamic", bench_spawn_dynamic},
-	{"fault_zero", bench_fault_zero},     {"fault_file", bench_fault_file},
-	{"fault_copy", bench_fault_copy},     {"thread", bench_threads},
+	{"syscall", bench_syscall, 20000},
+	{"yield", bench_yield, 4000},
+	{"pipe", bench_pipe, 4000},
+	{"socket", bench_socket, 4000},
+	{"fork", bench_fork, 200},
+	{"spawn_static", bench_spawn_static, 50},
+	{"spawn_dynamic", bench_spawn_dynamic, 50},
+	{"fault_zero", bench_fault_zero, FAULT_PAGES},
+	{"fault_file", bench_fault_file, FAULT_PAGES},
+	{"fault_copy", bench_fault_copy, FAULT_PAGES},
+	{"futex", bench_futex, 4000},
+	{"read", bench_read, 4000},
+	{"open", bench_open, 4000},
+	{"stat", bench_stat, 4000},
+	{"thread", bench_thread, 1},
 };
-
-static int is_wanted(const char *name, int count, char **names)
-{
-	for (int i = 0; i < count; i++)
-		if (!strcmp(name, names[i]))
-			return 1;
-	return !count;
-}
 
 int main(int argc, char **argv)
 {
+	const char *only = NULL;
+	int option;
+
 	if (argc > 1 && !strcmp(argv[1], "exit"))
 		return 0;
-	if (argc > 1)
-		sleep((unsigned)atoi(argv[1]));
-	for (size_t i = 0; i < sizeof(benches) / sizeof(benches[0]); i++)
-		if (is_wanted(benches[i].name, argc > 2 ? argc - 2 : 0, argv + 2))
-			benches[i].run();
+	while ((option = getopt(argc, argv, "i:k:n:")) != -1)
+		if (option == 'i')
+			sleep((unsigned)atoi(optarg));
+		else if (option == 'k')
+			only = optarg;
+		else if (option == 'n')
+			rounds_asked = atol(optarg);
+		else
+			return 2;
+	for (size_t i = 0; i < sizeof(benches) / sizeof(*benches); i++) {
+		if (only && strcmp(only, benches[i].name) != 0)
+			continue;
+		name_now = benches[i].name;
+		benches[i].run(rounds_asked ? rounds_asked : benches[i].rounds);
+	}
 	return 0;
 }

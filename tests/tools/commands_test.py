@@ -33,6 +33,7 @@ class WrongUse(unittest.TestCase):
         ["exec", "--persist", "--root-on-initrd", "--", "x"],
         ["exec", "--persist", "--rootfs", "none", "--", "x"],
         ["qemu", "--timeout", "3"], ["test", "no-such-tier"], ["bench", "x"], ["help", "x"],
+        ["profile", "x"], ["bench", "-k", "x"],
         ["distro", "-k", "no-such-case"], ["guest", "-k", "no-such-program"],
     )
 

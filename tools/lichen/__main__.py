@@ -6,7 +6,7 @@ import signal
 import sys
 
 from . import (abuse, base, bench, build, debugger, distro, execute, guesttests, host, interactive,
-               matrix, oracle, rootfs, suite, sysroot, vm)
+               matrix, oracle, profile, rootfs, suite, sysroot, vm)
 
 HELP = """\
 usage: ./lichen COMMAND [OPTION...]
@@ -16,7 +16,8 @@ usage: ./lichen COMMAND [OPTION...]
   test [TIER...] [-k NAME] build everything and run the tests (a tier is a ctest label)
   guest [-k PROGRAM.TEST]  the programs of tests/guest; --smp N, --kernel lichen|linux
   distro [-k NAME]         real commands compared with Linux's answers; the same options
-  bench                    instructions per operation, ours beside Linux's
+  bench [-k NAME]          instructions per operation, ours beside Linux's; --kernel lichen|linux
+  profile NAME             where they go, function by function; --addresses: each instruction
   image [NAME]             build the kernel and a root file system; print where they are
   gdb                      our kernel stopped at its first instruction, under gdb
   setup                    install what building and testing takes (tools/packages)
@@ -78,17 +79,15 @@ def command_test(argv):
 
 
 def command_bench(argv):
-    parse("bench", argv)
-    return bench.main()
+    return bench.main(parse("bench", argv, bench.add_options))
+
+
+def command_profile(argv):
+    return profile.main(parse("profile", argv, profile.add_options))
 
 
 def command_distro(argv):
     return distro.main(parse("distro", argv, distro.add_options))
-
-
-def command_bench(argv):
-    parse("bench", argv)
-    return bench.main()
 
 
 def command_abuse(argv):

@@ -27,6 +27,10 @@ FIGURES = {
     "fault_zero": ("first write to an anonymous page", "instructions", 1500),
     "fault_file": ("first read of a mapped page in memory", "instructions", 330),
     "fault_copy": ("first write to a page a child has, too", "instructions", 2000),
+    "futex": ("a futex round trip between two threads", "instructions", ""),
+    "read": ("pread of 4 KiB in the page cache", "instructions", ""),
+    "open": ("open and close", "instructions", ""),
+    "stat": ("stat", "instructions", ""),
     "thread": ("kernel memory per thread blocked in a futex", "bytes", 2048),
 }
 STARTUP_RUNS = 3
@@ -43,14 +47,19 @@ def capture(machine, argv, put=()):
     return out.getvalue().decode()
 
 
-def measure(kernel):
+def machine_for(kernel):
+    append = "mitigations=off" if kernel == "linux" else ""
+    return vm.Machine(kernel=kernel, smp=1, mem="4G", icount=True, append=append,
+                      root=rootfs.find("debian"))       # its /bin/true is run
+
+
+def measure(kernel, only=None):
     """The program's figures on one kernel, by name."""
     program = base.build_dir() / "guest/bench"
-    append = "mitigations=off" if kernel == "linux" else ""
-    machine = vm.Machine(kernel=kernel, smp=1, mem="4G", icount=True, append=append,
-                         root=rootfs.find("debian"))     # its /bin/true is run
-    settle = [LINUX_SETTLES] if kernel == "linux" else []
-    text = capture(machine, [PROGRAM, *settle], [(program, PROGRAM)])
+    argv = [PROGRAM] + (["-k", only] if only else [])
+    if kernel == "linux":
+        argv += ["-i", LINUX_SETTLES]
+    text = capture(machine_for(kernel), argv, [(program, PROGRAM)])
     return {name: int(value) for name, value in re.findall(r"^(\w+) (\d+)$", text, re.M)}
 
 
@@ -79,13 +88,32 @@ def row(what, ours, linux, aim, unit):
     print(f"{what:<48}{ours:>12}{linux:>12}{aim:>10}  {unit}")
 
 
-def main():
-    build.ensure(["lichen.Image", "guest-init", "guest-bench", "await_bench"], shown=True)
-    ours, linux = {**measure_await(), **measure("lichen")}, measure("linux")
+def add_options(parser):
+    parser.add_argument("-k", dest="name", metavar="NAME")
+    parser.add_argument("--kernel", default="both", choices=("lichen", "linux", "both"))
+
+
+def show(ours, linux):
     row("", "Lichen", "Linux", "aim", "")
     for name, (what, unit, aim) in FIGURES.items():
-        if name in ours:
-            row(what, ours[name], linux.get(name, "-"), aim, unit)
+        if name in ours or name in linux:
+            row(what, ours.get(name, "-"), linux.get(name, "-"), aim, unit)
+
+
+def main(args):
+    if args.name and args.name not in FIGURES:
+        raise base.Usage(f"bench: there is no {args.name}; there are: " + " ".join(FIGURES))
+    build.ensure(["lichen.Image", "guest-init", "guest-bench", "await_bench"], shown=True)
+    ours, linux = {}, {}
+    if args.kernel != "linux" and args.name in (None, "await"):
+        ours = measure_await()
+    if args.kernel != "linux" and args.name != "await":
+        ours.update(measure("lichen", args.name))
+    if args.kernel != "lichen" and args.name != "await":
+        linux = measure("linux", args.name)
+    show(ours, linux)
+    if args.name or args.kernel != "both":
+        return 0
     root = rootfs.find("debian")
     mine, theirs = startup("lichen", root), startup("linux", root)
     row("QEMU's start to a command's end", f"{mine:.2f}", f"{theirs:.2f}", "", "s")
