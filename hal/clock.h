@@ -5,7 +5,7 @@
 #ifndef HAL_CLOCK_H
 #define HAL_CLOCK_H
 
-#include "hal/types.h"
+#include "hal/cpu.h" /* a provider may define some of these inline in hal_inline.h */
 
 /* Monotonic, the same on every CPU. */
 u64 hal_clock_ns(void);

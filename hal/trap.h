@@ -14,7 +14,7 @@
 #ifndef HAL_TRAP_H
 #define HAL_TRAP_H
 
-#include "hal/types.h"
+#include "hal/cpu.h"
 
 /* Floating-point and SIMD registers. */
 struct hal_fp {
@@ -28,8 +28,11 @@ struct hal_user {
 	u64 tls;		/* TPIDR_EL0; valid while not loaded in a CPU */
 	i32 fp_cpu;		/* CPU whose FP registers hold `fp` unchanged; -1: who changes fp */
 	bool step;		/* single-step: set with PSR_SS in pstate; hal_user_load looks */
+	u8 fp_uses, fp_eager;	/* the provider's: how it used them lately */
 	struct hal_fp fp;	/* valid while not loaded in a CPU */
 };
+
+#include "hal_user_inline.h" /* a provider may define hal_user_load and hal_user_save there */
 
 enum hal_access { HAL_READ = 1, HAL_WRITE = 2, HAL_EXEC = 4 };
 
@@ -75,8 +78,8 @@ struct hal_upcalls {
 };
 extern const struct hal_upcalls hal_upcalls;
 
-/* Make u the CPU's user context: TLS and FP registers are loaded (FP only if this CPU does
- * not still hold them). */
+/* Make u the CPU's user context: its TLS is loaded, and its FP registers are by the time it uses
+ * them. */
 void hal_user_load(struct hal_user *u);
 
 /* u stops being the CPU's user context: TLS and FP registers are saved into it. */

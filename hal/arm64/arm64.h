@@ -13,10 +13,9 @@
 #include "hal/trap.h"
 
 struct arm_cpu {
-	struct hal_cpu cpu;
+	struct arm_cpu_user;
 	u64 stack_top, stack_bottom, emergency_top;	/* [I] */
 	struct hal_user *fp_user;	/* whose FP registers are loaded; may be gone */
-	bool stepping;			/* MDSCR_EL1.SS is set */
 	bool dying;
 	bool started;			/* [a] */
 	u64 mpidr;			/* [I] affinity fields only */
@@ -41,6 +40,10 @@ static inline struct arm_cpu *arm_self(void)
 	__asm__ volatile("msr " sysreg_name(name) ", %0" : : "r"((u64)(value)) : "memory")
 #define barrier(op) __asm__ volatile(op : : : "memory")
 
+/* CPACR_EL1: who may use the FP registers. */
+#define CPACR_FP_KERNEL (1ul << 20)
+#define CPACR_FP_ALL	(3ul << 20)
+
 /* Writable until hal_memory_seal. */
 #define RO_AFTER_INIT __attribute__((section(".ro_after_init")))
 
@@ -63,6 +66,11 @@ const char *machine_read(const void *dtb, paddr dtb_at);
 /* features.c: hwcaps; and doing a program's read of an ID register in its place. */
 void features_read(void);
 bool features_emulate(struct hal_user *u);
+
+/* fp.c: the FP registers come and go with who uses them. */
+void fp_used(struct hal_user *u);	/* user mode wants them */
+void fp_enter(struct hal_user *u);	/* u is the user context now */
+void fp_leave(void);			/* fp_live is no longer */
 
 /* mmu.c */
 void mmu_init(void);

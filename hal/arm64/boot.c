@@ -6,7 +6,6 @@
 
 #include "core/base/string.h"
 
-#define CPACR_FPEN (3ul << 20)
 #define CNTKCTL_EL0VCTEN (1ul << 1)
 
 struct arm_cpu arm_cpus[HAL_MAX_CPUS];
@@ -23,7 +22,7 @@ struct hal_user *secondary_main(struct arm_cpu *c);
 /* System registers that boot firmware leaves in any state. */
 static void cpu_init(void)
 {
-	sysreg_write(cpacr_el1, CPACR_FPEN);
+	sysreg_write(cpacr_el1, CPACR_FP_KERNEL);
 	sysreg_write(cntkctl_el1, CNTKCTL_EL0VCTEN);
 	sysreg_write(mdscr_el1, 0);
 	sysreg_write(oslar_el1, 0);
@@ -48,7 +47,7 @@ u64 boot_early(paddr dtb)
 	c->stack_top = (u64)stacks[0] + STACK_SIZE;
 	c->emergency_top = (u64)emergency_stacks[0] + sizeof(emergency_stacks[0]);
 	/* libfdt is compiled for FP registers. */
-	sysreg_write(cpacr_el1, CPACR_FPEN);
+	sysreg_write(cpacr_el1, CPACR_FP_KERNEL);
 	barrier("isb");
 	boot_error = machine_read(mmu_early_dtb(dtb), dtb);
 	mmu_init();

@@ -10,14 +10,9 @@
 #define CNTV_ENABLE 1
 #define RTC_DATA    0x00
 
-static RO_AFTER_INIT u64 zero, hz, mult, inverse;
+RO_AFTER_INIT u64 clock_zero, clock_mult;
+static RO_AFTER_INIT u64 hz, inverse;
 static RO_AFTER_INIT u64 rtc_seconds;
-
-u64 hal_clock_counter(void)
-{
-	barrier("isb");
-	return sysreg_read(cntvct_el0);
-}
 
 u64 hal_clock_hz(void)
 {
@@ -26,12 +21,7 @@ u64 hal_clock_hz(void)
 
 u64 hal_clock_counter_at_zero(void)
 {
-	return zero;
-}
-
-u64 hal_clock_ns(void)
-{
-	return (u64)((unsigned __int128)(hal_clock_counter() - zero) * mult >> 32);
+	return clock_zero;
 }
 
 u64 hal_clock_rtc_seconds(void)
@@ -49,7 +39,7 @@ void hal_timer_set(u64 deadline_ns)
 		return;
 	}
 	/* Never early: that would only make another interrupt. */
-	ticks = ((unsigned __int128)deadline_ns * inverse >> 32) + 1 + zero;
+	ticks = ((unsigned __int128)deadline_ns * inverse >> 32) + 1 + clock_zero;
 	at = ticks > INT64_MAX ? INT64_MAX : (u64)ticks;
 	sysreg_write(cntv_cval_el0, at);
 	sysreg_write(cntv_ctl_el0, CNTV_ENABLE);
@@ -71,12 +61,12 @@ void counter_init(void)
 	hz = sysreg_read(cntfrq_el0);
 	if (!hz)
 		hz = 62500000;
-	mult = (1000000000ul << 32) / hz;
+	clock_mult = (1000000000ul << 32) / hz;
 	inverse = (hz << 32) / 1000000000 + 1;	/* frequencies are below 2^32 */
-	zero = hal_clock_counter();
+	clock_zero = hal_clock_counter();
 	if (rtc)
 		rtc_seconds = hal_mmio_read32(rtc + RTC_DATA);
-	hal_vdso_init(zero, mult);
+	hal_vdso_init(clock_zero, clock_mult);
 }
 
 void counter_init_cpu(void)

@@ -229,12 +229,6 @@ void *hal_mmio_map(paddr base, size_t size)
 	return ok ? (void *)(DEVICE_BASE + base.raw) : NULL;
 }
 
-void hal_space_load(paddr root, u16 asid)
-{
-	sysreg_write(ttbr0_el1, root.raw | (u64)asid << 48);
-	barrier("isb");
-}
-
 paddr hal_space_empty(void)
 {
 	return paddr_of(image_to_phys(empty_l0));

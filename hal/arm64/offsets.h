@@ -10,9 +10,9 @@
 #define USER_SIZE   816
 
 /* struct arm_cpu */
-#define CPU_STACK_TOP	  16
-#define CPU_STACK_BOTTOM  24
-#define CPU_EMERGENCY_TOP 32
+#define CPU_STACK_TOP	  32
+#define CPU_STACK_BOTTOM  40
+#define CPU_EMERGENCY_TOP 48
 
 /* struct hal_upcalls */
 #define UPCALL_SYSCALL	   16

@@ -19,7 +19,7 @@ static_assert(offsetof(struct hal_upcalls, interrupted) == UPCALL_INTERRUPTED);
 
 /* ESR_EL1's exception classes and the parts of its syndrome that we read. */
 enum {
-	EC_UNKNOWN = 0x00, EC_MSR = 0x18, EC_IABT_USER = 0x20, EC_PC_ALIGN = 0x22,
+	EC_UNKNOWN = 0x00, EC_FP = 0x07, EC_MSR = 0x18, EC_IABT_USER = 0x20, EC_PC_ALIGN = 0x22,
 	EC_DABT_USER = 0x24, EC_DABT = 0x25, EC_SP_ALIGN = 0x26, EC_SERROR = 0x2f,
 	EC_HWBREAK = 0x30, EC_STEP = 0x32, EC_WATCH = 0x34, EC_BRK = 0x3c,
 };
@@ -36,9 +36,6 @@ struct hal_user *trap_user(struct hal_user *u, u32 esr, u64 far);
 void trap_kernel(struct hal_user *regs, u32 esr, u64 far);
 [[noreturn]] void trap_unexpected(struct hal_user *regs, u32 esr, u64 far);
 [[noreturn]] void trap_overflow(struct hal_user *regs, u32 esr, u64 far);
-void fp_save(struct hal_fp *fp);
-void fp_load(const struct hal_fp *fp);
-
 /* An abort's status code: address size, translation, access flag and permission at levels
  * 0 to 3 come first; what is none of these is broken memory. */
 static void decode_abort(struct hal_fault *f)
@@ -66,6 +63,9 @@ struct hal_user *trap_user(struct hal_user *u, u32 esr, u64 far)
 	struct hal_fault f = {.kind = HAL_FAULT_ILLEGAL, .addr = u->pc, .esr = esr};
 
 	switch (ESR_EC(esr)) {
+	case EC_FP:
+		fp_used(u);
+		return u;
 	case EC_IABT_USER:
 		f.access = HAL_EXEC;
 		f.addr = far;
@@ -184,26 +184,15 @@ void trap_overflow(struct hal_user *regs, u32 esr, u64 far)
 	die("kernel stack overflow", regs, esr, far);
 }
 
-void hal_user_load(struct hal_user *u)
+void user_load_rest(struct hal_user *u)
 {
 	struct arm_cpu *c = arm_self();
 
-	sysreg_write(tpidr_el0, u->tls);
-	if (c->fp_user != u || u->fp_cpu != (i32)c->cpu.id) {
-		fp_load(&u->fp);
-		c->fp_user = u;
-		u->fp_cpu = (i32)c->cpu.id;
-	}
+	fp_enter(u);
 	if (u->step != c->stepping) {
 		c->stepping = u->step;
 		sysreg_write(mdscr_el1, u->step ? MDSCR_SS : 0);
 	}
-}
-
-void hal_user_save(struct hal_user *u)
-{
-	u->tls = sysreg_read(tpidr_el0);
-	fp_save(&u->fp);
 }
 
 void hal_user_init(struct hal_user *u, u64 pc, u64 sp)

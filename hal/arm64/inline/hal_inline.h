@@ -35,6 +35,28 @@ static inline void hal_sim_read(const volatile void *what)
 	(void)what;
 }
 
+/* Of hal/clock.h: ns = ticks since boot * mult >> 32. */
+extern u64 clock_zero, clock_mult;
+
+static inline u64 hal_clock_counter(void)
+{
+	u64 ticks;
+
+	__asm__ volatile("isb\n\tmrs %0, cntvct_el0" : "=r"(ticks) : : "memory");
+	return ticks;
+}
+
+static inline u64 hal_clock_ns(void)
+{
+	return (u64)((unsigned __int128)(hal_clock_counter() - clock_zero) * clock_mult >> 32);
+}
+
+/* Of hal/memory.h. */
+static inline void hal_space_load(paddr root, u16 asid)
+{
+	__asm__ volatile("msr ttbr0_el1, %0\n\tisb" : : "r"(root.raw | (u64)asid << 48) : "memory");
+}
+
 /* Of hal/memory.h: too hot to be calls. The direct map starts at the bottom of the kernel's
  * half (DIRECT_BASE), below everything else there. */
 static inline void *hal_phys_to_virt(paddr p)

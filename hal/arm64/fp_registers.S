@@ -1,4 +1,4 @@
-/* hal/arm64/fp.S -- the FP and SIMD registers, which only user mode uses. */
+/* hal/arm64/fp_registers.S -- the FP and SIMD registers, which only user mode uses. */
 	.arch_extension fp
 	.arch_extension simd
 

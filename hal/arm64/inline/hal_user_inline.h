@@ -1,0 +1,37 @@
+/* hal/arm64/inline/hal_user_inline.h -- of hal/trap.h, what every switch does. */
+#ifndef HAL_USER_INLINE_H
+#define HAL_USER_INLINE_H
+
+/* The head of struct arm_cpu. */
+struct arm_cpu_user {
+	struct hal_cpu cpu;
+	struct hal_user *fp_live;	/* who may have changed the FP registers; NULL: nobody */
+	/* What most programs have no need of; not 0: user_load_rest. */
+	bool fp_open;			/* CPACR_EL1: user mode may use them */
+	bool stepping;			/* MDSCR_EL1.SS is set */
+};
+
+void user_load_rest(struct hal_user *u);
+void fp_leave(void);
+
+static inline void hal_user_load(struct hal_user *u)
+{
+	const struct arm_cpu_user *c = (const struct arm_cpu_user *)hal_cpu_self();
+
+	__asm__ volatile("msr tpidr_el0, %0" : : "r"(u->tls) : "memory");
+	if (__builtin_expect(c->fp_open | c->stepping | u->fp_eager | u->step, 0))
+		user_load_rest(u);
+}
+
+static inline void hal_user_save(struct hal_user *u)
+{
+	const struct arm_cpu_user *c = (const struct arm_cpu_user *)hal_cpu_self();
+
+	__asm__ volatile("mrs %0, tpidr_el0" : "=r"(u->tls) : : "memory");
+	if (__builtin_expect(c->fp_live != NULL, 0))
+		fp_leave();
+	else
+		u->fp_uses = 0;
+}
+
+#endif
