@@ -23,12 +23,6 @@ static const struct runq_ops *policy;	/* [I] after CPU 0's executor_init */
 static u64 ready_cpus;			/* [a] bit per CPU: its executor is set up */
 static u64 idle_cpus;			/* [a] bit per CPU */
 
-/* executor.resched: why current should not go straight back to user mode. */
-enum {
-	RESCHED_NOW = 1u,	/* another task should run */
-	RESCHED_ARM = 2u,	/* it is no longer alone: its slice must be timed */
-};
-
 void executor_init(const struct runq_ops *ops)
 {
 	struct hal_cpu *cpu = hal_cpu_self();
@@ -40,6 +34,7 @@ void executor_init(const struct runq_ops *ops)
 		.id = cpu->id,
 		.timer_set_ns = CO_FOREVER,
 		.slice_end_ns = CO_FOREVER,
+		.has_peers = hal_cpu_count() > 1,
 	};
 	spin_init(&ex->timer_lock, RANK_TIMER);
 	ex->runq = ops->create(cpu->id);
@@ -54,6 +49,15 @@ struct executor *executor_nth(unsigned cpu)
 
 /* --- queueing --- */
 
+/* On another CPU than before its owner has something to tell the program (which CPU it is). */
+static inline void executor_set_home(struct task *t, struct executor *ex)
+{
+	if (atomic_load_relaxed(&t->home) == ex)
+		return;
+	atomic_store(&t->home, ex);
+	atomic_or(&t->flags, (u32)TASK_RETURN);
+}
+
 /* Where a woken task should queue: where it ran last, if it still may run there. */
 static struct executor *executor_choose(struct task *t)
 {
@@ -65,26 +69,46 @@ static struct executor *executor_choose(struct task *t)
 	return &executors[__builtin_ctzll(allowed ? allowed : 1)];
 }
 
+/* Somebody was queued since current was picked: from when on is it another's turn? */
+static __attribute__((noinline)) void executor_time_slice(struct executor *ex, struct task *t)
+{
+	u64 left = policy->slice_left(ex->runq, t);
+
+	if (left != CO_FOREVER)
+		atomic_store_relaxed(&ex->slice_end_ns,
+				     min(ex->slice_end_ns, t->sched.picked_ns + left));
+}
+
+/* The same from within a wake; false if the timer, which is another's matter here, has to be
+ * armed for it. */
+static bool executor_is_timed(struct executor *ex)
+{
+	executor_time_slice(ex, ex->current);
+	return ex->slice_end_ns >= ex->timer_set_ns;
+}
+
 /* Once it is queued the task may run, and end, on another CPU: it is not looked at again. */
 void executor_enqueue(struct task *t, bool woken)
 {
 	struct executor *me = executor_this();
 	struct executor *ex = executor_choose(t);
-	u64 affinity = atomic_load(&t->affinity), idle;
+	u64 affinity = atomic_load_relaxed(&t->affinity), idle;
 	bool sleeping;
 	u32 why = 0;
 
 	if (woken)
 		me->stats.wakes++;
-	atomic_store(&t->home, ex);
+	executor_set_home(t, ex);
 	if (policy->enqueue(ex->runq, t, woken))
 		why = RESCHED_NOW;
-	idle = atomic_load(&idle_cpus);
-	sleeping = idle & (1ul << ex->id);
-	if (!why && atomic_load(&ex->slice_end_ns) == CO_FOREVER)
+	else if (atomic_load_relaxed(&ex->slice_end_ns) == CO_FOREVER)
 		why = RESCHED_ARM;
+	if (why == RESCHED_ARM && ex == me && me->current && executor_is_timed(me))
+		why = 0;
+	idle = atomic_load(&idle_cpus);
 	if (why)
 		atomic_or(&ex->resched, why);
+	sleeping = idle & (1ul << ex->id);
 	if (ex != me && (sleeping || why))
 		hal_cpu_kick(ex->id);
 	if (!sleeping && idle & affinity)
@@ -93,7 +117,7 @@ void executor_enqueue(struct task *t, bool woken)
 
 /* A space is only ever loaded where a task that owns it is current, so when its last owner
  * lets go no CPU can walk its tables. */
-static void executor_load_space(struct executor *ex, const struct hal_space *space)
+static inline void executor_load_space(struct executor *ex, const struct hal_space *space)
 {
 	if (space == ex->space_live)
 		return;
@@ -114,70 +138,133 @@ static void executor_take_back(struct executor *ex, struct co *co)
 	co->chunk = NULL;
 }
 
-/* The current task stops being current. */
-static void executor_put(struct executor *ex, struct task *t, bool again)
+/* Frame stacks spill into a page the CPU lends: have one before any task is stepped. */
+static __attribute__((noinline)) bool executor_restock(struct executor *ex)
 {
-	u64 ran;
+	struct page *p = buddy_alloc(0, BUDDY_RESERVE);
 
-	ex->switch_ns = hal_clock_ns();
-	ran = ex->switch_ns - t->sched.picked_ns;
-	if (t->user && ex->user_live == t->user) {
-		hal_user_save(t->user);
-		ex->user_live = NULL;
-	}
-	t->sched.ran_ns += ran;
-	ex->current = NULL;
-	/* From here on another CPU may run it, to its end: its tables must not be walked. */
-	if (hal_cpu_count() > 1)
-		executor_load_space(ex, NULL);
-	atomic_store(&ex->slice_end_ns, CO_FOREVER);
-	policy->put(ex->runq, t, ran, again);
+	if (p)
+		ex->spare = phys_page_data(p);
+	return p;
 }
 
-static void executor_requeue(struct executor *ex, struct task *t)
+static inline bool executor_stock(struct executor *ex)
 {
-	bool elsewhere = !(atomic_load(&t->affinity) & (1ul << ex->id));
+	return ex->spare || executor_restock(ex);
+}
 
+/* --- switching --- */
+
+/* The clock is read once where one task stops and the next begins. */
+static inline u64 executor_now(struct executor *ex)
+{
+	if (!ex->now_ns)
+		ex->now_ns = hal_clock_ns();
+	return ex->now_ns;
+}
+
+static inline void executor_window(struct executor *ex)
+{
+	if (!hal_irq_pending())
+		return;
+	hal_irq_window();
+	ex->now_ns = 0;
+}
+
+/* A task from this CPU's own queue, whose home is here therefore. */
+static inline struct task *
+executor_make_current(struct executor *ex, struct runq_pick next, u64 now)
+{
+	struct task *t = next.task;
+
+	ex->current = t;
+	atomic_store_relaxed(&t->sched.picked_ns, now);
+	if (next.slice_ns != CO_FOREVER)
+		atomic_store_relaxed(&ex->slice_end_ns, now + next.slice_ns);
+	atomic_store(&t->state, (u8)TASK_RUNNING);
+	ex->stats.switches++;
+	executor_load_space(ex, t->hal_space);
+	return t;
+}
+
+/* The current task stops being current, and the next one, if there is one, takes its place.
+ * Until its state says so nobody else knows that t stopped, unless it went back into the queue:
+ * from there another CPU may run it, to its end, so its tables must not be walked any more. */
+static inline __attribute__((always_inline)) struct task *
+executor_leave(struct executor *ex, struct task *t, bool again)
+{
+	struct runq_pick next = {0};
+	u64 now, ran;
+
+	executor_window(ex);
+	/* Who queues a task from here on sees it picked, or asks again. */
+	atomic_store_relaxed(&ex->resched, 0u);
+	atomic_store_relaxed(&ex->slice_end_ns, CO_FOREVER);
+	if (ex->user_live) {
+		hal_user_save(ex->user_live);
+		ex->user_live = NULL;
+	}
+	if (again && ex->has_peers)
+		executor_load_space(ex, NULL);
+	now = executor_now(ex);
+	ran = now - t->sched.picked_ns;
+	t->sched.ran_ns += ran;
+	if (executor_stock(ex))
+		next = policy->swap(ex->runq, t, ran, again);
+	else
+		policy->put(ex->runq, t, ran, again);
+	if (__builtin_expect(next.task != NULL, 1))
+		return executor_make_current(ex, next, now);
+	ex->current = NULL;
+	executor_load_space(ex, NULL);
+	return NULL;
+}
+
+/* It may not run here any more. */
+static __attribute__((noinline)) struct task *executor_send_on(struct executor *ex, struct task *t)
+{
+	struct task *next = executor_leave(ex, t, false);
+
+	executor_enqueue(t, false);
+	return next;
+}
+
+static inline struct task *executor_requeue(struct executor *ex, struct task *t)
+{
 	t->sched.switches_involuntary++;
 	atomic_store(&t->state, (u8)TASK_QUEUED);
-	executor_put(ex, t, !elsewhere);
-	if (elsewhere)
-		executor_enqueue(t, false);
+	if (__builtin_expect(!(atomic_load_relaxed(&t->affinity) & (1ul << ex->id)), 0))
+		return executor_send_on(ex, t);
+	return executor_leave(ex, t, true);
+}
+
+/* It was woken while it parked: it is runnable after all. */
+static __attribute__((noinline)) void executor_woken_since(struct task *t)
+{
+	atomic_store(&t->state, (u8)TASK_QUEUED);
+	executor_enqueue(t, true);
 }
 
 /* The current task's poll ended with a wait. */
-static void executor_park(struct executor *ex, struct task *t)
+static inline struct task *executor_park(struct executor *ex, struct task *t)
 {
 	u8 state = TASK_RUNNING;
+	struct task *next;
 
 	ranks_none_held();
-	/* Off this CPU before anybody can see it idle: another may run it the moment it is. */
-	if (atomic_load(&t->state) == TASK_RUNNING_WOKEN) {
-		executor_requeue(ex, t);
-		return;
-	}
+	if (atomic_load_relaxed(&t->state) == TASK_RUNNING_WOKEN)
+		return executor_requeue(ex, t);
 	/* A page it needed on the way here but not to wait. */
 	if (t->co.chunk && !co_in_chunk(&t->co))
 		executor_take_back(ex, &t->co);
 	t->sched.switches_voluntary++;
-	executor_put(ex, t, false);
-	if (!atomic_cas(&t->state, &state, (u8)TASK_IDLE)) {
-		/* Woken since: it is runnable after all. */
-		atomic_store(&t->state, (u8)TASK_QUEUED);
-		executor_enqueue(t, true);
-	}
+	next = executor_leave(ex, t, false);
+	if (!atomic_cas(&t->state, &state, (u8)TASK_IDLE))
+		executor_woken_since(t);
+	return next;
 }
 
-static void executor_make_current(struct executor *ex, struct task *t)
-{
-	ex->current = t;
-	atomic_store_relaxed(&t->sched.picked_ns, ex->switch_ns);
-	atomic_store(&t->home, ex);
-	atomic_store(&t->state, (u8)TASK_RUNNING);
-	ex->stats.switches++;
-}
-
-static struct task *executor_steal(struct executor *ex)
+static struct runq_pick executor_steal(struct executor *ex)
 {
 	u64 ready = atomic_load(&ready_cpus);
 	unsigned cpus = hal_cpu_count();
@@ -192,28 +279,15 @@ static struct task *executor_steal(struct executor *ex)
 		t = policy->steal(victim->runq, ex->id);
 		if (t) {
 			ex->stats.steals++;
-			atomic_store(&t->home, ex);
+			executor_set_home(t, ex);
 			policy->enqueue(ex->runq, t, false);
 			return policy->pick(ex->runq);
 		}
 	}
-	return NULL;
+	return (struct runq_pick){0};
 }
 
 /* --- polls --- */
-
-/* Frame stacks spill into a page the CPU lends: have one before any task is stepped. */
-static bool executor_stock(struct executor *ex)
-{
-	struct page *p;
-
-	if (ex->spare)
-		return true;
-	p = buddy_alloc(0, BUDDY_RESERVE);
-	if (p)
-		ex->spare = phys_page_data(p);
-	return p;
-}
 
 void executor_unspill(struct executor *ex, struct co *co)
 {
@@ -236,105 +310,112 @@ static void executor_note_poll(struct executor *ex, const struct task *t, u64 ns
 	}
 }
 
-static co_t executor_step(struct executor *ex, struct task *t)
+/* t's frame stack is empty: ask its owner whether that was all. */
+static inline co_t executor_complete(struct executor *ex, struct task *t)
 {
-	co_t status = CO_DONE;
-	u64 start = 0;
+	executor_unspill(ex, &t->co);
+	if (!executor_stock(ex)) {
+		co_requeue(&t->co);
+		return CO_PENDING;
+	}
+	return t->ops->returned(t);
+}
 
-	executor_load_space(ex, t->hal_space);
-	if (t->co.leaf) {
-		start = hal_clock_ns();
-		atomic_store(&ex->poll_start_ns, start);
-		status = co_resume(&t->co);
-	}
-	if (status == CO_DONE && !t->co.leaf) {
-		executor_unspill(ex, &t->co);
-		if (!executor_stock(ex)) {
-			co_requeue(&t->co);
-			return CO_PENDING;
-		}
-		status = t->ops->returned(t);
-	}
-	if (start) {
-		atomic_store(&ex->poll_start_ns, 0ul);
-		executor_note_poll(ex, t, hal_clock_ns() - start);
-	}
+static __attribute__((noinline)) co_t executor_poll(struct executor *ex, struct task *t)
+{
+	u64 start = executor_now(ex);
+	co_t status;
+
+	atomic_store_relaxed(&ex->poll_start_ns, start);
+	status = co_resume(&t->co);
+	if (status == CO_DONE)
+		status = executor_complete(ex, t);
+	atomic_store_relaxed(&ex->poll_start_ns, 0ul);
+	ex->now_ns = hal_clock_ns();
+	executor_note_poll(ex, t, ex->now_ns - start);
 	return status;
 }
 
-static void executor_finish(struct executor *ex, struct task *t)
+static co_t executor_step(struct executor *ex, struct task *t)
 {
+	return t->co.leaf ? executor_poll(ex, t) : executor_complete(ex, t);
+}
+
+/* Its entry was complete before others went first, and nothing has happened to it since. */
+static inline bool executor_is_ready(const struct task *t)
+{
+	return !t->co.leaf && !atomic_load_relaxed(&t->flags);
+}
+
+static __attribute__((noinline)) struct task *executor_finish(struct executor *ex, struct task *t)
+{
+	struct task *next;
+
 	lock_rank_none_held(t);
 	executor_unspill(ex, &t->co);
-	executor_put(ex, t, false);
+	next = executor_leave(ex, t, false);
 	atomic_store(&t->state, (u8)TASK_DEAD);
 	if (t->ops->ended)
 		t->ops->ended(t);
 	task_put(t);
+	return next;
 }
 
-/* Nothing to run: announce it, look again, steal, sleep. A task, or NULL after a sleep. */
-static struct task *executor_idle(struct executor *ex)
+/* Nothing to run: announce it, look again, steal, sleep. A task, or none after a sleep. */
+static struct runq_pick executor_idle(struct executor *ex)
 {
-	struct task *t;
+	struct runq_pick next = {0};
 	u64 slept;
 
 	executor_load_space(ex, NULL);
 	atomic_or(&idle_cpus, 1ul << ex->id);
-	t = executor_stock(ex) ? policy->pick(ex->runq) : NULL;
-	if (!t && ex->spare)
-		t = executor_steal(ex);
-	if (!t) {
+	if (executor_stock(ex))
+		next = policy->pick(ex->runq);
+	if (!next.task && ex->spare)
+		next = executor_steal(ex);
+	if (!next.task) {
 		slept = hal_clock_ns();
 		atomic_store_relaxed(&ex->idle_since_ns, slept);
 		hal_cpu_idle();
 		atomic_store_relaxed(&ex->idle_since_ns, 0ul);
-		ex->switch_ns = hal_clock_ns();
-		ex->stats.idle_ns += ex->switch_ns - slept;
+		ex->now_ns = hal_clock_ns();
+		ex->stats.idle_ns += ex->now_ns - slept;
 	}
 	atomic_and(&idle_cpus, ~(1ul << ex->id));
-	return t;
+	return next;
 }
 
 /* --- the loop --- */
 
-/* Pick the next task and make it current; sleeps while there is none. */
-static void executor_next(struct executor *ex)
+/* Nobody is current. Pick the next task; sleeps while there is none. */
+static __attribute__((noinline)) struct task *executor_next(struct executor *ex)
 {
-	for (;;) {
-		struct task *t;
+	struct runq_pick next = {0};
 
+	while (!next.task) {
 		atomic_store(&ex->resched, 0u);
-		if (hal_irq_pending()) {
-			hal_irq_window();
-			ex->switch_ns = hal_clock_ns();
-		}
-		t = executor_stock(ex) ? policy->pick(ex->runq) : NULL;
-		if (!t)
-			t = executor_idle(ex);
-		if (t) {
-			executor_make_current(ex, t);
-			return;
-		}
+		executor_window(ex);
+		if (executor_stock(ex))
+			next = policy->pick(ex->runq);
+		if (!next.task)
+			next = executor_idle(ex);
 	}
+	return executor_make_current(ex, next, executor_now(ex));
 }
 
 /* Current is ready for user mode: arm its slice, load its registers. */
-static struct hal_user *executor_enter_user(struct executor *ex, struct task *t)
+static inline struct hal_user *executor_enter_user(struct executor *ex, struct task *t)
 {
-	u64 left, end;
-
 	lock_rank_none_held(t);
 	/* A RESCHED_NOW that comes in now was followed by a kick: user mode is left at once. */
-	atomic_and(&ex->resched, ~(u32)RESCHED_ARM);
-	left = policy->slice_left(ex->runq, t);
-	end = left == CO_FOREVER ? CO_FOREVER : t->sched.picked_ns + left;
-	if (end < ex->slice_end_ns) {
-		atomic_store(&ex->slice_end_ns, end);
-		if (end < ex->timer_set_ns)
-			timer_run_due(ex);
+	if (atomic_load_relaxed(&ex->resched)) {
+		atomic_and(&ex->resched, ~(u32)RESCHED_ARM);
+		executor_time_slice(ex, t);
 	}
-	executor_load_space(ex, t->hal_space);
+	/* A timer that is armed for earlier will do: when it comes it is armed again. */
+	if (ex->slice_end_ns < ex->timer_set_ns)
+		timer_run_due(ex);
+	ex->now_ns = 0;
 	if (ex->user_live != t->user) {
 		hal_user_load(t->user);
 		ex->user_live = t->user;
@@ -348,19 +429,22 @@ struct hal_user *executor_return(co_t status)
 	struct task *t = ex->current;
 
 	/* If it makes way now its owner is asked when it is picked again. */
-	if (t && status == CO_DONE && !(atomic_load(&ex->resched) & RESCHED_NOW))
-		status = executor_step(ex, t);
+	if (!t || (status == CO_DONE && !(atomic_load_relaxed(&ex->resched) & RESCHED_NOW)))
+		goto step;
 	for (;;) {
-		if (t && status == CO_PENDING)
-			executor_park(ex, t);
-		else if (t && t->exiting)
-			executor_finish(ex, t);
-		else if (t && (atomic_load(&ex->resched) & RESCHED_NOW))
-			executor_requeue(ex, t);
-		else if (t)
+		if (status == CO_PENDING)
+			t = executor_park(ex, t);
+		else if (t->exiting)
+			t = executor_finish(ex, t);
+		else if (atomic_load_relaxed(&ex->resched) & RESCHED_NOW)
+			t = executor_requeue(ex, t);
+		else
 			return executor_enter_user(ex, t);
-		executor_next(ex);
-		t = ex->current;
+step:
+		if (!t)
+			t = executor_next(ex);
+		if (executor_is_ready(t))
+			return executor_enter_user(ex, t);
 		status = executor_step(ex, t);
 	}
 }
@@ -368,12 +452,6 @@ struct hal_user *executor_return(co_t status)
 struct hal_user *executor_run(void)
 {
 	return executor_return(CO_PENDING);
-}
-
-void executor_yield(struct task *t)
-{
-	t->sched.yielded = true;
-	atomic_or(&executor_this()->resched, (u32)RESCHED_NOW);
 }
 
 /* --- from interrupts --- */

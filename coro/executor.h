@@ -23,6 +23,7 @@ struct executor_stats {
 
 struct executor {
 	unsigned id;			/* [I] */
+	bool has_peers;			/* [I] there are other CPUs */
 	struct task *current;		/* NULL: idle */
 	u32 resched;			/* [a] not 0: current takes the slow way to user mode */
 	struct hal_user *user_live;	/* whose TLS and FP registers the CPU holds */
@@ -32,11 +33,18 @@ struct executor {
 	spinlock timer_lock;
 	struct rb_tree timers;		/* under timer_lock */
 	u64 timer_set_ns;		/* what the hardware is armed for */
-	u64 switch_ns;			/* when the last task was put back, or idle ended */
+	u64 now_ns;			/* the clock, while nothing that takes time went by; or 0 */
 	u64 slice_end_ns;		/* [a] current's, CO_FOREVER if it is alone */
 	u64 poll_start_ns;		/* [a] of the poll under way, 0 if none: for the watchdog */
 	u64 idle_since_ns;		/* [a] when it fell asleep; 0: it is awake */
 	struct executor_stats stats;	/* written by its CPU only */
+};
+
+/* What a run queue gives: a task, and for how long until another's turn; CO_FOREVER if nobody
+ * else is queued. */
+struct runq_pick {
+	struct task *task;		/* NULL: none */
+	u64 slice_ns;
 };
 
 /* The scheduling policy, connected in core/main.c. All may be called on any CPU unless said
@@ -49,8 +57,10 @@ struct runq_ops {
 	/* On the owner: the current task is no longer (NULL: there was none); `again`: it is
 	 * still runnable and goes back into the queue. ran_ns since it was picked or charged. */
 	void (*put)(struct runq *rq, struct task *t, u64 ran_ns, bool again);
-	/* On the owner: take the best task out; NULL if none. */
-	struct task *(*pick)(struct runq *rq);
+	/* On the owner: take the best task out. */
+	struct runq_pick (*pick)(struct runq *rq);
+	/* On the owner: put and pick in one, for every switch. `again` may give t itself. */
+	struct runq_pick (*swap)(struct runq *rq, struct task *t, u64 ran_ns, bool again);
 	/* On the owner: current ran for ran_ns; true if another should run now. */
 	bool (*charge)(struct runq *rq, struct task *current, u64 ran_ns);
 	/* ns until current's slice is used up; CO_FOREVER if nobody else is queued. */
@@ -70,15 +80,26 @@ static inline struct executor *executor_this(void)
 	return hal_cpu_self()->upper;
 }
 
-/* End of an entry by the current task: `status` of what was begun. The user context to
- * enter next. */
+/* End of an entry by the current task: `status` of what was begun; if it is CO_DONE the frame
+ * stack is empty and its page given back (executor_unspill). The user context to enter next. */
 struct hal_user *executor_return(co_t status);
 
 /* The current task's frame stack is empty: back to its inline area; a lent page goes home. */
 void executor_unspill(struct executor *ex, struct co *co);
 
+/* executor.resched: why current should not go straight back to user mode. */
+enum {
+	RESCHED_NOW = 1u,	/* another task should run */
+	RESCHED_ARM = 2u,	/* it is no longer alone: its slice must be timed */
+};
+
 /* The current task lets the others go first, once its system call is done. */
-void executor_yield(struct task *t);
+static inline void executor_yield(struct task *t)
+{
+	t->sched.yielded = true;
+	/* Whatever another CPU stores at the same time asks for no more than this. */
+	atomic_store_relaxed(&executor_this()->resched, (u32)RESCHED_NOW);
+}
 
 /* No task is current: find one. For hal_upcalls.boot and cpu_up. */
 struct hal_user *executor_run(void);

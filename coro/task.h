@@ -36,6 +36,7 @@ enum {
 	TASK_KILLED = 1u << 1,	/* a fatal one is: ends killable waits too */
 	TASK_WORK = 1u << 2,	/* user_return has something to do (stop, timers, ...) */
 	TASK_TRACED = 1u << 3,	/* system calls take the slow path */
+	TASK_RETURN = 1u << 4,	/* just ask `returned`, which clears it; ends no wait */
 };
 
 /* Scheduling data; sched/ gives it meaning. */
@@ -88,8 +89,9 @@ struct task {
 struct task_ops {
 	/* The frame stack is empty: an entry (system call, fault, user_return) is complete,
 	 * its value in co.result. Also called before a task that waited in the run queue goes
-	 * to user mode. May begin more coroutines (co_begin) and return their status; CO_DONE
-	 * with an empty stack means: ready for user mode (or, if exiting is set, the end). */
+	 * to user mode, if one of its flags is set. May begin more coroutines (co_begin) and
+	 * return their status; CO_DONE with an empty stack means: ready for user mode (or, if
+	 * exiting is set, the end). */
 	co_t (*returned)(struct task *t);
 	/* It is dead; may be NULL. */
 	void (*ended)(struct task *t);

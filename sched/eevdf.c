@@ -28,7 +28,8 @@
 /* A woken task with an earlier deadline takes the CPU only after current ran this long. */
 #define GRANULARITY_NS	  500000ul
 #define LAG_LIMIT_SLICES  2
-#define REBASE_LIMIT	  (1l << 40)
+#define REBASE_SHIFT	  24	/* base follows V when it is 2^24 ns away */
+#define REBASE_AT	  ((i64)(2 * NICE0_WEIGHT) << REBASE_SHIFT)	/* weighted, for two */
 
 struct runq {
 	spinlock lock;
@@ -84,12 +85,12 @@ static bool eevdf_before(const struct rb_node *a, const struct rb_node *b)
 }
 
 /* Real nanoseconds to the task's virtual ones, and back. */
-static i64 eevdf_virtual(const struct sched_task *s, u64 ns)
+static inline i64 eevdf_virtual(const struct sched_task *s, u64 ns)
 {
-	return (i64)(ns * NICE0_WEIGHT / s->weight);
+	return (i64)(s->weight == NICE0_WEIGHT ? ns : ns * NICE0_WEIGHT / s->weight);
 }
 
-static u64 eevdf_real(const struct sched_task *s, i64 vns)
+static inline u64 eevdf_real(const struct sched_task *s, i64 vns)
 {
 	return (u64)vns * s->weight / NICE0_WEIGHT;
 }
@@ -112,12 +113,21 @@ static bool eevdf_eligible(const struct runq *rq, i64 vruntime) REQUIRES(rq->loc
 	return (vruntime - rq->base) * (i64)rq->weight <= rq->weighted;
 }
 
-static void eevdf_rebase(struct runq *rq) REQUIRES(rq->lock)
+/* Has V, which is weighted / weight past base, moved on so far that base should? */
+static inline bool eevdf_is_far(const struct runq *rq) REQUIRES(rq->lock)
 {
-	i64 delta = eevdf_mean(rq) - rq->base;
+	i64 far = rq->weighted >> REBASE_SHIFT;
 
-	if (delta < REBASE_LIMIT / NICE0_WEIGHT / 64 && delta > -REBASE_LIMIT / NICE0_WEIGHT / 64)
+	return far >= (i64)rq->weight || far < -(i64)rq->weight;
+}
+
+static inline void eevdf_rebase(struct runq *rq) REQUIRES(rq->lock)
+{
+	i64 delta;
+
+	if (!eevdf_is_far(rq))
 		return;
+	delta = eevdf_mean(rq) - rq->base;
 	rq->base += delta;
 	rq->weighted -= delta * (i64)rq->weight;
 }
@@ -134,17 +144,17 @@ static void eevdf_uncount(struct runq *rq, const struct sched_task *s) REQUIRES(
 	rq->weighted -= (s->vruntime - rq->base) * (i64)s->weight;
 }
 
-static void eevdf_insert(struct runq *rq, struct sched_task *s) REQUIRES(rq->lock)
+static inline void eevdf_insert(struct runq *rq, struct sched_task *s) REQUIRES(rq->lock)
 {
 	s->min_vruntime = s->vruntime;
 	rb_insert(&rq->tree, &s->node, eevdf_before);
-	atomic_store(&rq->queued, rq->queued + 1);
+	atomic_store_relaxed(&rq->queued, rq->queued + 1);
 }
 
-static void eevdf_take(struct runq *rq, struct sched_task *s) REQUIRES(rq->lock)
+static inline void eevdf_take(struct runq *rq, struct sched_task *s) REQUIRES(rq->lock)
 {
 	rb_remove(&rq->tree, &s->node);
-	atomic_store(&rq->queued, rq->queued - 1);
+	atomic_store_relaxed(&rq->queued, rq->queued - 1);
 }
 
 /* Remember what it is owed, before it leaves. */
@@ -169,7 +179,8 @@ static void eevdf_place(struct runq *rq, struct sched_task *s) REQUIRES(rq->lock
 }
 
 /* Current ran; true if its request is used up, and a new one made. */
-static bool eevdf_charge(struct runq *rq, struct sched_task *s, u64 ran_ns) REQUIRES(rq->lock)
+static inline bool eevdf_charge(struct runq *rq, struct sched_task *s, u64 ran_ns)
+	REQUIRES(rq->lock)
 {
 	i64 delta = eevdf_virtual(s, ran_ns);
 
@@ -223,34 +234,45 @@ static bool eevdf_runq_enqueue(struct runq *rq, struct task *t, bool woken)
 	return preempts;
 }
 
-static void eevdf_runq_put(struct runq *rq, struct task *t, u64 ran_ns, bool again)
+/* Its nice value changed: leave the sums and come back with the same lag. */
+static void eevdf_reweigh(struct runq *rq, struct sched_task *s) REQUIRES(rq->lock)
 {
-	struct sched_task *s = &t->sched;
+	eevdf_keep_lag(rq, s);
+	eevdf_uncount(rq, s);
+	s->weight = eevdf_weight(s->nice);
+	eevdf_place(rq, s);
+	eevdf_count(rq, s);
+}
 
-	spin_lock(&rq->lock);
+/* Current makes way: it leaves the sums, or (`again`) is ready to be queued. */
+static inline void eevdf_stop(struct runq *rq, struct sched_task *s, u64 ran_ns, bool again)
+	REQUIRES(rq->lock)
+{
 	eevdf_charge(rq, s, ran_ns);
-	rq->current = NULL;
-	if (again && s->weight != eevdf_weight(s->nice)) {
-		/* Its nice value changed: leave and come back with the same lag. */
+	if (!again) {
 		eevdf_keep_lag(rq, s);
 		eevdf_uncount(rq, s);
-		s->weight = eevdf_weight(s->nice);
-		eevdf_place(rq, s);
-		eevdf_count(rq, s);
-	}
-	if (again) {
+	} else {
+		if (s->weight != eevdf_weights[s->nice + 20])
+			eevdf_reweigh(rq, s);
 		if (s->yielded)
 			s->vdeadline += eevdf_virtual(s, s->slice_ns);
-		eevdf_insert(rq, s);
-	} else {
-		eevdf_keep_lag(rq, s);
-		eevdf_uncount(rq, s);
 	}
 	s->yielded = false;
+}
+
+static void eevdf_runq_put(struct runq *rq, struct task *t, u64 ran_ns, bool again)
+{
+	spin_lock(&rq->lock);
+	eevdf_stop(rq, &t->sched, ran_ns, again);
+	if (again)
+		eevdf_insert(rq, &t->sched);
+	rq->current = NULL;
 	spin_unlock(&rq->lock);
 }
 
-static struct sched_task *eevdf_best(struct runq *rq) REQUIRES(rq->lock)
+/* The best in the tree; NULL if it is empty, or if current alone is eligible. */
+static inline struct sched_task *eevdf_best(struct runq *rq) REQUIRES(rq->lock)
 {
 	struct rb_node *n = rq->tree.root;
 
@@ -267,23 +289,93 @@ static struct sched_task *eevdf_best(struct runq *rq) REQUIRES(rq->lock)
 	return NULL;
 }
 
-static struct task *eevdf_runq_pick(struct runq *rq)
+/* ns until s, current from now on, has had its request; for ever if it is alone. */
+static inline u64 eevdf_slice(const struct runq *rq, const struct sched_task *s)
 {
-	struct sched_task *best = NULL;
+	i64 left = s->vdeadline - s->vruntime;
 
 	if (!atomic_load_relaxed(&rq->queued))
-		return NULL;
+		return CO_FOREVER;
+	left = max(left, 0l);
+	return max(eevdf_real(s, left), GRANULARITY_NS / 4);
+}
+
+static struct runq_pick eevdf_runq_pick(struct runq *rq)
+{
+	struct runq_pick picked = {0};
+	struct sched_task *best;
+
+	if (!atomic_load_relaxed(&rq->queued))
+		return picked;
 	spin_lock(&rq->lock);
-	if (rq->tree.root) {
-		best = eevdf_best(rq);
-		/* Somebody is always eligible: the mean is at or after the least. */
-		if (!best)
-			best = eevdf_of(rb_first(&rq->tree));
+	/* Somebody is always eligible: the mean is at or after the least. */
+	best = eevdf_best(rq);
+	if (best) {
 		eevdf_take(rq, best);
 		rq->current = eevdf_task(best);
+		picked = (struct runq_pick){rq->current, eevdf_slice(rq, best)};
 	}
 	spin_unlock(&rq->lock);
-	return best ? eevdf_task(best) : NULL;
+	return picked;
+}
+
+/* As put and pick, but the one who makes way is only queued if it is not the best itself. The
+ * lock is held, and let go. */
+static __attribute__((noinline)) struct runq_pick
+eevdf_swap_any(struct runq *rq, struct sched_task *s, u64 ran_ns, bool again) RELEASES(rq->lock)
+{
+	struct runq_pick picked = {0};
+	struct sched_task *best;
+
+	eevdf_stop(rq, s, ran_ns, again);
+	best = eevdf_best(rq);
+	if (again && (!best || (s->vdeadline < best->vdeadline &&
+				eevdf_eligible(rq, s->vruntime)))) {
+		best = s;
+	} else if (best) {
+		eevdf_take(rq, best);
+		if (again)
+			eevdf_insert(rq, s);
+	}
+	if (best)
+		picked = (struct runq_pick){eevdf_task(best), eevdf_slice(rq, best)};
+	rq->current = picked.task;
+	spin_unlock(&rq->lock);
+	return picked;
+}
+
+/* The same for the commonest switch, between two tasks of the usual weight: no tree to speak
+ * of, no division, and nothing that needs a stack. No other two weights have their sum. */
+static struct runq_pick eevdf_runq_swap(struct runq *rq, struct task *t, u64 ran_ns, bool again)
+{
+	struct sched_task *s = &t->sched, *other, *best = s;
+	i64 left;
+
+	spin_lock(&rq->lock);
+	if (!again || rq->queued != 1 || rq->weight != 2 * NICE0_WEIGHT || s->nice ||
+	    rq->weighted >= REBASE_AT)
+		return eevdf_swap_any(rq, s, ran_ns, again);
+	other = eevdf_of(rq->tree.root);
+	s->vruntime += (i64)ran_ns;
+	rq->weighted += (i64)ran_ns * NICE0_WEIGHT;
+	if (s->vruntime >= s->vdeadline)
+		s->vdeadline = s->vruntime + (i64)s->slice_ns;
+	if (s->yielded) {
+		s->yielded = false;
+		s->vdeadline += (i64)s->slice_ns;
+	}
+	/* The one behind is eligible; both are if neither is behind. */
+	if (other->vruntime < s->vruntime ||
+	    (other->vruntime == s->vruntime && other->vdeadline <= s->vdeadline)) {
+		s->min_vruntime = s->vruntime;
+		s->node = (struct rb_node){};
+		rq->tree.root = &s->node;
+		rq->current = eevdf_task(other);
+		best = other;
+	}
+	left = best->vdeadline - best->vruntime;
+	spin_unlock(&rq->lock);
+	return (struct runq_pick){eevdf_task(best), (u64)max(left, (i64)GRANULARITY_NS / 4)};
 }
 
 static bool eevdf_runq_charge(struct runq *rq, struct task *current, u64 ran_ns)
@@ -298,14 +390,7 @@ static bool eevdf_runq_charge(struct runq *rq, struct task *current, u64 ran_ns)
 
 static u64 eevdf_runq_slice_left(struct runq *rq, const struct task *current)
 {
-	const struct sched_task *s = &current->sched;
-	i64 left = s->vdeadline - s->vruntime;
-
-	if (!atomic_load_relaxed(&rq->queued))
-		return CO_FOREVER;
-	if (left < 0)
-		left = 0;
-	return max(eevdf_real(s, left), GRANULARITY_NS / 4);
+	return eevdf_slice(rq, &current->sched);
 }
 
 static struct task *eevdf_runq_steal(struct runq *from, unsigned to)
@@ -336,6 +421,7 @@ const struct runq_ops eevdf_runq_ops = {
 	.enqueue = eevdf_runq_enqueue,
 	.put = eevdf_runq_put,
 	.pick = eevdf_runq_pick,
+	.swap = eevdf_runq_swap,
 	.charge = eevdf_runq_charge,
 	.slice_left = eevdf_runq_slice_left,
 	.steal = eevdf_runq_steal,

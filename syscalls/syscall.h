@@ -89,14 +89,19 @@
 	static_assert(true)
 
 struct syscall {
-	const char *name;	/* NULL: not implemented, -ENOSYS */
+	const char *name;	/* NULL: not implemented */
+	/* Never NULL: -ENOSYS where there is no such call, SYS_MUST_WAIT where all is awaitable. */
 	long (*plain)(struct task *t, const u64 *a);
 	co_t (*begin)(struct co *co, const u64 *a);
 };
 
-/* Indexed by the arm64 call number. */
+/* The entries' two. */
+long dispatch_unknown(struct task *t, const u64 *a);
+long dispatch_must_wait(struct task *t, const u64 *a);
+
+/* Indexed by the arm64 call number; the last entry stands for all higher ones. */
 #define SYSCALL_MAX 470
-extern const struct syscall syscall_table[SYSCALL_MAX];
+extern const struct syscall syscall_table[SYSCALL_MAX + 1];
 
 /* hal_upcalls.syscall. The thread's `orig_x0` and `syscall` (its number; -1 when the entry
  * is something else) are set before the call runs, for restarts. */

@@ -91,6 +91,9 @@
 CALLS(DECLARE_P, DECLARE_A, DECLARE_B)
 
 #define ENTRY_P(n) [__NR_##n] = {#n, plain_##n, NULL},
-#define ENTRY_A(n) [__NR_##n] = {#n, NULL, begin_##n},
+#define ENTRY_A(n) [__NR_##n] = {#n, dispatch_must_wait, begin_##n},
 #define ENTRY_B(n) [__NR_##n] = {#n, plain_##n, begin_##n},
-const struct syscall syscall_table[SYSCALL_MAX] = {CALLS(ENTRY_P, ENTRY_A, ENTRY_B)};
+const struct syscall syscall_table[SYSCALL_MAX + 1] = {
+	[0 ... SYSCALL_MAX] = {.plain = dispatch_unknown},
+	CALLS(ENTRY_P, ENTRY_A, ENTRY_B)
+};

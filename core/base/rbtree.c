@@ -106,8 +106,8 @@ static void insert_at(struct rb_tree *t, struct rb_node *n, struct rb_node **at,
 	t->root->red = false;
 }
 
-void rb_insert(struct rb_tree *t, struct rb_node *n,
-	       bool (*less)(const struct rb_node *a, const struct rb_node *b))
+void rb_insert_below(struct rb_tree *t, struct rb_node *n,
+		     bool (*less)(const struct rb_node *a, const struct rb_node *b))
 {
 	struct rb_node **at = &t->root, *up = NULL;
 
@@ -169,7 +169,7 @@ static void repair(struct rb_tree *t, struct rb_node *n, struct rb_node *up)
 		n->red = false;
 }
 
-void rb_remove(struct rb_tree *t, struct rb_node *n)
+void rb_remove_one(struct rb_tree *t, struct rb_node *n)
 {
 	struct rb_node *child, *up;
 	bool black;

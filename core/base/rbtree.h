@@ -19,14 +19,35 @@ struct rb_tree {
 	void (*update)(struct rb_node *n);
 };
 
-/* Insert n; less(a, b) says whether a goes before b; equal ones go after. */
-void rb_insert(struct rb_tree *t, struct rb_node *n,
-	       bool (*less)(const struct rb_node *a, const struct rb_node *b));
+void rb_insert_below(struct rb_tree *t, struct rb_node *n,
+		     bool (*less)(const struct rb_node *a, const struct rb_node *b));
+void rb_remove_one(struct rb_tree *t, struct rb_node *n);
+
+/* Insert n; less(a, b) says whether a goes before b; equal ones go after. A tree that comes
+ * and goes with its only node, as a run queue's and a CPU's timers do, costs next to nothing. */
+static inline void rb_insert(struct rb_tree *t, struct rb_node *n,
+			     bool (*less)(const struct rb_node *a, const struct rb_node *b))
+{
+	if (t->root) {
+		rb_insert_below(t, n, less);
+		return;
+	}
+	*n = (struct rb_node){};
+	t->root = n;
+	if (t->update)
+		t->update(n);
+}
+
+static inline void rb_remove(struct rb_tree *t, struct rb_node *n)
+{
+	if (t->root == n && !n->left && !n->right)
+		t->root = NULL;
+	else
+		rb_remove_one(t, n);
+}
 
 /* Insert n behind all others. */
 void rbtree_append(struct rb_tree *t, struct rb_node *n);
-
-void rb_remove(struct rb_tree *t, struct rb_node *n);
 
 /* Take out the first node of a tree that is on its way out: it stays in order, but is balanced
  * and augmented no more. The node that is the first now, or NULL. */

@@ -266,7 +266,7 @@ co_t user_return(struct co *co, struct user_return *f)
 	CO_BEGIN;
 again:
 	for (;;) {
-		task_clear_flags(&t->task, TASK_WORK);
+		task_clear_flags(&t->task, TASK_WORK | TASK_RETURN);
 		if (deliver_must_die(t, &f->status)) {
 			CO_AWAIT(f->err, thread_exit, .status = f->status);
 			CO_RETURN(0);

@@ -3,9 +3,9 @@
  *	dispatch_syscall / thread_fault / thread_interrupted
  *	    -> executor_return -> thread_returned -> (user_return) -> user mode
  *
- * thread_returned is asked whenever a thread with an empty frame stack is about to enter user
- * mode the slow way: it stores a system call's result and, if a flag is set or the call wants
- * to be restarted, begins user_return.
+ * thread_returned is asked when a coroutine of a thread is done, or when a thread is about to
+ * enter user mode the slow way and a flag is set: it stores a system call's result and, if there
+ * is something to do or the call wants to be restarted, begins user_return.
  */
 #include "core/proc/thread.h"
 
@@ -24,24 +24,23 @@ void thread_init(void)
 	threads = slab_cache_new("thread", sizeof(struct thread), 0);
 }
 
-static bool thread_wants_restart(i64 result)
-{
-	return result <= -ERESTARTSYS && result >= -ERESTART_RESTARTBLOCK;
-}
-
 static co_t thread_returned(struct task *task)
 {
 	struct thread *t = thread_of(task);
+	u32 flags = atomic_load(&task->flags);
 	bool call = t->syscall >= 0;
-	bool restart = false;
+	bool restart = false, asked = flags & TASK_RETURN;
 
 	if (task->exiting)
 		return CO_DONE;
+	if (asked)
+		task_clear_flags(task, TASK_RETURN);
 	if (call) {
 		t->user.x[0] = (u64)task->co.result;
 		restart = thread_wants_restart(task->co.result);
 	}
-	if (restart || t->mask_is_saved || atomic_load(&task->flags) || rseq_update(t, !call))
+	if (restart || t->mask_is_saved || flags & ~(u32)TASK_RETURN ||
+	    ((asked || !call) && rseq_update(t, !call)))
 		return co_begin(&task->co, user_return);
 	t->syscall = -1;
 	return CO_DONE;
@@ -80,6 +79,8 @@ struct thread *thread_new(struct process *p, struct pid *tid, const char *name)
 	list_init(&t->in_process);
 	signal_queue_init(&t->pending);
 	t->syscall = -1;
+	/* What it may have copied of another's rseq is looked at before it runs. */
+	t->task.flags = TASK_RETURN;
 	t->alt_flags = SS_DISABLE;
 	t->rseq_cpu = UINT32_MAX;
 	t->start_ns = hal_clock_ns();
@@ -269,6 +270,14 @@ static co_t fault_take(struct thread *t, const struct hal_fault *why)
 	return CO_DONE;
 }
 
+/* The way back to user mode is the slow one, so others may run first: then a restartable
+ * sequence has to be left. */
+static void thread_preempted(struct thread *t)
+{
+	if (t->rseq.raw)
+		atomic_or(&t->task.flags, (u32)TASK_RETURN);
+}
+
 struct hal_user *thread_fault(struct hal_user *u, const struct hal_fault *why)
 {
 	struct thread *t = thread_current();
@@ -276,9 +285,12 @@ struct hal_user *thread_fault(struct hal_user *u, const struct hal_fault *why)
 
 	t->syscall = -1;
 	status = fault_take(t, why);
-	if (status == CO_DONE && !t->task.co.chunk &&
-	    executor_may_return(&t->task, executor_this()))
-		return u;
+	if (status == CO_DONE) {
+		executor_unspill(executor_this(), &t->task.co);
+		if (executor_may_return(&t->task, executor_this()))
+			return u;
+		thread_preempted(t);
+	}
 	return executor_return(status);
 }
 
@@ -289,5 +301,6 @@ struct hal_user *thread_interrupted(struct hal_user *u)
 	t->syscall = -1;
 	if (executor_may_return(&t->task, executor_this()))
 		return u;
+	thread_preempted(t);
 	return executor_return(CO_DONE);
 }

@@ -109,6 +109,12 @@ co_t thread_clone(struct co *co, struct thread_clone *f);
 /* Another thread by number, with a reference on its task (task_put); NULL: none. */
 struct thread *thread_find(int tid);
 
+/* Is a call's result one of the codes that mean: restart, or -EINTR? */
+static inline bool thread_wants_restart(i64 result)
+{
+	return result <= -ERESTARTSYS && result >= -ERESTART_RESTARTBLOCK;
+}
+
 /* The task_ops of every thread. */
 extern const struct task_ops thread_ops;
 

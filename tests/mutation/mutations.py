@@ -6,6 +6,7 @@ TESTS below says what those names run.
 
 TESTS = {
     "coro": ("unit-coro", []),
+    "sched": ("unit-sched", []),
     "lock": ("unit-coro_lock", []),
     "explore": ("unit-explore", []),
     "space": ("unit-space", []),
@@ -18,8 +19,10 @@ MUTATIONS = [
      "if (atomic_cas(&t->state, &state, (u32)TASK_RUNNING_WOKEN))\n\t\t\t\treturn;",
      "return;", ["explore", "coro"]),
     ("park does not look whether it was woken", "coro/executor.c",
-     "if (!atomic_cas(&t->state, &state, (u32)TASK_IDLE)) {",
-     "(void)state;\n\tatomic_store(&t->state, (u32)TASK_IDLE);\n\tif (false) {", ["explore", "coro"]),
+     "if (!atomic_cas(&t->state, &state, (u32)TASK_IDLE))\n\t\texecutor_woken_since(t);",
+     "(void)state;\n\tatomic_store(&t->state, (u32)TASK_IDLE);", ["explore", "coro"]),
+    ("a switch's second task is not taken out of the tree", "sched/eevdf.c",
+     "\t\trq->tree.root = &s->node;\n", "", ["sched"]),
     ("the condition is not tested again after enlisting", "coro/co.h",
      """		for (;;) {                                                    \\
 			if (cond) {                                           \\
@@ -87,7 +90,7 @@ MUTATIONS = [
     ("a CPU is not told that a task was queued for it", "coro/executor.c",
      "if (ex != me && (sleeping || why))", "if (false)", ["coro", "explore"]),
     ("user registers are not saved on a switch", "coro/executor.c",
-     "\t\thal_user_save(t->user);\n\t\tex->user_live = NULL;\n\t}\n\tt->sched", "\t\tex->user_live = NULL;\n\t}\n\tt->sched",
+     "\t\thal_user_save(ex->user_live);\n\t\tex->user_live = NULL;\n\t}\n\tif (again", "\t\tex->user_live = NULL;\n\t}\n\tif (again",
      ["lock"]),
     ("the lent page is not given back", "coro/executor.c",
      "\tif (!ex->spare)\n\t\tex->spare = co->chunk;\n\telse\n\t\tphys_page_put(phys_page_of(co->chunk));",

@@ -56,18 +56,40 @@ static void fifo_put(struct runq *rq, struct task *t, u64 ran_ns, bool again)
 	spin_unlock(&rq->lock);
 }
 
-static struct task *fifo_pick(struct runq *rq)
+#define FIFO_SLICE 100000ul
+
+static struct runq_pick fifo_take(struct runq *rq)
 {
-	struct task *t = NULL;
+	struct runq_pick picked = {0};
+
+	if (rq->count) {
+		picked.task = rq->queue[rq->head++ % QUEUE];
+		rq->head %= QUEUE;
+		picked.slice_ns = --rq->count ? FIFO_SLICE : CO_FOREVER;
+	}
+	return picked;
+}
+
+static struct runq_pick fifo_pick(struct runq *rq)
+{
+	struct runq_pick picked;
 
 	spin_lock(&rq->lock);
-	if (rq->count) {
-		t = rq->queue[rq->head++ % QUEUE];
-		rq->head %= QUEUE;
-		rq->count--;
-	}
+	picked = fifo_take(rq);
 	spin_unlock(&rq->lock);
-	return t;
+	return picked;
+}
+
+static struct runq_pick fifo_swap(struct runq *rq, struct task *t, u64 ran_ns, bool again)
+{
+	struct runq_pick picked;
+
+	spin_lock(&rq->lock);
+	if (again)
+		fifo_add(rq, t);
+	picked = fifo_take(rq);
+	spin_unlock(&rq->lock);
+	return picked;
 }
 
 static bool fifo_charge(struct runq *rq, struct task *current, u64 ran_ns)
@@ -82,7 +104,7 @@ static u64 fifo_slice_left(struct runq *rq, const struct task *current)
 	spin_lock(&rq->lock);
 	n = rq->count;
 	spin_unlock(&rq->lock);
-	return n ? 100000 : CO_FOREVER;
+	return n ? FIFO_SLICE : CO_FOREVER;
 }
 
 static struct task *fifo_steal(struct runq *rq, unsigned to)
@@ -115,7 +137,7 @@ static unsigned fifo_length(struct runq *rq)
 
 static const struct runq_ops fifo_ops = {
 	.create = fifo_create, .enqueue = fifo_enqueue, .put = fifo_put, .pick = fifo_pick,
-	.charge = fifo_charge, .slice_left = fifo_slice_left,
+	.swap = fifo_swap, 	.charge = fifo_charge, .slice_left = fifo_slice_left,
 	.steal = fifo_steal, .length = fifo_length,
 };
 
@@ -145,9 +167,13 @@ co_t (*co_machine_syscall)(struct task *t);
 static struct hal_user *machine_syscall(struct hal_user *u)
 {
 	struct task *t = task_current();
+	co_t status;
 
 	host_expect(t && t->user == u);
-	return executor_return(co_machine_syscall(t));
+	status = co_machine_syscall(t);
+	if (status == CO_DONE)
+		executor_unspill(executor_this(), &t->co);
+	return executor_return(status);
 }
 
 static struct hal_user *machine_fault(struct hal_user *u, const struct hal_fault *why)

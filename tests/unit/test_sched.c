@@ -31,7 +31,7 @@ static struct subject subjects[TASKS];
 
 static struct runq *fresh(unsigned n)
 {
-	static struct runq *queues[8];
+	static struct runq *queues[24];
 	static unsigned used;
 
 	assert_true(used < ARRAY_SIZE(queues));
@@ -45,6 +45,14 @@ static void enqueue(struct runq *rq, unsigned i)
 {
 	subjects[i].queued = true;
 	ops->enqueue(rq, &subjects[i].task, true);
+}
+
+static struct subject twins[TASKS];
+
+static void enqueue_both(struct runq *rq[2], unsigned i)
+{
+	enqueue(rq[0], i);
+	ops->enqueue(rq[1], &twins[i].task, true);
 }
 
 /* The definition, without a tree: of those whose vruntime is not past the weighted mean of
@@ -89,7 +97,7 @@ static void every_pick_is_the_model_s(void **state)
 		if (!subjects[i].queued)
 			enqueue(rq, i);
 		expected = model_deadline();
-		t = ops->pick(rq);
+		t = ops->pick(rq).task;
 		assert_non_null(t);
 		s = container_of(t, struct subject, task);
 		assert_true(s->queued);
@@ -101,6 +109,76 @@ static void every_pick_is_the_model_s(void **state)
 	}
 }
 
+/* A swap is a put and a pick: from the same state both give the same task, and leave every task
+ * with the same times. */
+static void swap_beside_put_and_pick(unsigned tasks, bool nice)
+{
+	struct runq *rq[2] = {fresh(tasks), fresh(tasks)};
+	struct task *t[2];
+
+	srand(2);
+	memcpy(twins, subjects, sizeof(twins));
+	for (unsigned i = 0; i < max(tasks / 2, 2u); i++)
+		enqueue_both(rq, i);
+	t[0] = ops->pick(rq[0]).task;
+	t[1] = ops->pick(rq[1]).task;
+	for (unsigned step = 0; step < 200000; step++) {
+		unsigned i = (unsigned)(container_of(t[0], struct subject, task) - subjects);
+		/* Somebody is always left to be picked. */
+		bool again = rand() % 4 || ops->length(rq[0]) == 0;
+		u64 ran = (u64)rand() % (4 * MS);
+		struct runq_pick two, one;
+
+		assert_ptr_equal(t[1], &twins[i].task);
+		t[0]->sched.yielded = t[1]->sched.yielded = again && rand() % 8 == 0;
+		if (nice)
+			t[0]->sched.nice = t[1]->sched.nice = (i8)(rand() % 40 - 20);
+		ops->put(rq[0], t[0], ran, again);
+		two = ops->pick(rq[0]);
+		one = ops->swap(rq[1], t[1], ran, again);
+		subjects[i].queued = again;
+		t[0] = two.task;
+		t[1] = one.task;
+		assert_non_null(t[1]);
+		assert_int_equal(one.slice_ns, two.slice_ns);
+		assert_int_equal(one.task->sched.vruntime, two.task->sched.vruntime);
+		assert_int_equal(one.task->sched.vdeadline, two.task->sched.vdeadline);
+		i = (unsigned)rand() % tasks;
+		if (!subjects[i].queued)
+			enqueue_both(rq, i);
+	}
+}
+
+static void a_swap_is_a_put_and_a_pick(void **state)
+{
+	swap_beside_put_and_pick(TASKS, true);
+	swap_beside_put_and_pick(3, true);
+	swap_beside_put_and_pick(2, true);
+}
+
+/* The way that has no tree. */
+static void so_it_is_between_two_of_a_weight(void **state)
+{
+	swap_beside_put_and_pick(2, false);
+}
+
+static void a_swap_of_the_only_task_gives_it_back(void **state)
+{
+	struct runq *rq = fresh(1);
+	struct runq_pick picked;
+
+	enqueue(rq, 0);
+	picked = ops->pick(rq);
+	assert_ptr_equal(picked.task, &subjects[0].task);
+	assert_int_equal(picked.slice_ns, CO_FOREVER);
+	picked = ops->swap(rq, picked.task, MS, true);
+	assert_ptr_equal(picked.task, &subjects[0].task);
+	assert_int_equal(picked.slice_ns, CO_FOREVER);
+	assert_int_equal(ops->length(rq), 0);
+	assert_null(ops->swap(rq, picked.task, MS, false).task);
+	assert_null(ops->pick(rq).task);
+}
+
 /* Run the queue for `total` ns; each pick runs for its slice or as long as `run` says, then
  * sleeps if `sleeps` says so, to be back at the next pick. */
 static void simulate(struct runq *rq, u64 total, u64 (*run)(unsigned i, u64 slice),
@@ -109,7 +187,7 @@ static void simulate(struct runq *rq, u64 total, u64 (*run)(unsigned i, u64 slic
 	int back = -1;
 
 	for (u64 now = 0; now < total;) {
-		struct task *t = ops->pick(rq);
+		struct task *t = ops->pick(rq).task;
 		struct subject *s = container_of(t, struct subject, task);
 		unsigned i = (unsigned)(s - subjects);
 		u64 slice = ops->slice_left(rq, t);
@@ -169,7 +247,7 @@ static void nobody_falls_behind_by_more_than_a_slice(void **state)
 	for (unsigned i = 0; i < 8; i++)
 		enqueue(rq, i);
 	for (unsigned step = 0; step < 20000; step++) {
-		struct task *t = ops->pick(rq);
+		struct task *t = ops->pick(rq).task;
 		struct subject *s = container_of(t, struct subject, task);
 		u64 slice = ops->slice_left(rq, t);
 
@@ -212,10 +290,10 @@ static void a_yield_lets_the_others_go_first(void **state)
 
 	enqueue(rq, 0);
 	enqueue(rq, 1);
-	first = ops->pick(rq);
+	first = ops->pick(rq).task;
 	first->sched.yielded = true;
 	ops->put(rq, first, 1000, true);
-	second = ops->pick(rq);
+	second = ops->pick(rq).task;
 	assert_ptr_not_equal(first, second);
 	ops->put(rq, second, 1000, true);
 }
@@ -251,6 +329,9 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(every_pick_is_the_model_s),
+		cmocka_unit_test(a_swap_is_a_put_and_a_pick),
+		cmocka_unit_test(so_it_is_between_two_of_a_weight),
+		cmocka_unit_test(a_swap_of_the_only_task_gives_it_back),
 		cmocka_unit_test(shares_follow_weights),
 		cmocka_unit_test(nobody_falls_behind_by_more_than_a_slice),
 		cmocka_unit_test(sleeping_just_before_the_slice_ends_gains_nothing),
