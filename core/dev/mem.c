@@ -98,7 +98,7 @@ static int zero_mmap(struct file *file, u64 offset, u64 size, bool shared, bool 
 
 	if (add_overflows(offset, size, &end))
 		return -EOVERFLOW;
-	*pager = shm_new(PAGE_UP(end) >> PAGE_SHIFT);
+	*pager = shm_new(PAGE_UP(end) >> PAGE_SHIFT, shared);
 	return *pager ? 0 : -ENOMEM;
 }
 

@@ -66,6 +66,7 @@ static int clone_process(struct process *p, struct process *parent, u64 flags)
 	p->user = parent->user;
 	user_counts_get(p->user);
 	p->oom_score_adj = parent->oom_score_adj;
+	p->oom_score_adj_min = parent->oom_score_adj_min;
 	p->exe = parent->exe;
 	if (p->exe)
 		file_get(p->exe);

@@ -13,6 +13,7 @@
 #include "core/cred/cred.h"
 #include "core/proc/futex.h"
 #include "core/proc/internal.h"
+#include "core/proc/oom.h"
 #include "core/proc/pidfd.h"
 #include "core/proc/session.h"
 #include "coro/executor.h"
@@ -309,6 +310,7 @@ static void exit_process(struct process *p) REQUIRES(proc_tree_lock)
 	signal_queue_flush(&p->pending, ~0ul);
 	spin_unlock(&p->sig_lock);
 	file_put(exe);
+	oom_process_gone(p);
 	if (s)
 		space_put(s);
 	p->state = PROCESS_ZOMBIE;

@@ -6,6 +6,7 @@
 #include "core/proc/clock.h"
 #include "core/proc/futex.h"
 #include "core/proc/internal.h"
+#include "core/proc/oom.h"
 #include "core/proc/pidfd.h"
 #include "core/proc/posix_timer.h"
 #include "core/proc/session.h"
@@ -31,6 +32,7 @@ void process_init(void)
 	futex_init();
 	clock_init();
 	vdso_init();
+	oom_init();
 }
 
 struct process *process_current(void)

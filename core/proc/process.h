@@ -91,7 +91,9 @@ struct process {
 	u64 start_ns;			/* [I] */
 	u32 personality;		/* [a] */
 	int pdeath_signal;		/* [a] */
-	int oom_score_adj;		/* [a] */
+	int oom_score_adj;		/* [a] -1000 .. 1000 */
+	int oom_score_adj_min;		/* [a] how low it may go without a privilege */
+	bool oom_given_up;		/* [a] was to end for memory, and does not */
 	bool keep_caps;			/* [a] */
 	u32 vfork_done;			/* [a] a child of vfork let go of the space */
 	struct waitq vfork_wait;

@@ -201,6 +201,7 @@ static void fault_signal(struct thread *t, long result, u64 addr)
 		signal_force(t, SIGBUS, BUS_ADRERR, addr);
 		break;
 	case FAULT_OOM:
+		/* Nobody else can be ended for it. */
 		log_warn("%s (%d): out of memory, killed", t->task.name, thread_id(t));
 		signal_group_exit(t->process, SIGKILL);
 		break;

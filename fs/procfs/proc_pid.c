@@ -1,5 +1,6 @@
 /* fs/procfs/proc_pid.c -- the table of /proc/<pid>, and its smaller files. */
 #include "core/cred/cred.h"
+#include "core/proc/oom.h"
 #include "core/proc/thread.h"
 #include "coro/executor.h"
 #include "fs/procfs/proc.h"
@@ -233,7 +234,7 @@ static int oom_score_adj_show(const struct proc_subject *who, struct text *to)
 
 static int oom_score_adj_store(const struct proc_subject *who, const char *text, size_t len)
 {
-	bool negative = *text == '-';
+	bool negative = *text == '-', privileged;
 	const char *end;
 	u64 n;
 	int value;
@@ -241,10 +242,18 @@ static int oom_score_adj_store(const struct proc_subject *who, const char *text,
 	if (!string_to_u64(text + negative, &end, 10, &n) || n > 1000 || (*end && *end != '\n'))
 		return -EINVAL;
 	value = negative ? -(int)n : (int)n;
-	if (value < atomic_load(&who->process->oom_score_adj) &&
-	    !cred_capable(task_current()->cred, CAP_SYS_RESOURCE))
+	privileged = cred_capable(task_current()->cred, CAP_SYS_RESOURCE);
+	if (value < atomic_load(&who->process->oom_score_adj_min) && !privileged)
 		return -EACCES;
 	atomic_store(&who->process->oom_score_adj, value);
+	if (privileged)
+		atomic_store(&who->process->oom_score_adj_min, value);
+	return 0;
+}
+
+static int oom_score_show(const struct proc_subject *who, struct text *to)
+{
+	text_add(to, "%u\n", oom_score(who->process));
 	return 0;
 }
 
@@ -277,6 +286,7 @@ const struct proc_entry proc_pid_entries[] = {
 	FILE("wchan", 0444, .show = wchan_show),
 	FILE("stack", 0400, .needs = PROC_ADMIN, .show = stack_show),
 	FILE("cgroup", 0444, .show = cgroup_show),
+	FILE("oom_score", 0444, .show = oom_score_show),
 	FILE("oom_score_adj", 0644, .show = oom_score_adj_show, .store = oom_score_adj_store),
 	{},
 };

@@ -7,6 +7,7 @@
 #include "core/proc/uts.h"
 #include "fs/procfs/proc.h"
 #include "mem/phys/buddy.h"
+#include "mem/space/commit.h"
 #include "mem/space/reclaim.h"
 #include "mem/space/space.h"
 #include "vfs/fd.h"
@@ -137,6 +138,62 @@ static int drop_caches_store(const struct proc_subject *who, const char *text, s
 	return reclaim_all();
 }
 
+/* A number of the settings for promised memory. */
+static int setting_store(const char *text, u64 *to, u64 most)
+{
+	const char *end;
+	u64 n;
+
+	if (!string_to_u64(text, &end, 10, &n) || n > most || (*end && *end != '\n'))
+		return -EINVAL;
+	atomic_store(to, n);
+	return 0;
+}
+
+#define SETTING(name_, field_, most_)                                                        \
+	static int name_##_show(const struct proc_subject *who, struct text *to)            \
+	{                                                                                    \
+		text_add(to, "%lu\n", atomic_load_relaxed(&commit_settings.field_));         \
+		return 0;                                                                    \
+	}                                                                                    \
+	static int name_##_set(const char *text)                                             \
+	{                                                                                    \
+		return setting_store(text, &commit_settings.field_, most_);                  \
+	}
+SETTING(overcommit_memory, mode, COMMIT_STRICT)
+SETTING(overcommit_ratio, ratio, INT32_MAX)
+SETTING(overcommit_kbytes, kbytes, INT64_MAX)
+SETTING(user_reserve_kbytes, user_reserve_kbytes, INT64_MAX)
+
+static int overcommit_memory_store(const struct proc_subject *who, const char *text, size_t len)
+{
+	return overcommit_memory_set(text);
+}
+
+/* Of the two that say what the limit is, the one written last holds. */
+static int overcommit_ratio_store(const struct proc_subject *who, const char *text, size_t len)
+{
+	int err = overcommit_ratio_set(text);
+
+	if (!err)
+		atomic_store(&commit_settings.kbytes, 0ul);
+	return err;
+}
+
+static int overcommit_kbytes_store(const struct proc_subject *who, const char *text, size_t len)
+{
+	int err = overcommit_kbytes_set(text);
+
+	if (!err)
+		atomic_store(&commit_settings.ratio, 0ul);
+	return err;
+}
+
+static int user_reserve_kbytes_store(const struct proc_subject *who, const char *text, size_t len)
+{
+	return user_reserve_kbytes_set(text);
+}
+
 /* --- constants --- */
 
 static int threads_max_show(const struct proc_subject *who, struct text *to)
@@ -208,8 +265,14 @@ static const struct proc_entry vm_entries[] = {
 	FILE("drop_caches", 0644, .show = drop_caches_show, .store = drop_caches_store),
 	FILE("max_map_count", 0444, .show = max_map_count_show),
 	FILE("mmap_min_addr", 0444, .show = mmap_min_addr_show),
-	/* Nothing is refused for having been promised before: Linux's mode 1. */
-	FILE("overcommit_memory", 0444, .show = one_show),
+	FILE("overcommit_kbytes", 0644, .show = overcommit_kbytes_show,
+	     .store = overcommit_kbytes_store),
+	FILE("overcommit_memory", 0644, .show = overcommit_memory_show,
+	     .store = overcommit_memory_store),
+	FILE("overcommit_ratio", 0644, .show = overcommit_ratio_show,
+	     .store = overcommit_ratio_store),
+	FILE("user_reserve_kbytes", 0644, .show = user_reserve_kbytes_show,
+	     .store = user_reserve_kbytes_store),
 	{},
 };
 

@@ -8,6 +8,7 @@
 #include "mem/phys/buddy.h"
 #include "mem/phys/shrink.h"
 #include "mem/phys/slab.h"
+#include "mem/space/commit.h"
 #include "vfs/page.h"
 
 #define TICK_NS 10000000ul	/* USER_HZ is 100 */
@@ -39,7 +40,8 @@ int proc_meminfo_show(const struct proc_subject *who, struct text *to)
 		{"Buffers:", 0},	  {"Cached:", cached},	 {"SwapCached:", 0},
 		{"Unevictable:", 0},	  {"SwapTotal:", 0},	 {"SwapFree:", 0},
 		{"Dirty:", dirty},	  {"Slab:", slab},	 {"SReclaimable:", 0},
-		{"SUnreclaim:", slab},	  {"CommitLimit:", total / 2},
+		{"SUnreclaim:", slab},	  {"CommitLimit:", commit_limit()},
+		{"Committed_AS:", commit_total()},
 	};
 
 	for (size_t n = 0; n < ARRAY_SIZE(rows); n++)

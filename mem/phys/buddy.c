@@ -7,7 +7,9 @@
  * by halves. A stack has a lock only so that another CPU can drain it.
  *
  * The last `reserve` pages are given only to callers who will free more by it
- * (BUDDY_RESERVE): page tables and I/O of reclaim itself.
+ * (BUDDY_RESERVE): page tables and I/O of reclaim itself. As many again are not for the memory
+ * of programs (BUDDY_USER): a program that takes all there is must not make the calls of others
+ * fail, but wait, or be ended.
  */
 #include "mem/phys/buddy.h"
 
@@ -24,8 +26,9 @@
 #define STACK_HALF  (STACK_PAGES / 2)
 
 /* Marks of free memory, in multiples of the reserve. */
-#define LOW    4
-#define PLENTY 6
+#define USER_KEEPS 2
+#define LOW	   4
+#define PLENTY	   6
 
 static spinlock lock = SPINLOCK_INIT(RANK_BUDDY);
 static struct list lists[ORDERS] GUARDED_BY(&lock);
@@ -81,10 +84,11 @@ static void block_free(struct page *p, unsigned order) REQUIRES(lock)
 
 static struct page *block_alloc(unsigned order, unsigned flags) REQUIRES(lock)
 {
+	u64 keep = flags & BUDDY_RESERVE ? 0 : flags & BUDDY_USER ? USER_KEEPS * reserve : reserve;
 	unsigned from = order;
 	struct page *p;
 
-	if (!(flags & BUDDY_RESERVE) && free_pages < reserve + (1ul << order))
+	if (free_pages < keep + (1ul << order))
 		return NULL;
 	while (from < ORDERS && list_empty(&lists[from]))
 		from++;

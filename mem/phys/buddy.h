@@ -14,6 +14,7 @@
 enum {
 	BUDDY_ZERO = 1,		/* filled with zeros */
 	BUDDY_RESERVE = 2,	/* may dip into the last pages: for who will free more */
+	BUDDY_USER = 4,		/* of a program's memory: leaves some to the kernel's records */
 };
 
 /* All memory of hal_machine minus what is reserved, from the boot allocator's leftovers. */

@@ -14,6 +14,7 @@
 #include "core/base/bits.h"
 #include "core/base/log.h"
 #include "mem/phys/buddy.h"
+#include "mem/space/commit.h"
 #include "mem/space/pt.h"
 #include "mem/space/reclaim.h"
 #include "mem/space/vma.h"
@@ -61,7 +62,7 @@ static bool allowed(const struct vma *v, unsigned access)
 
 static struct page *private_copy(struct page *from)
 {
-	struct page *p = buddy_alloc(0, from ? 0 : BUDDY_ZERO);
+	struct page *p = buddy_alloc(0, BUDDY_USER | (from ? 0 : BUDDY_ZERO));
 
 	if (!p)
 		return NULL;
@@ -340,6 +341,8 @@ static bool grow_stack(struct space *s, u64 va)
 	    v->end - start > atomic_load_relaxed(&s->limit_stack) ||
 	    s->pages_total + (more >> PAGE_SHIFT) >
 		    atomic_load_relaxed(&s->limit_as) >> PAGE_SHIFT)
+		return false;
+	if (v->flags & VMA_ACCOUNT && !commit_may(more >> PAGE_SHIFT, s->pages_total))
 		return false;
 	if (below && below->flags & VMA_PROT && !(below->flags & VMA_GROWSDOWN) &&
 	    below->end + SPACE_STACK_GAP > start)

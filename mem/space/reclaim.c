@@ -11,11 +11,17 @@
 #define ROUNDS	  4
 #define AT_A_TIME 64ul /* pages: freeing one at a time would come back here for each */
 
-static const struct reclaim_ops *reclaim_ops; /* [a] */
+static const struct reclaim_ops *reclaim_ops;	/* [a] */
+static const struct reclaim_kill_ops *kill_ops; /* [a] */
 
 void reclaim_set(const struct reclaim_ops *ops)
 {
 	atomic_store(&reclaim_ops, ops);
+}
+
+void reclaim_set_kill(const struct reclaim_kill_ops *ops)
+{
+	atomic_store(&kill_ops, ops);
 }
 
 static u64 shrink_now(u64 pages)
@@ -28,11 +34,15 @@ static u64 shrink_now(u64 pages)
 	return after > before ? after - before : 0;
 }
 
-co_t reclaim_await(struct co *co, struct reclaim_await *f)
+/* What the caches can give, the dirty pages too: 0, or -ENOMEM if that is nothing. */
+struct reclaim_caches {
+	struct co_frame co;
+	u64 pages;
+	long freed;
+};
+static co_t reclaim_caches(struct co *co, struct reclaim_caches *f)
 {
 	CO_BEGIN;
-	if (atomic_load_relaxed(&co_task(co)->flags) & TASK_KILLED)
-		CO_RETURN(-EINTR);
 	if (shrink_now(f->pages))
 		CO_RETURN(0);
 	if (!atomic_load(&reclaim_ops))
@@ -41,6 +51,19 @@ co_t reclaim_await(struct co *co, struct reclaim_await *f)
 	if (shrink_now(f->pages) || f->freed > 0)
 		CO_RETURN(0);
 	CO_RETURN(-ENOMEM);
+	CO_END;
+}
+
+co_t reclaim_await(struct co *co, struct reclaim_await *f)
+{
+	CO_BEGIN;
+	if (atomic_load_relaxed(&co_task(co)->flags) & TASK_KILLED)
+		CO_RETURN(-EINTR);
+	CO_AWAIT(f->err, reclaim_caches, .pages = f->pages);
+	if (!f->err || !atomic_load(&kill_ops))
+		CO_RETURN(f->err);
+	CO_AWAIT_OP(f->err, atomic_load(&kill_ops)->kill);
+	CO_RETURN(f->err);
 	CO_END;
 }
 
@@ -60,7 +83,7 @@ static co_t reclaim_worker(struct co *co, struct reclaim_worker *f)
 {
 	CO_BEGIN;
 	while (!buddy_is_plenty()) {
-		CO_AWAIT(f->err, reclaim_await, .pages = AT_A_TIME);
+		CO_AWAIT(f->err, reclaim_caches, .pages = AT_A_TIME);
 		if (f->err) {
 			atomic_store(&useless_until, hal_clock_ns() + PAUSE_NS);
 			break;
@@ -134,7 +157,7 @@ co_t page_alloc_await(struct co *co, struct page_alloc_await *f)
 {
 	CO_BEGIN;
 	for (f->round = 0;; f->round++) {
-		*f->page = buddy_alloc(f->order, f->flags);
+		*f->page = buddy_alloc(f->order, f->flags | BUDDY_USER);
 		if (*f->page) {
 			reclaim_check();
 			CO_RETURN(0);

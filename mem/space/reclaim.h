@@ -1,7 +1,8 @@
 /* mem/space/reclaim.h -- allocating a page when that may take waiting for one.
  *
  * Try, run the shrinkers (mem/phys/shrink.h), try again, let the cleaner write dirty pages
- * and wait for it, a few rounds long; then there is no memory.
+ * and wait for it, and if that does not help have a process ended (core/proc/oom.h) and wait
+ * for that; if nobody can be ended there is no memory.
  *
  * Allocations that cannot wait (records, page tables) must find something too. So whoever
  * takes pages in numbers calls reclaim_check, and when few are left a worker shrinks the
@@ -26,12 +27,12 @@ struct page_alloc_await {
 };
 co_t page_alloc_await(struct co *co, struct page_alloc_await *f);
 
-/* Wait until some memory may have come free: 0, or -ENOMEM if there is no hope. For who
- * allocates something other than pages: try, await this, try again. */
+/* Wait until some memory may have come free: 0, -ENOMEM if there is no hope, -EINTR after a
+ * fatal signal. For who allocates something other than pages: try, await this, try again. */
 struct reclaim_await {
 	struct co_frame co;
 	u64 pages;
-	long freed;
+	long err;
 };
 co_t reclaim_await(struct co *co, struct reclaim_await *f);
 
@@ -53,6 +54,16 @@ struct reclaim_ops {
 	CO_OPERATION(reclaim_clean) clean;
 };
 void reclaim_set(const struct reclaim_ops *ops);
+
+/* Nothing else helps: have a process ended and wait until its memory is free. 0: it may be, try
+ * again; or as reclaim_await. One, set at boot by core/proc. */
+struct reclaim_kill {
+	struct co_frame co;
+};
+struct reclaim_kill_ops {
+	CO_OPERATION(reclaim_kill) kill;
+};
+void reclaim_set_kill(const struct reclaim_kill_ops *ops);
 
 /* Free whatever can be freed, in the background: for measuring. Anew after each call. */
 int reclaim_all(void);

@@ -10,6 +10,7 @@
 #include "coro/task.h"
 #include "mem/phys/buddy.h"
 #include "mem/phys/slab.h"
+#include "mem/space/commit.h"
 #include "mem/space/reclaim.h"
 
 #define FANOUT	     512
@@ -23,6 +24,7 @@ struct shm {
 	spinlock lock;		/* RANK_PAGE_CACHE */
 	void **root;		/* under lock */
 	u64 made;		/* under lock: pages there are */
+	u64 promised;		/* [I] pages counted in commit_total */
 	u64 serial;		/* [I] shown as inode number */
 };
 
@@ -61,7 +63,7 @@ static struct page **place_of(struct shm *m, u64 index, bool make) REQUIRES(m->l
 /* The page at index with a reference, made if it is not there; NULL without memory. */
 static struct page *page_make(struct shm *m, u64 index)
 {
-	struct page *fresh = buddy_alloc(0, BUDDY_ZERO), *page = NULL, **at;
+	struct page *fresh = buddy_alloc(0, BUDDY_ZERO | BUDDY_USER), *page = NULL, **at;
 
 	if (!fresh)
 		return NULL;
@@ -152,6 +154,7 @@ static bool free_some(struct shm *m, u64 budget)
 {
 	if (m->root && !node_free(m->root, m->levels - 1, &budget))
 		return false;
+	commit_add(-(i64)m->promised);
 	slab_free(cache, m);
 	return true;
 }
@@ -206,12 +209,17 @@ static const struct pager_ops shm_ops = {
 	.numbers = shm_numbers,
 };
 
-struct pager *shm_new(u64 pages)
+struct pager *shm_new(u64 pages, bool promised)
 {
-	struct shm *m = slab_zalloc(cache);
+	struct shm *m;
 
+	if (promised && !commit_may(pages, 0))
+		return NULL;
+	m = slab_zalloc(cache);
 	if (!m)
 		return NULL;
+	m->promised = promised ? pages : 0;
+	commit_add((i64)m->promised);
 	pager_init(&m->pager, &shm_ops);
 	ref_init(&m->refs);
 	spin_init(&m->lock, RANK_PAGE_CACHE);

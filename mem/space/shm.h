@@ -7,8 +7,9 @@
 
 #include "mem/space/pager.h"
 
-/* A shared anonymous object of so many pages, all zero at first; NULL without memory. */
-struct pager *shm_new(u64 pages);
+/* A shared anonymous object of so many pages, all zero at first; NULL without memory, or if
+ * that much may not be `promised` (mem/space/commit.h). */
+struct pager *shm_new(u64 pages, bool promised);
 
 /* A fixed array of kernel pages, such as the vDSO; never goes away. `name` shows in maps.
  * The pages must be the pager's for good. */

@@ -6,6 +6,7 @@
 #include "mem/phys/buddy.h"
 #include "mem/phys/slab.h"
 #include "mem/space/asid.h"
+#include "mem/space/commit.h"
 #include "mem/space/pt.h"
 #include "mem/space/shm.h"
 #include "mem/space/vma.h"
@@ -18,6 +19,7 @@ void space_init(void)
 	vma_init();
 	pt_init();
 	asid_init();
+	commit_init();
 	shm_init();
 }
 
@@ -121,6 +123,8 @@ static bool leave_some(struct space_leave *f)
 /* What vma_drop_first leaves to the end. */
 static void leave_counts(struct space *s)
 {
+	commit_add(-(i64)s->pages_committed);
+	s->pages_committed = 0;
 	s->pages_total = s->pages_data = s->pages_stack = s->pages_exec = s->pages_locked = 0;
 }
 

@@ -38,6 +38,7 @@ enum {
 	VMA_DONTDUMP = 1u << 10,
 	VMA_NORESERVE = 1u << 11,
 	VMA_FIXED = 1u << 12,	 /* the kernel's own ([vdso]): may not grow or move */
+	VMA_ACCOUNT = 1u << 13,	 /* its pages are promised (mem/space/commit.h) */
 	VMA_PROT = VMA_READ | VMA_WRITE | VMA_EXEC,
 };
 
@@ -72,6 +73,7 @@ struct space {
 	u64 mmap_base;			/* mmap searches downwards from here */
 	u64 brk_start, brk;
 	u64 pages_total, pages_data, pages_stack, pages_exec, pages_locked; /* mapped */
+	u64 pages_committed;		/* of VMA_ACCOUNT */
 
 	spinlock pt_lock;		/* RANK_PGTABLE */
 	u64 tables;			/* under pt_lock: pages of page tables */

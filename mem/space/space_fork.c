@@ -12,6 +12,7 @@
  */
 #include "core/base/bits.h"
 #include "core/base/string.h"
+#include "mem/space/commit.h"
 #include "mem/space/pt.h"
 #include "mem/space/reclaim.h"
 #include "mem/space/vma.h"
@@ -57,8 +58,12 @@ static bool has_private_pages(const struct vma *v)
 
 static int copy_vma(struct space *child, const struct vma *v)
 {
-	struct vma *c = vma_new(child);
+	struct vma *c;
 
+	if (v->flags & VMA_ACCOUNT &&
+	    !commit_may((v->end - v->start) >> PAGE_SHIFT, child->pages_total))
+		return -ENOMEM;
+	c = vma_new(child);
 	if (!c)
 		return -ENOMEM;
 	c->start = v->start;

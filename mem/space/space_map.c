@@ -3,7 +3,7 @@
 
 #include "core/base/bits.h"
 #include "core/base/log.h"
-#include "mem/phys/buddy.h"
+#include "mem/space/commit.h"
 #include "mem/space/pt.h"
 #include "mem/space/shm.h"
 #include "mem/space/space.h"
@@ -14,8 +14,7 @@ static bool within_limits(struct space *s, u64 bytes, u32 flags)
 {
 	u64 pages = bytes >> PAGE_SHIFT;
 
-	/* What could never be had is refused at once; else memory is promised freely. */
-	if (vma_is_data(flags) && !(flags & VMA_NORESERVE) && pages > buddy_total_pages())
+	if (flags & VMA_ACCOUNT && !commit_may(pages, s->pages_total))
 		return false;
 	if (s->pages_total + pages > atomic_load_relaxed(&s->limit_as) >> PAGE_SHIFT)
 		return false;
@@ -59,6 +58,13 @@ static long check_map(struct space_map *f)
 	return 0;
 }
 
+/* Who asks that nothing be promised is not heard where all promises are kept. */
+static bool unreserved(const struct space_map *f)
+{
+	return f->flags & MAP_NORESERVE &&
+	       atomic_load_relaxed(&commit_settings.mode) != COMMIT_STRICT;
+}
+
 static u32 flags_of(const struct space_map *f)
 {
 	u32 flags = f->prot | f->vma_flags;
@@ -67,13 +73,13 @@ static u32 flags_of(const struct space_map *f)
 		flags |= VMA_GROWSDOWN;
 	if (f->flags & MAP_LOCKED)
 		flags |= VMA_LOCKED;
-	if (f->flags & MAP_NORESERVE)
+	if (unreserved(f))
 		flags |= VMA_NORESERVE;
 	if ((f->flags & MAP_TYPE) != MAP_PRIVATE)
 		flags |= VMA_SHARED;
 	if (!f->pager)
 		flags |= VMA_MAYWRITE | VMA_MAYEXEC;
-	return flags;
+	return vma_accounted(flags);
 }
 
 /* The address to use, or an error. */
@@ -130,7 +136,7 @@ co_t space_map(struct co *co, struct space_map *f)
 	if (f->err)
 		CO_RETURN(f->err);
 	if (flags_of(f) & VMA_SHARED && !f->pager) {
-		f->made = shm_new(f->len >> PAGE_SHIFT);
+		f->made = shm_new(f->len >> PAGE_SHIFT, !unreserved(f));
 		f->pgoff = 0;
 		if (!f->made)
 			CO_RETURN(-ENOMEM);
@@ -183,7 +189,7 @@ co_t space_unmap(struct co *co, struct space_unmap *f)
 static bool brk_grow(struct space_brk *f, u64 from, u64 to)
 {
 	struct space *s = f->space;
-	u32 flags = VMA_READ | VMA_WRITE | VMA_MAYWRITE | VMA_MAYEXEC;
+	u32 flags = vma_accounted(VMA_READ | VMA_WRITE | VMA_MAYWRITE | VMA_MAYEXEC);
 	struct vma *v;
 
 	if (to > s->mmap_base || !within_limits(s, to - from, flags) ||

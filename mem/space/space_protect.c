@@ -2,6 +2,7 @@
 #include <linux/mman.h>
 
 #include "core/base/bits.h"
+#include "mem/space/commit.h"
 #include "mem/space/pt.h"
 #include "mem/space/space.h"
 #include "mem/space/vma.h"
@@ -14,12 +15,16 @@ static bool range_ok(u64 addr, u64 len, u64 *end)
 
 /* --- mprotect --- */
 
-static long may_protect(const struct vma *v, u32 prot)
+/* `pages` of v are meant. */
+static long may_protect(const struct vma *v, u32 prot, u64 pages)
 {
 	if (prot & VMA_WRITE && !(v->flags & VMA_MAYWRITE))
 		return -EACCES;
 	if (prot & VMA_EXEC && !(v->flags & VMA_MAYEXEC))
 		return -EACCES;
+	if (vma_accounted((v->flags & ~(u32)VMA_PROT) | prot) & ~v->flags & VMA_ACCOUNT &&
+	    !commit_may(pages, v->space->pages_total))
+		return -ENOMEM;
 	return 0;
 }
 
@@ -32,7 +37,7 @@ static long protect_vma(struct space_protect *f)
 
 	if (!v)
 		return -ENOMEM;
-	err = may_protect(v, f->prot);
+	err = may_protect(v, f->prot, (min(v->end, f->end) - f->at) >> PAGE_SHIFT);
 	if (!err)
 		err = vma_split(f->space, f->at);
 	if (!err)
@@ -41,7 +46,7 @@ static long protect_vma(struct space_protect *f)
 		return err;
 	v = vma_at(f->space, f->at);
 	f->to = min(v->end, f->end);
-	f->flags = (v->flags & ~(u32)VMA_PROT) | f->prot;
+	f->flags = vma_accounted((v->flags & ~(u32)VMA_PROT) | f->prot);
 	vma_set_flags(v, f->flags);
 	return 0;
 }

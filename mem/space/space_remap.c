@@ -2,7 +2,7 @@
 #include <linux/mman.h>
 
 #include "core/base/bits.h"
-#include "mem/phys/buddy.h"
+#include "mem/space/commit.h"
 #include "mem/space/pt.h"
 #include "mem/space/space.h"
 #include "mem/space/vma.h"
@@ -60,11 +60,18 @@ static bool room_for(struct space *s, const struct vma *v, u64 more)
 {
 	u64 pages = more >> PAGE_SHIFT;
 
-	if (vma_is_data(v->flags) && !(v->flags & VMA_NORESERVE) && pages > buddy_total_pages())
+	if (v->flags & VMA_ACCOUNT && !commit_may(pages, s->pages_total))
 		return false;
 	return s->pages_total + pages <= atomic_load_relaxed(&s->limit_as) >> PAGE_SHIFT &&
 	       (!vma_is_data(v->flags) ||
 		s->pages_data + pages <= atomic_load_relaxed(&s->limit_data) >> PAGE_SHIFT);
+}
+
+static u64 added_by(const struct space_remap *f)
+{
+	if (f->flags & MREMAP_DONTUNMAP)
+		return f->new_len;
+	return f->new_len > f->old_len ? f->new_len - f->old_len : 0;
 }
 
 /* Enlarge without moving, if the old range ends its VMA and the hole behind is wide enough. */
@@ -166,8 +173,7 @@ co_t space_remap(struct co *co, struct space_remap *f)
 		goto out;
 	}
 	f->err = -ENOMEM;
-	if (f->new_len > f->old_len &&
-	    !room_for(f->space, vma_at(f->space, f->addr), f->new_len - f->old_len))
+	if (!room_for(f->space, vma_at(f->space, f->addr), added_by(f)))
 		goto out;
 	if (grow_in_place(f)) {
 		f->new_addr = f->addr;

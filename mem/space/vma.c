@@ -12,6 +12,7 @@
 #include "core/base/bits.h"
 #include "core/base/log.h"
 #include "mem/phys/slab.h"
+#include "mem/space/commit.h"
 #include "mem/space/pt.h"
 
 static struct slab_cache *cache;
@@ -190,6 +191,10 @@ static void account(struct space *s, u32 flags, u64 bytes, int sign)
 		s->pages_exec += pages;
 	if (flags & VMA_LOCKED)
 		s->pages_locked += pages;
+	if (flags & VMA_ACCOUNT) {
+		s->pages_committed += pages;
+		commit_add((i64)pages);
+	}
 }
 
 static void enter_pager(struct vma *v)

@@ -63,6 +63,14 @@ static inline bool vma_is_data(u32 flags)
 	return (flags & (VMA_WRITE | VMA_SHARED | VMA_GROWSDOWN)) == VMA_WRITE;
 }
 
+/* What a mapping with these flags promises is counted. */
+static inline u32 vma_accounted(u32 flags)
+{
+	bool promised = (flags & (VMA_WRITE | VMA_SHARED | VMA_NORESERVE)) == VMA_WRITE;
+
+	return promised ? flags | VMA_ACCOUNT : flags;
+}
+
 /* Take out everything in [start, end), page-aligned, splitting at the borders. The caller
  * holds the lock for writing. 0 or -ENOMEM (nothing changed). */
 struct vma_clear {
