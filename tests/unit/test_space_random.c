@@ -16,6 +16,7 @@ struct model_page {
 	enum kind kind;
 	u32 prot;
 	bool own;	/* FILE_PRIVATE: was copied */
+	bool promised;	/* private, and could be written once */
 	u64 value;
 	u32 index;	/* in the file */
 };
@@ -85,11 +86,20 @@ static u32 random_prot(void)
 	return prots[host_random(5)];
 }
 
+static void model_protect(struct model_page *p, u32 prot)
+{
+	p->prot = prot;
+	p->promised |= p->kind != FILE_SHARED && prot & PROT_WRITE;
+}
+
 static void model_map(struct wander *f)
 {
-	for (u32 k = 0; k < f->n; k++)
-		models[f->m].pages[f->i + k] = (struct model_page){
-			.kind = f->kind, .prot = f->prot, .index = f->j + k};
+	for (u32 k = 0; k < f->n; k++) {
+		struct model_page *p = &models[f->m].pages[f->i + k];
+
+		*p = (struct model_page){.kind = f->kind, .index = f->j + k};
+		model_protect(p, f->prot);
+	}
 }
 
 static void model_written(struct wander *f)
@@ -119,6 +129,7 @@ static bool one_vma(struct wander *f)
 
 	for (u32 k = 0; k < f->n; k++)
 		if (a[k].kind == NOTHING || a[k].kind != a->kind || a[k].prot != a->prot ||
+		    a[k].promised != a->promised ||
 		    (a->kind != ANON && a[k].index != a->index + k))
 			return false;
 	return true;
@@ -230,13 +241,13 @@ static co_t random_step(struct co *co, struct random_step *f)
 		CO_AWAIT(f->r, space_protect, .space = models[f->f->m].space,
 			 .addr = at_page(f->f->i), .len = f->f->n * PG, .prot = f->f->prot);
 		for (u32 k = 0; !f->r && k < f->f->n; k++)
-			models[f->f->m].pages[f->f->i + k].prot = f->f->prot;
+			model_protect(&models[f->f->m].pages[f->f->i + k], f->f->prot);
 		/* After a failure half of it may be done: bring both to one state. */
 		if (f->r == -ENOMEM) {
 			CO_AWAIT(f->r, space_protect, .space = models[f->f->m].space,
 				 .addr = at_page(f->f->i), .len = f->f->n * PG, .prot = f->f->prot);
 			for (u32 k = 0; !f->r && k < f->f->n; k++)
-				models[f->f->m].pages[f->f->i + k].prot = f->f->prot;
+				model_protect(&models[f->f->m].pages[f->f->i + k], f->f->prot);
 			host_expect(!f->r);
 			f->r = -ENOMEM;
 		}
