@@ -17,6 +17,10 @@ if(NOT lichen_sysroot_status EQUAL 0)
 	message(FATAL_ERROR "no sysroot: see the line above")
 endif()
 set(LICHEN_UAPI ${CMAKE_BINARY_DIR}/uapi/include)
+# <linux/shm.h> includes it, for a macro that the kernel does not use.
+if(NOT EXISTS ${LICHEN_UAPI}/unistd.h)
+	file(WRITE ${LICHEN_UAPI}/unistd.h "")
+endif()
 
 set(LICHEN_GUEST_TARGET --target=aarch64-linux-gnu --sysroot=${LICHEN_SYSROOT})
 

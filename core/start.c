@@ -11,6 +11,7 @@
 #include "core/dev/console.h"
 #include "core/dev/ramdisk.h"
 #include "core/dev/virtio.h"
+#include "core/ipc/ipc.h"
 #include "core/net/rights.h"
 #include "core/proc/exec.h"
 #include "core/proc/process.h"
@@ -44,6 +45,7 @@ static void start_register(void)
 {
 	chardev_init(start_block_ops);
 	console_init();
+	ipc_init();
 	tmpfs_register();
 	ext4_register();
 	overlayfs_register();

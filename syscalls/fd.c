@@ -62,7 +62,7 @@ static co_t sys_dup3(struct co *co, struct sys_dup3 *f)
 	if (f->err < 0) {
 		file_put(f->file);
 	} else if (f->old) {
-		flock_closed(f->old, fd_current(co));
+		fd_closed(f->old, fd_current(co));
 		CO_AWAIT(f->ignored, file_close, .file = f->old);
 	}
 	CO_RETURN(f->err);

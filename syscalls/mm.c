@@ -8,7 +8,7 @@
 #include "mem/space/pin.h"
 #include "mem/space/space.h"
 #include "mem/space/uaccess.h"
-#include "syscalls/syscall.h"
+#include "syscalls/mm.h"
 #include "vfs/fd.h"
 #include "vfs/mount.h"
 #include <linux/mount.h>
@@ -20,12 +20,6 @@
 	 MAP_EXECUTABLE | MAP_LOCKED | MAP_NORESERVE | MAP_POPULATE | MAP_NONBLOCK |         \
 	 MAP_STACK | MAP_HUGETLB | MM_HUGE_SIZES)
 
-/* Calls about mappings that are there take an address with a tag in its top byte. */
-static u64 mm_untag(u64 addr)
-{
-	return addr >> 55 & 1 ? addr : addr & ~(0xfful << 56);
-}
-
 struct sys_brk {
 	struct co_frame co;
 	u64 brk;
@@ -34,7 +28,8 @@ struct sys_brk {
 static co_t sys_brk(struct co *co, struct sys_brk *f)
 {
 	CO_BEGIN;
-	CO_AWAIT(f->result, space_brk, .space = space_current(co), .brk = f->brk);
+	CO_AWAIT(f->result, space_brk, .space = space_current(co), .brk = f->brk,
+		 .lock_freely = mm_locks_freely(co));
 	CO_RETURN(f->result);
 	CO_END;
 }
@@ -95,6 +90,13 @@ static int mmap_check(const struct sys_mmap *f)
 	return 0;
 }
 
+static bool mmap_is_brought_in(const struct sys_mmap *f, const struct space *s)
+{
+	if ((s->lock_future & VMA_LOCKS) == VMA_LOCKED)
+		return true;
+	return (f->flags & (MAP_POPULATE | MAP_LOCKED)) && !(f->flags & MAP_NONBLOCK);
+}
+
 static co_t sys_mmap(struct co *co, struct sys_mmap *f)
 {
 	CO_BEGIN;
@@ -106,15 +108,17 @@ static co_t sys_mmap(struct co *co, struct sys_mmap *f)
 			CO_RETURN(-EBADF);
 	}
 	f->result = mmap_check(f);
+	if (!f->result && (f->flags & MAP_LOCKED) && !mm_may_lock(co))
+		f->result = -EPERM;
 	if (!f->result && f->file)
 		f->result = mmap_file_rights(f);
 	if (f->result)
 		goto out;
 	CO_AWAIT(f->result, space_map, .space = space_current(co), .addr = f->addr, .len = f->len,
 		 .prot = f->prot, .flags = f->flags, .vma_flags = f->vma_flags,
-		 .pager = f->pager, .file = f->file, .pgoff = f->offset >> PAGE_SHIFT);
-	if (f->result >= 0 && (f->flags & (MAP_POPULATE | MAP_LOCKED)) &&
-	    !(f->flags & MAP_NONBLOCK))
+		 .pager = f->pager, .file = f->file, .pgoff = f->offset >> PAGE_SHIFT,
+		 .lock_freely = mm_locks_freely(co));
+	if (f->result >= 0 && mmap_is_brought_in(f, space_current(co)))
 		CO_AWAIT(f->ignored, space_populate, .space = space_current(co),
 			 .addr = (u64)f->result, .len = f->len);
 out:
@@ -162,7 +166,7 @@ SYSCALL_CO(mprotect, addr, len, prot);
 struct sys_mremap {
 	struct co_frame co;
 	u64 addr, old_len, new_len, flags, new_addr;
-	long result;
+	long result, ignored;
 };
 static co_t sys_mremap(struct co *co, struct sys_mremap *f)
 {
@@ -171,7 +175,9 @@ static co_t sys_mremap(struct co *co, struct sys_mremap *f)
 		CO_RETURN(-EINVAL);
 	CO_AWAIT(f->result, space_remap, .space = space_current(co), .addr = mm_untag(f->addr),
 		 .old_len = f->old_len, .new_len = f->new_len, .flags = (u32)f->flags,
-		 .new_addr = f->new_addr);
+		 .new_addr = f->new_addr, .lock_freely = mm_locks_freely(co));
+	if (f->result >= 0 && f->new_len > f->old_len)
+		CO_AWAIT(f->ignored, mm_bring_in, .addr = (u64)f->result, .len = f->new_len);
 	CO_RETURN(f->result);
 	CO_END;
 }
@@ -214,7 +220,8 @@ static co_t sys_msync(struct co *co, struct sys_msync *f)
 	if (add_overflows(f->addr, f->len, &end) || end > HAL_USER_END)
 		CO_RETURN(-ENOMEM);
 	CO_AWAIT(f->result, space_sync, .space = space_current(co), .addr = f->addr,
-		 .len = f->len);
+		 .len = f->len, .invalidate = f->flags & MS_INVALIDATE,
+		 .wait = f->flags & MS_SYNC);
 	CO_RETURN(f->result);
 	CO_END;
 }
@@ -255,83 +262,3 @@ static co_t sys_mincore(struct co *co, struct sys_mincore *f)
 	CO_END;
 }
 SYSCALL_CO(mincore, addr, len, vec);
-
-/* --- mlock --- */
-
-struct mm_lock {
-	struct co_frame co;
-	u64 addr, len;
-	bool locked, populate;
-	long result;
-};
-static co_t mm_lock(struct co *co, struct mm_lock *f)
-{
-	struct space *s = space_current(co);
-	u64 end;
-
-	CO_BEGIN;
-	f->addr = mm_untag(f->addr);
-	f->len = PAGE_UP(f->len + (f->addr & ~PAGE_MASK));
-	f->addr = PAGE_DOWN(f->addr);
-	if (add_overflows(f->addr, f->len, &end))
-		CO_RETURN(-EINVAL);
-	if (f->locked && !s->limit_memlock && !cred_capable(cred_current(co), CAP_IPC_LOCK))
-		CO_RETURN(-EPERM);
-	if (f->locked && (s->pages_locked << PAGE_SHIFT) + f->len > s->limit_memlock &&
-	    !cred_capable(cred_current(co), CAP_IPC_LOCK))
-		CO_RETURN(-ENOMEM);
-	CO_AWAIT(f->result, space_lock_range, .space = space_current(co), .addr = f->addr,
-		 .len = f->len, .locked = f->locked);
-	if (!f->result && f->locked && f->populate)
-		CO_AWAIT(f->result, space_populate, .space = space_current(co), .addr = f->addr,
-			 .len = f->len);
-	CO_RETURN(f->result);
-	CO_END;
-}
-
-struct sys_mlock {
-	struct co_frame co;
-	u64 addr, len;
-	long result;
-};
-static co_t sys_mlock(struct co *co, struct sys_mlock *f)
-{
-	CO_BEGIN;
-	CO_AWAIT(f->result, mm_lock, .addr = f->addr, .len = f->len, .locked = true,
-		 .populate = true);
-	CO_RETURN(f->result);
-	CO_END;
-}
-SYSCALL_CO(mlock, addr, len);
-
-struct sys_mlock2 {
-	struct co_frame co;
-	u64 addr, len;
-	u32 flags;
-	long result;
-};
-static co_t sys_mlock2(struct co *co, struct sys_mlock2 *f)
-{
-	CO_BEGIN;
-	if (f->flags & ~(u32)MLOCK_ONFAULT)
-		CO_RETURN(-EINVAL);
-	CO_AWAIT(f->result, mm_lock, .addr = f->addr, .len = f->len, .locked = true,
-		 .populate = !(f->flags & MLOCK_ONFAULT));
-	CO_RETURN(f->result);
-	CO_END;
-}
-SYSCALL_CO(mlock2, addr, len, flags);
-
-struct sys_munlock {
-	struct co_frame co;
-	u64 addr, len;
-	long result;
-};
-static co_t sys_munlock(struct co *co, struct sys_munlock *f)
-{
-	CO_BEGIN;
-	CO_AWAIT(f->result, mm_lock, .addr = f->addr, .len = f->len);
-	CO_RETURN(f->result);
-	CO_END;
-}
-SYSCALL_CO(munlock, addr, len);

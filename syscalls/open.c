@@ -52,7 +52,7 @@ static long try_close(struct task *t, int fd)
 	file = fd_take(t->fds, fd);
 	if (!file)
 		return -EBADF;
-	flock_closed(file, t->fds);
+	fd_closed(file, t->fds);
 	file_put(file);
 	return 0;
 }
@@ -70,7 +70,7 @@ static co_t sys_close(struct co *co, struct sys_close *f)
 	f->file = fd_take(fd_current(co), f->fd);
 	if (!f->file)
 		CO_RETURN(-EBADF);
-	flock_closed(f->file, fd_current(co));
+	fd_closed(f->file, fd_current(co));
 	CO_AWAIT(f->err, file_close, .file = f->file);
 	CO_RETURN(f->err);
 	CO_END;

@@ -120,13 +120,14 @@ static co_t sys_clone3(struct co *co, struct sys_clone3 *f)
 }
 SYSCALL_CO(clone3, args, size);
 
-static long sys_unshare(struct task *t, u64 flags)
+/* All but the undoing of semaphores, which waits. */
+static long unshare_now(struct task *t, u64 flags)
 {
 	struct process *p = thread_of(t)->process;
 	struct fd_table *fds = NULL, *old_fds;
 	struct fs_context *fs = NULL, *old_fs;
 
-	/* A single thread shares neither memory nor handlers; there are no undone semaphores. */
+	/* A single thread shares neither memory nor handlers. */
 	if (flags & ~(u64)(CLONE_FS | CLONE_FILES | CLONE_VM | CLONE_SIGHAND | CLONE_THREAD |
 			   CLONE_SYSVSEM))
 		return -EINVAL;
@@ -155,7 +156,37 @@ static long sys_unshare(struct task *t, u64 flags)
 	fs_context_put(old_fs);
 	return 0;
 }
-SYSCALL_PLAIN(unshare, u64);
+
+static bool unshare_waits(struct thread *t, u64 flags)
+{
+	return (flags & CLONE_SYSVSEM) && (t->own_undos || t->process->undos);
+}
+
+static long try_unshare(struct task *t, u64 flags)
+{
+	return unshare_waits(thread_of(t), flags) ? SYS_MUST_WAIT : unshare_now(t, flags);
+}
+SYSCALL_TRY(unshare, u64);
+
+struct sys_unshare {
+	struct co_frame co;
+	u64 flags;
+	long err, ignored;
+};
+static co_t sys_unshare(struct co *co, struct sys_unshare *f)
+{
+	CO_BEGIN;
+	f->err = unshare_now(co_task(co), f->flags);
+	if (f->err || !unshare_waits(thread_of_co(co), f->flags))
+		CO_RETURN(f->err);
+	/* The last thread of the process gives up the process's. */
+	CO_AWAIT_OP(f->ignored, thread_undo->leave, .thread = thread_of_co(co),
+		    .process = atomic_load(&process_of(co)->live) == 1);
+	thread_of_co(co)->own_undos = atomic_load(&process_of(co)->live) > 1;
+	CO_RETURN(0);
+	CO_END;
+}
+SYSCALL_CO(unshare, flags);
 
 /* --- the end --- */
 

@@ -47,7 +47,7 @@
 	A(sendmsg) A(recvmsg) A(sendmmsg) A(recvmmsg)                          \
 	/* process.c, exec.c, wait.c */                                       \
 	A(clone) A(clone3) A(execve) A(execveat) A(exit) P(exit_group)         \
-	A(wait4) A(waitid) P(unshare) P(set_tid_address) P(personality)        \
+	A(wait4) A(waitid) B(unshare) P(set_tid_address) P(personality)        \
 	P(getpid) P(gettid) P(getppid) P(setpgid) P(getpgid) P(setsid) P(getsid) \
 	/* pidfd.c */                                                         \
 	P(pidfd_open) B(pidfd_send_signal) P(pidfd_getfd) B(kcmp)              \
@@ -58,7 +58,16 @@
 	A(rt_sigreturn) A(restart_syscall) B(signalfd4)                        \
 	/* mm.c */                                                            \
 	A(brk) A(mmap) A(munmap) A(mprotect) A(mremap) A(madvise) A(msync)     \
-	A(mincore) A(mlock) A(mlock2) A(munlock)                               \
+	A(mincore)                                                             \
+	/* mlock.c */                                                         \
+	A(mlock) A(mlock2) A(munlock) A(mlockall) A(munlockall) A(mseal)       \
+	P(pkey_alloc) P(pkey_free) A(pkey_mprotect) A(remap_file_pages)        \
+	/* mq.c, shm.c, sem.c, msg.c */                                        \
+	A(mq_open) A(mq_unlink) A(mq_timedsend) A(mq_timedreceive)             \
+	B(mq_notify) B(mq_getsetattr)                                          \
+	P(shmget) A(shmat) A(shmdt) A(shmctl)                                  \
+	P(semget) A(semop) A(semtimedop) A(semctl)                             \
+	P(msgget) A(msgsnd) A(msgrcv) A(msgctl)                                \
 	/* futex.c */                                                         \
 	A(futex) P(set_robust_list) B(get_robust_list)                         \
 	/* time.c */                                                          \

@@ -78,6 +78,13 @@ struct fd_table *fd_table_clone(struct fd_table *t)
 	return new;
 }
 
+void fd_closed(struct file *file, struct fd_table *t)
+{
+	flock_closed(file, t);
+	if (file->ops->flush)
+		file->ops->flush(file);
+}
+
 void fd_table_get(struct fd_table *t)
 {
 	ref_get(&t->refs);
@@ -89,7 +96,7 @@ void fd_table_put(struct fd_table *t)
 		return;
 	for (u32 i = 0; i < t->size; i++)
 		if (t->files[i]) {
-			flock_closed(t->files[i], t);
+			fd_closed(t->files[i], t);
 			file_put(t->files[i]);
 		}
 	kfree(t->files);
@@ -269,7 +276,7 @@ int fd_install(struct fd_table *t, int fd, struct file *file, u64 limit, bool cl
 	fd_bit(t, (u32)fd, cloexec);
 	spin_unlock(&t->lock);
 	if (*old)
-		flock_closed(*old, t);
+		fd_closed(*old, t);
 	return fd;
 }
 
@@ -294,7 +301,7 @@ struct file *fd_take(struct fd_table *t, int fd)
 		file = fd_clear(t, (u32)fd);
 	spin_unlock(&t->lock);
 	if (file)
-		flock_closed(file, t);
+		fd_closed(file, t);
 	return file;
 }
 
@@ -315,7 +322,7 @@ struct file *fd_take_next(struct fd_table *t, unsigned first, unsigned last, boo
 	}
 	spin_unlock(&t->lock);
 	if (file)
-		flock_closed(file, t);
+		fd_closed(file, t);
 	return file;
 }
 

@@ -48,6 +48,9 @@ int fd_add_two(struct fd_table *t, struct file *a, struct file *b, u64 limit, bo
  * number, or -EBADF if it is not below the limit. Reference taken over on success. */
 int fd_install(struct fd_table *t, int fd, struct file *file, u64 limit, bool cloexec,
 	   struct file **old);
+/* A descriptor of this table stood for file and does not any more: record locks go, and the file
+ * hears of it. For who took it out; close and exec do it themselves. */
+void fd_closed(struct file *file, struct fd_table *t);
 /* Take out: the file, whose reference is the caller's now; NULL if there is none. */
 struct file *fd_take(struct fd_table *t, int fd);
 /* Take out the first one in [first, last] (any, or only cloexec ones); its number in *fd. */

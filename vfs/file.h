@@ -62,6 +62,8 @@ struct file_ops {
 	struct file_transfer_op write;
 	struct file_ioctl_op ioctl;	/* .step NULL: -ENOTTY */
 	struct file_released_op release; /* the last reference is gone */
+	/* A descriptor of it was closed by the current process; without waiting, may be NULL. */
+	void (*flush)(struct file *file);
 	struct file_fsync_op fsync;	/* .step NULL: -EINVAL */
 	/* POLLIN etc. that hold now; enlists the poller (if not NULL) where changes are told.
 	 * NULL: always ready (POLLIN | POLLOUT | POLLRDNORM | POLLWRNORM), and not for epoll. */

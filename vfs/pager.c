@@ -5,7 +5,10 @@
  */
 #include "mem/space/pager.h"
 
+#include <linux/falloc.h>
+
 #include "core/base/string.h"
+#include "vfs/allocate.h"
 #include "vfs/file.h"
 #include "vfs/index.h"
 #include "vfs/super.h"
@@ -59,6 +62,23 @@ static co_t page_sync(struct co *co, struct page_sync *f)
 	CO_BEGIN;
 	CO_AWAIT(f->err, page_write_back, .mapping = pager_mapping(f->pager), .first = f->index,
 		 .last = f->index + f->count - 1);
+	CO_RETURN(f->err);
+	CO_END;
+}
+
+/* A hole in the file. */
+struct page_discard {
+	struct pager_discard;
+	long err;
+};
+static co_t page_discard(struct co *co, struct page_discard *f)
+{
+	CO_BEGIN;
+	if (!f->file)
+		CO_RETURN(-EINVAL);
+	CO_AWAIT(f->err, file_allocate, .file = f->file, .offset = (i64)(f->index << PAGE_SHIFT),
+		 .len = (i64)(f->count << PAGE_SHIFT),
+		 .mode = FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE);
 	CO_RETURN(f->err);
 	CO_END;
 }
@@ -124,7 +144,7 @@ static size_t page_path(struct pager *p, void *file, char *to, size_t size)
 	return (size_t)len;
 }
 
-static void page_numbers(struct pager *p, u64 *dev, u64 *ino)
+static void page_numbers(struct pager *p, void *file, u64 *dev, u64 *ino)
 {
 	struct mapping *m = pager_mapping(p);
 
@@ -135,6 +155,7 @@ static void page_numbers(struct pager *p, u64 *dev, u64 *ino)
 const struct pager_ops page_pager_ops = {
 	.fault = CO_IMPLEMENTS(pager_fault, page_fault),
 	.sync = CO_IMPLEMENTS(pager_sync, page_sync),
+	.discard = CO_IMPLEMENTS(pager_discard, page_discard),
 	.peek = page_peek,
 	.get = page_pager_get,
 	.put = page_pager_put,

@@ -25,7 +25,10 @@ enum {
 	RANK_INODE = 18,	/* vfs: inode fields */
 	RANK_FILE = 20,
 	RANK_FDS = 21,
+	RANK_IPC_TABLE = 22,	/* core/ipc: numbers and keys of one kind */
+	RANK_IPC_OBJECT = 23,
 	RANK_FS_PRIVATE = 24,	/* file systems' own */
+	RANK_IPC_UNDO = 25,
 	RANK_SPACE = 28,	/* mem/space: VMAs */
 	RANK_PAGER = 29,	/* mem/space: the VMAs of one pager */
 	RANK_PGTABLE = 30,	/* mem/space: page tables */

@@ -106,6 +106,16 @@ static int clone_slots(struct thread *child, struct thread *me, u64 flags)
 	return to->fs ? 0 : -ENOMEM;
 }
 
+/* What semaphores get back at the end is the process's matter, unless asked for otherwise. */
+static int clone_undos(struct thread *child, struct thread *me, u64 flags)
+{
+	if (!(flags & CLONE_SYSVSEM))
+		child->own_undos = flags & CLONE_THREAD;
+	else if (!(flags & CLONE_THREAD) || me->own_undos)
+		return thread_undo->share(me, child);
+	return 0;
+}
+
 static void clone_registers(struct thread *child, struct thread *me, const struct thread_clone *f)
 {
 	executor_user_sync(&me->task);
@@ -162,6 +172,8 @@ static int clone_make(struct thread_clone *f, struct thread *me)
 	}
 	f->child = thread_new(p, pid, me->task.name);
 	err = f->child ? clone_slots(f->child, me, f->flags) : -ENOMEM;
+	if (!err)
+		err = clone_undos(f->child, me, f->flags);
 	if (!err) {
 		clone_registers(f->child, me, f);
 		clone_thread_state(f->child, me, f);
@@ -211,6 +223,8 @@ static void clone_undo(struct thread_clone *f)
 	struct thread *t = f->child;
 
 	if (t) {
+		if (t->own_undos || f->made)
+			thread_undo->unshare(t);
 		fd_table_put(t->task.fds);
 		fs_context_put(t->task.fs);
 		spin_lock(&proc_tree_lock);

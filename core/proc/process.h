@@ -24,6 +24,7 @@ struct space;
 struct fd_table;
 struct fs_context;
 struct cred;
+struct sem_undos;
 
 enum process_state {
 	PROCESS_ALIVE,
@@ -97,6 +98,7 @@ struct process {
 	bool keep_caps;			/* [a] */
 	u32 vfork_done;			/* [a] a child of vfork let go of the space */
 	struct waitq vfork_wait;
+	struct sem_undos *undos;	/* [a] owned, set once until the end; NULL: none */
 };
 
 /* --- the calling task's --- */

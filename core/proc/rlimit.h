@@ -32,6 +32,8 @@ struct user_counts {
 	u32 processes;		/* [a] threads, for RLIMIT_NPROC */
 	u32 signals;		/* [a] queued, for RLIMIT_SIGPENDING */
 	u32 in_flight;		/* [a] descriptors in the queues of sockets, for RLIMIT_NOFILE */
+	u64 locked;		/* [a] bytes of locked segments, for RLIMIT_MEMLOCK */
+	u64 queues;		/* [a] bytes of message queues, for RLIMIT_MSGQUEUE */
 };
 void user_counts_init(void);
 struct user_counts *user_counts_find(u32 uid);	/* a reference; NULL without memory */

@@ -19,6 +19,8 @@
 
 static struct slab_cache *threads;
 
+const struct thread_undo_ops *thread_undo;
+
 void thread_init(void)
 {
 	threads = slab_cache_new("thread", sizeof(struct thread), 0);

@@ -43,6 +43,7 @@ struct thread {
 	bool leaving;			/* [s] past the point where signals reach it */
 	bool fault_valid;
 	bool vforked;			/* its parent waits for it to let go of the space */
+	bool own_undos;			/* of semaphores, not the process's */
 	sigmask blocked;		/* [s] written by the thread only */
 	sigmask waits_for;		/* [s] sigtimedwait: wake it for these though blocked */
 	sigmask saved_mask;
@@ -85,6 +86,22 @@ static inline int thread_id(const struct thread *t)
 {
 	return t->tid->nr;
 }
+
+/* What is undone of System V's semaphores when a thread or its process ends: in the layer above.
+ * Only for threads with own_undos and processes with undos. */
+struct thread_leave_undos {
+	struct co_frame co;
+	struct thread *thread;
+	bool process;		/* the process's are to go, too */
+};
+CO_OPERATION(thread_leave_undos);
+struct thread_undo_ops {
+	/* Give `to`, not running yet, what `from` has: 0 or -ENOMEM. */
+	int (*share)(struct thread *from, struct thread *to);
+	void (*unshare)(struct thread *to);	/* take that back */
+	struct thread_leave_undos_op leave;
+};
+extern const struct thread_undo_ops *thread_undo;	/* set at boot */
 
 /* CLONE_* combined; what clone and clone3 ask for after copying from user space. */
 struct thread_clone {

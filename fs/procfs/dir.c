@@ -54,12 +54,20 @@ static bool shown(const struct proc_inode *dir, const struct proc_entry *e)
 	return !(dir->who.tid && (e->needs & PROC_PROCESS_ONLY));
 }
 
+/* The entry at e, or where the table goes on; NULL at the end. */
+static const struct proc_entry *entry_at(const struct proc_entry *e)
+{
+	while (e && !e->name)
+		e = e->children;
+	return e;
+}
+
 static const struct proc_entry *find_fixed(const struct proc_inode *dir, const char *name,
 					   size_t len)
 {
-	const struct proc_entry *e = dir->entry->children;
+	const struct proc_entry *e = entry_at(dir->entry->children);
 
-	for (; e && e->name; e++)
+	for (; e; e = entry_at(e + 1))
 		if (strlen(e->name) == len && !memcmp(e->name, name, len) && shown(dir, e))
 			return e;
 	return NULL;
@@ -204,14 +212,14 @@ static bool emit(struct proc_readdir *f, const char *name, size_t len, u8 type, 
 /* The part that does not move; false: the receiver has enough. */
 static bool emit_fixed(struct proc_readdir *f, struct proc_inode *dir)
 {
-	const struct proc_entry *e = dir->entry->children;
+	const struct proc_entry *e = entry_at(dir->entry->children);
 	u64 i = 2;
 
 	if (*f->pos == 0 && !emit(f, ".", 1, DT_DIR_, 1))
 		return false;
 	if (*f->pos == 1 && !emit(f, "..", 2, DT_DIR_, 2))
 		return false;
-	for (; e && e->name; e++, i++)
+	for (; e; e = entry_at(e + 1), i++)
 		if (i >= *f->pos && shown(dir, e) &&
 		    !emit(f, e->name, strlen(e->name), type_of(e), i + 1))
 			return false;

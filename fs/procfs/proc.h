@@ -47,7 +47,7 @@ enum {
 };
 
 struct proc_entry {
-	const char *name;	/* NULL ends a table */
+	const char *name;	/* NULL ends a table, or it goes on in `children` */
 	u32 mode;
 	enum proc_kind kind;
 	u32 needs;
@@ -71,6 +71,8 @@ extern const struct proc_entry proc_root_entries[];	/* proc_root.c */
 extern const struct proc_entry proc_pid_entries[];	/* proc_pid.c */
 extern const struct proc_entry proc_sys_entries[];	/* proc_sys.c */
 extern const struct proc_entry proc_net_entries[];	/* proc_net.c */
+extern const struct proc_entry proc_sysvipc_entries[], proc_ipc_limits[], /* proc_ipc.c */
+	proc_mqueue_limits[];
 extern const struct proc_entry proc_fd_link, proc_fdinfo_file; /* proc_fd.c */
 extern const struct proc_entry sysfs_entries[];		/* sysfs.c */
 extern const struct proc_entry sysfs_block_dir, sysfs_block_link;

@@ -156,6 +156,7 @@ const struct proc_entry proc_root_entries[] = {
 	FILE("stat", 0444, .show = proc_stat_all_show),
 	FILE("swaps", 0444, .show = swaps_show),
 	DIR("sys", .children = proc_sys_entries),
+	DIR("sysvipc", .children = proc_sysvipc_entries),
 	DIR("tty", .children = tty_entries),
 	FILE("uptime", 0444, .show = proc_uptime_show),
 	FILE("version", 0444, .show = version_show),

@@ -258,7 +258,7 @@ static const struct proc_entry kernel_entries[] = {
 	FILE("tainted", 0444, .show = zero_show),
 	FILE("threads-max", 0444, .show = threads_max_show),
 	FILE("version", 0444, .show = version_show),
-	{},
+	{.children = proc_ipc_limits},
 };
 
 static const struct proc_entry vm_entries[] = {
@@ -278,6 +278,7 @@ static const struct proc_entry vm_entries[] = {
 
 static const struct proc_entry fs_entries[] = {
 	FILE("file-max", 0444, .show = file_max_show),
+	DIR("mqueue", .children = proc_mqueue_limits),
 	FILE("nr_open", 0444, .show = nr_open_show),
 	FILE("overflowgid", 0444, .show = overflow_id_show),
 	FILE("overflowuid", 0444, .show = overflow_id_show),

@@ -47,9 +47,18 @@ struct pager_sync {
 	u64 index, count;
 };
 
+/* The contents of [index, index + count) are zero from now on (MADV_REMOVE). */
+struct pager_discard {
+	struct co_frame co;
+	struct pager *pager;
+	void *file;
+	u64 index, count;
+};
+
 struct pager_ops {
 	CO_OPERATION(pager_fault) fault;
 	CO_OPERATION(pager_sync) sync;		/* .step NULL: nothing to write */
+	CO_OPERATION(pager_discard) discard;	/* .step NULL: -EINVAL */
 	/* Fill to[0..n) with the pages from index on that are there and uptodate, each with a
 	 * reference, the others NULL. Never waits; a busy page counts as missing. For `write`
 	 * (then n is 1) only if it can be made dirty at once. */
@@ -63,7 +72,7 @@ struct pager_ops {
 	 * "[vdso]" and the like, or " (deleted)" at the end, included. */
 	size_t (*path)(struct pager *p, void *file, char *to, size_t size);
 	/* The device and inode numbers shown there. */
-	void (*numbers)(struct pager *p, u64 *dev, u64 *ino);
+	void (*numbers)(struct pager *p, void *file, u64 *dev, u64 *ino);
 };
 
 struct pager {

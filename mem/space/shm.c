@@ -123,6 +123,45 @@ static co_t shm_fault(struct co *co, struct shm_fault *f)
 	CO_END;
 }
 
+/* Take out the page at index, if there is one; its reference is the caller's. */
+static struct page *page_take(struct shm *m, u64 index)
+{
+	struct page **at, *page = NULL;
+
+	spin_lock(&m->lock);
+	at = place_of(m, index, false);
+	if (at && *at) {
+		page = *at;
+		*at = NULL;
+		m->made--;
+		atomic_and(&page->flags, ~(u32)PAGE_CACHE);
+	}
+	spin_unlock(&m->lock);
+	return page;
+}
+
+struct shm_discard {
+	struct pager_discard;
+	u64 end;
+	struct page *page;
+};
+
+static co_t shm_discard(struct co *co, struct shm_discard *f)
+{
+	CO_BEGIN;
+	f->end = min(f->index + f->count, shm_of(f->pager)->count);
+	for (; f->index < f->end; f->index++) {
+		f->page = page_take(shm_of(f->pager), f->index);
+		if (f->page) {
+			pager_unmap(f->pager, f->index, 1, false);
+			phys_page_put(f->page);
+		}
+		CO_BREATHE;
+	}
+	CO_RETURN(0);
+	CO_END;
+}
+
 static void shm_get(struct pager *p)
 {
 	ref_get(&shm_of(p)->refs);
@@ -194,14 +233,15 @@ static size_t shm_path(struct pager *p, void *file, char *to, size_t size)
 	return min(string_copy(to, "/dev/zero (deleted)", size), size - 1);
 }
 
-static void shm_numbers(struct pager *p, u64 *dev, u64 *ino)
+static void shm_numbers(struct pager *p, void *file, u64 *dev, u64 *ino)
 {
 	*dev = 1;
 	*ino = shm_of(p)->serial;
 }
 
-static const struct pager_ops shm_ops = {
+const struct pager_ops shm_ops = {
 	.fault = CO_IMPLEMENTS(pager_fault, shm_fault),
+	.discard = CO_IMPLEMENTS(pager_discard, shm_discard),
 	.peek = shm_peek,
 	.get = shm_get,
 	.put = shm_put,
@@ -209,7 +249,7 @@ static const struct pager_ops shm_ops = {
 	.numbers = shm_numbers,
 };
 
-struct pager *shm_new(u64 pages, bool promised)
+struct pager *shm_new_named(u64 pages, bool promised, const struct pager_ops *ops)
 {
 	struct shm *m;
 
@@ -220,7 +260,7 @@ struct pager *shm_new(u64 pages, bool promised)
 		return NULL;
 	m->promised = promised ? pages : 0;
 	commit_add((i64)m->promised);
-	pager_init(&m->pager, &shm_ops);
+	pager_init(&m->pager, ops);
 	ref_init(&m->refs);
 	spin_init(&m->lock, RANK_PAGE_CACHE);
 	m->count = pages;
@@ -229,6 +269,22 @@ struct pager *shm_new(u64 pages, bool promised)
 		m->levels++;
 	m->serial = atomic_add(&serials, 1ul) + 1;
 	return &m->pager;
+}
+
+struct pager *shm_new(u64 pages, bool promised)
+{
+	return shm_new_named(pages, promised, &shm_ops);
+}
+
+u64 shm_resident(struct pager *p)
+{
+	struct shm *m = shm_of(p);
+	u64 made;
+
+	spin_lock(&m->lock);
+	made = m->made;
+	spin_unlock(&m->lock);
+	return made;
 }
 
 void shm_init(void)

@@ -10,6 +10,11 @@
 /* A shared anonymous object of so many pages, all zero at first; NULL without memory, or if
  * that much may not be `promised` (mem/space/commit.h). */
 struct pager *shm_new(u64 pages, bool promised);
+/* One with operations of its own: shm_ops with another name and another `file`. */
+struct pager *shm_new_named(u64 pages, bool promised, const struct pager_ops *ops);
+extern const struct pager_ops shm_ops;
+/* How many of its pages there are. */
+u64 shm_resident(struct pager *p);
 
 /* A fixed array of kernel pages, such as the vDSO; never goes away. `name` shows in maps.
  * The pages must be the pager's for good. */

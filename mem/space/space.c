@@ -179,7 +179,7 @@ static void describe(struct space *s, const struct vma *v, struct vma_info *to)
 							  sizeof(to->path)),
 						sizeof(to->path));
 		if (ops->numbers)
-			ops->numbers(v->pager, &to->dev, &to->ino);
+			ops->numbers(v->pager, v->file, &to->dev, &to->ino);
 	} else if (v->start <= s->brk && v->end > s->brk_start && s->brk > s->brk_start) {
 		set_path(to, "[heap]");
 	} else if (v->start <= s->stack_start && s->stack_start < v->end) {

@@ -39,6 +39,10 @@ enum {
 	VMA_NORESERVE = 1u << 11,
 	VMA_FIXED = 1u << 12,	 /* the kernel's own ([vdso]): may not grow or move */
 	VMA_ACCOUNT = 1u << 13,	 /* its pages are promised (mem/space/commit.h) */
+	VMA_SEALED = 1u << 14,	 /* mseal: stays as it is until exec */
+	VMA_ONFAULT = 1u << 15,	 /* locked, but not brought in ahead */
+	VMA_POLICY = 0xffu << 16, /* NUMA policy, as mbind's caller encodes it */
+	VMA_LOCKS = VMA_LOCKED | VMA_ONFAULT,
 	VMA_PROT = VMA_READ | VMA_WRITE | VMA_EXEC,
 };
 
@@ -72,6 +76,7 @@ struct space {
 	u32 vma_count;
 	u64 mmap_base;			/* mmap searches downwards from here */
 	u64 brk_start, brk;
+	u32 lock_future;		/* VMA_LOCKS that new mappings have */
 	u64 pages_total, pages_data, pages_stack, pages_exec, pages_locked; /* mapped */
 	u64 pages_committed;		/* of VMA_ACCOUNT */
 
@@ -88,6 +93,7 @@ struct space {
 	u32 auxv_words;
 	void *exe;			/* under proc's rules: the executable's file */
 	bool dumpable;			/* [a] */
+	bool key0_freed;		/* [a] protection key 0 was given back */
 	u64 limit_as, limit_data, limit_stack, limit_memlock; /* [a] bytes; ~0: none */
 	u32 membarrier;			/* [a] registrations, proc's */
 };
@@ -142,6 +148,7 @@ struct space_map {
 	struct pager *pager;
 	void *file;
 	u64 pgoff;
+	bool lock_freely;	/* the limit of locked memory does not count */
 	struct vma *new;
 	struct pager *made;
 	long err;
@@ -155,6 +162,20 @@ struct space_unmap {
 	long err;
 };
 co_t space_unmap(struct co *co, struct space_unmap *f);
+
+/* shmdt: take out what was mapped at addr in one go from an object with these operations, as
+ * far as it is still there. -EINVAL if none begins there. */
+struct space_unmap_object {
+	struct co_frame co;
+	struct space *space;
+	u64 addr;
+	const struct pager_ops *ops;
+	u64 (*size)(void *file);	/* of the object, bytes */
+	struct pager *pager;
+	u64 at, end;
+	long err;
+};
+co_t space_unmap_object(struct co *co, struct space_unmap_object *f);
 
 struct space_protect {
 	struct co_frame co;
@@ -174,6 +195,7 @@ struct space_remap {
 	u64 addr, old_len, new_len;
 	u32 flags;		/* MREMAP_* */
 	u64 new_addr;		/* with MREMAP_FIXED */
+	bool lock_freely;
 	struct vma *new;
 	u64 at;
 	long err, ignored;
@@ -186,6 +208,9 @@ struct space_advise {
 	u64 addr, len;
 	u32 advice;		/* MADV_* */
 	u64 at, end;
+	struct pager *pager;	/* of what MADV_REMOVE takes */
+	void *file;
+	u64 index, count;
 	long err, ignored;
 	bool hole;
 };
@@ -196,20 +221,70 @@ struct space_brk {
 	struct co_frame co;
 	struct space *space;
 	u64 brk;
+	bool lock_freely;
 	u64 old, now;
 	struct vma *new;
 	long err;
 };
 co_t space_brk(struct co *co, struct space_brk *f);
 
-/* mlock, munlock: len 0 is fine. Does not populate: await space_populate after it. */
+/* mlock, munlock of whole pages: len 0 is fine. Does not populate: await space_populate after it.
+ * `locked`: VMA_LOCKS to set, 0: none. */
 struct space_lock_range {
 	struct co_frame co;
 	struct space *space;
 	u64 addr, len;
-	bool locked;
+	u32 locked;
+	bool freely;
 };
 co_t space_lock_range(struct co *co, struct space_lock_range *f);
+
+/* May so many bytes more be locked, if flags say that they would be? With the lock held. */
+bool space_may_lock(struct space *s, u64 bytes, u32 flags, bool freely);
+
+/* The VMA_LOCKS of what is mapped at addr. */
+struct space_locks_at {
+	struct co_frame co;
+	struct space *space;
+	u64 addr;
+};
+co_t space_locks_at(struct co *co, struct space_locks_at *f);
+
+/* mlockall, munlockall. -ENOMEM: beyond the limit. */
+struct space_lock_all {
+	struct co_frame co;
+	struct space *space;
+	u32 locked, future;	/* VMA_LOCKS of what is there, and of what will be */
+	bool change;		/* what is there changes */
+	bool now;		/* and is brought in; checks the limit */
+	bool freely;
+	u64 at, end;
+	long ignored;
+};
+co_t space_lock_all(struct co *co, struct space_lock_all *f);
+
+/* mseal */
+struct space_seal {
+	struct co_frame co;
+	struct space *space;
+	u64 addr, len;
+};
+co_t space_seal(struct co *co, struct space_seal *f);
+/* Is anything of it sealed? With the lock held. */
+bool space_is_sealed(struct space *s, u64 start, u64 end);
+
+/* remap_file_pages: the shared mapping at addr shows its object from pgoff on. */
+struct space_remap_file {
+	struct co_frame co;
+	struct space *space;
+	u64 addr, len, pgoff;
+	bool lock_freely;
+	struct pager *pager;
+	void *file;
+	u32 flags;
+	long err;
+};
+co_t space_remap_file(struct co *co, struct space_remap_file *f);
 
 /* MAP_POPULATE, MAP_LOCKED, mlock: fault in what may be touched; stops at the first error.
  * -ENOMEM for a hole or without memory, -EFAULT otherwise. */
@@ -223,11 +298,12 @@ struct space_populate {
 };
 co_t space_populate(struct co *co, struct space_populate *f);
 
-/* msync(MS_SYNC): -ENOMEM if there are holes. */
+/* msync: -ENOMEM if there are holes; -EBUSY for locked pages that are to be invalidated. */
 struct space_sync {
 	struct co_frame co;
 	struct space *space;
 	u64 addr, len;
+	bool invalidate, wait;	/* MS_INVALIDATE, MS_SYNC */
 	u64 at, end;
 	struct pager *pager;
 	void *file;

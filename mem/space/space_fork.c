@@ -68,7 +68,7 @@ static int copy_vma(struct space *child, const struct vma *v)
 		return -ENOMEM;
 	c->start = v->start;
 	c->end = v->end;
-	c->flags = v->flags & ~(u32)VMA_LOCKED;
+	c->flags = v->flags & ~(u32)VMA_LOCKS;
 	c->copied = v->copied;
 	vma_set_pager(c, v->pager, v->file, v->pgoff);
 	vma_append(c);
@@ -93,6 +93,7 @@ static void copy_header(struct space *to, const struct space *from)
 	to->auxv_words = from->auxv_words;
 	memcpy(to->auxv, from->auxv, sizeof(to->auxv));
 	to->dumpable = from->dumpable;
+	to->key0_freed = from->key0_freed;
 	to->limit_as = from->limit_as;
 	to->limit_data = from->limit_data;
 	to->limit_stack = from->limit_stack;

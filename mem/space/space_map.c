@@ -71,6 +71,7 @@ static u32 flags_of(const struct space_map *f)
 
 	if (f->flags & MAP_GROWSDOWN)
 		flags |= VMA_GROWSDOWN;
+	flags |= f->space->lock_future;
 	if (f->flags & MAP_LOCKED)
 		flags |= VMA_LOCKED;
 	if (unreserved(f))
@@ -150,6 +151,9 @@ co_t space_map(struct co *co, struct space_map *f)
 	if (f->err < 0)
 		goto out;
 	f->addr = (u64)f->err;
+	f->err = -EAGAIN;
+	if (!space_may_lock(f->space, f->len, flags_of(f), f->lock_freely))
+		goto out;
 	f->err = -ENOMEM;
 	if (f->space->vma_count >= SPACE_MAX_VMAS ||
 	    !within_limits(f->space, f->len - mapped_in(f->space, f->addr, f->addr + f->len),
@@ -183,6 +187,47 @@ co_t space_unmap(struct co *co, struct space_unmap *f)
 	CO_END;
 }
 
+/* The next mapping of the object from f->at on that lies where the first one's beginning would
+ * have it; NULL: no more. The first one found says which object and how long. */
+static struct vma *next_of_object(struct space_unmap_object *f)
+{
+	struct vma *v = vma_find(f->space, f->at);
+
+	for (; v && v->start < f->end; v = vma_next(v)) {
+		if (!v->pager || v->pager->ops != f->ops || v->start < f->addr ||
+		    v->pgoff != (v->start - f->addr) >> PAGE_SHIFT)
+			continue;
+		if (!f->pager) {
+			f->pager = v->pager;
+			f->pager->ops->get(f->pager);
+			f->end = min(f->end, f->addr + PAGE_UP(f->size(v->file)));
+		}
+		if (v->pager == f->pager && v->start < f->end)
+			return v;
+	}
+	return NULL;
+}
+
+co_t space_unmap_object(struct co *co, struct space_unmap_object *f)
+{
+	struct vma *v;
+
+	CO_BEGIN;
+	f->at = f->addr;
+	f->end = HAL_USER_END;
+	CO_WRITE_LOCK(&f->space->lock);
+	while (!f->err && (v = next_of_object(f))) {
+		f->at = v->end;
+		CO_AWAIT(f->err, vma_clear, .space = f->space, .start = v->start, .end = v->end);
+	}
+	rwlock_unlock_write(&f->space->lock);
+	if (!f->pager)
+		CO_RETURN(-EINVAL);
+	f->pager->ops->put(f->pager);
+	CO_RETURN(f->err);
+	CO_END;
+}
+
 /* --- brk --- */
 
 /* Grow from page boundary `from` to `to`. */
@@ -192,6 +237,9 @@ static bool brk_grow(struct space_brk *f, u64 from, u64 to)
 	u32 flags = vma_accounted(VMA_READ | VMA_WRITE | VMA_MAYWRITE | VMA_MAYEXEC);
 	struct vma *v;
 
+	flags |= s->lock_future;
+	if (!space_may_lock(s, to - from, flags, f->lock_freely))
+		return false;
 	if (to > s->mmap_base || !within_limits(s, to - from, flags) ||
 	    vma_hole_below(s, to - from, from, to) != from || s->vma_count >= SPACE_MAX_VMAS)
 		return false;

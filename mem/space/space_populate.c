@@ -12,6 +12,8 @@ static long touch_as(struct space *s, u64 va, u32 wanted)
 
 	if (!v)
 		return -ENOMEM;
+	if (wanted && !(v->flags & wanted))
+		return -EINVAL;
 	if (wanted)
 		return wanted & VMA_WRITE ? HAL_WRITE : HAL_READ;
 	/* A private page that may be written gets its copy now; a shared one stays clean. */
@@ -67,8 +69,12 @@ static bool next_shared(struct space_sync *f)
 
 		if (v->start > f->at)
 			f->hole = true;
+		if (f->invalidate && (v->flags & VMA_LOCKED)) {
+			f->err = -EBUSY;
+			return false;
+		}
 		f->at = to;
-		if (!(v->flags & VMA_SHARED) || !v->pager || !v->pager->ops->sync.step)
+		if (!f->wait || !(v->flags & VMA_SHARED) || !v->pager || !v->pager->ops->sync.step)
 			continue;
 		f->pager = v->pager;
 		f->file = v->file;
@@ -98,7 +104,7 @@ co_t space_sync(struct co *co, struct space_sync *f)
 		more = next_shared(f);
 		rwlock_unlock_read(&f->space->lock);
 		if (!more)
-			CO_RETURN(f->hole ? -ENOMEM : 0);
+			CO_RETURN(f->err ? f->err : f->hole ? -ENOMEM : 0);
 		CO_AWAIT_OP(f->err, f->pager->ops->sync, .pager = f->pager, .file = f->file,
 			    .index = f->index, .count = f->count);
 		if (f->file && f->pager->ops->file_put)

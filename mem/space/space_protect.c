@@ -1,4 +1,4 @@
-/* mem/space/space_protect.c -- changing what a range is: mprotect, madvise, mlock; mincore. */
+/* mem/space/space_protect.c -- changing what a range is: mprotect, madvise; mincore. */
 #include <linux/mman.h>
 
 #include "core/base/bits.h"
@@ -37,7 +37,8 @@ static long protect_vma(struct space_protect *f)
 
 	if (!v)
 		return -ENOMEM;
-	err = may_protect(v, f->prot, (min(v->end, f->end) - f->at) >> PAGE_SHIFT);
+	err = v->flags & VMA_SEALED ? -EPERM
+	      : may_protect(v, f->prot, (min(v->end, f->end) - f->at) >> PAGE_SHIFT);
 	if (!err)
 		err = vma_split(f->space, f->at);
 	if (!err)
@@ -102,7 +103,9 @@ static bool advice_known(u32 advice)
 	case MADV_SEQUENTIAL:
 	case MADV_WILLNEED:
 	case MADV_DONTNEED:
+	case MADV_DONTNEED_LOCKED:
 	case MADV_FREE:
+	case MADV_REMOVE:
 	case MADV_DONTFORK:
 	case MADV_DOFORK:
 	case MADV_WIPEONFORK:
@@ -142,18 +145,37 @@ static u32 advised_flags(u32 flags, u32 advice)
 	return flags;
 }
 
+/* Would it lose what a sealed mapping that cannot be written holds? */
+static bool breaks_seal(const struct vma *v, u32 advice)
+{
+	if (!(v->flags & VMA_SEALED) || v->flags & VMA_WRITE || v->pager)
+		return false;
+	return advice == MADV_DONTNEED || advice == MADV_FREE || advice == MADV_DONTFORK ||
+	       advice == MADV_DONTNEED_LOCKED || advice == MADV_WIPEONFORK;
+}
+
 static long may_advise(const struct vma *v, u32 advice)
 {
 	bool ours = v->flags & VMA_FIXED;
 
+	if (breaks_seal(v, advice))
+		return -EPERM;
 	switch (advice) {
 	case MADV_DONTNEED:
 	case MADV_COLD:
 	case MADV_PAGEOUT:
 		return v->flags & VMA_LOCKED || ours ? -EINVAL : 0;
+	case MADV_DONTNEED_LOCKED:
+		return ours ? -EINVAL : 0;
 	case MADV_FREE:
+		return v->flags & VMA_LOCKED || v->pager ? -EINVAL : 0;
 	case MADV_WIPEONFORK:
 		return v->pager ? -EINVAL : 0;
+	case MADV_REMOVE:
+		if (v->flags & VMA_LOCKED || !v->pager || !v->pager->ops->discard.step)
+			return -EINVAL;
+		return (v->flags & (VMA_SHARED | VMA_WRITE)) == (VMA_SHARED | VMA_WRITE)
+			       ? 0 : -EACCES;
 	case MADV_DOFORK:
 	case MADV_DODUMP:
 		return ours ? -EINVAL : 0;
@@ -181,7 +203,7 @@ static long advise_vma(struct space_advise *f, struct vma *v, u64 *to)
 
 static bool discards(u32 advice)
 {
-	return advice == MADV_DONTNEED || advice == MADV_FREE;
+	return advice == MADV_DONTNEED || advice == MADV_FREE || advice == MADV_DONTNEED_LOCKED;
 }
 
 /* One step of it: true when the range is done or f->err is set. */
@@ -208,6 +230,60 @@ static bool advise_some(struct space_advise *f)
 	return false;
 }
 
+/* MADV_REMOVE of the mapping at f->at: what is to go, with its object kept. false: the end. */
+static bool next_removed(struct space_advise *f)
+{
+	struct vma *v = vma_find(f->space, f->at);
+
+	f->pager = NULL;
+	if (!v || v->start > f->at)
+		f->hole = true;
+	if (!v || v->start >= f->end)
+		return false;
+	f->err = may_advise(v, f->advice);
+	if (f->err)
+		return false;
+	f->at = max(f->at, v->start);
+	f->index = vma_index(v, f->at);
+	f->count = (min(v->end, f->end) - f->at) >> PAGE_SHIFT;
+	f->at = min(v->end, f->end);
+	f->pager = v->pager;
+	f->file = v->file;
+	f->pager->ops->get(f->pager);
+	if (f->file && f->pager->ops->file_get)
+		f->pager->ops->file_get(f->file);
+	return true;
+}
+
+struct advise_remove {
+	struct co_frame co;
+	struct space_advise *advise;
+	long err;
+	bool more;
+};
+static co_t advise_remove(struct co *co, struct advise_remove *f)
+{
+	struct space_advise *a = f->advise;
+
+	CO_BEGIN;
+	while (a->at < a->end) {
+		CO_READ_LOCK(&a->space->lock);
+		f->more = next_removed(a);
+		rwlock_unlock_read(&a->space->lock);
+		if (!f->more)
+			break;
+		CO_AWAIT_OP(a->err, a->pager->ops->discard, .pager = a->pager, .file = a->file,
+			    .index = a->index, .count = a->count);
+		if (a->file && a->pager->ops->file_put)
+			a->pager->ops->file_put(a->file);
+		a->pager->ops->put(a->pager);
+		if (a->err)
+			break;
+	}
+	CO_RETURN(a->err ? a->err : a->hole ? -ENOMEM : 0);
+	CO_END;
+}
+
 co_t space_advise(struct co *co, struct space_advise *f)
 {
 	CO_BEGIN;
@@ -226,53 +302,18 @@ co_t space_advise(struct co *co, struct space_advise *f)
 			 .flags = f->advice == MADV_POPULATE_READ ? VMA_READ : VMA_WRITE);
 		CO_RETURN(f->err);
 	}
-	CO_WRITE_LOCK(&f->space->lock);
 	f->at = f->addr;
+	if (f->advice == MADV_REMOVE) {
+		CO_AWAIT(f->err, advise_remove, .advise = f);
+		CO_RETURN(f->err);
+	}
+	CO_WRITE_LOCK(&f->space->lock);
 	while (!advise_some(f))
 		CO_BREATHE;
 	if (!discards(f->advice))
 		vma_merge_range(f->space, f->addr, f->end);
 	rwlock_unlock_write(&f->space->lock);
 	CO_RETURN(f->err ? f->err : f->hole ? -ENOMEM : 0);
-	CO_END;
-}
-
-/* --- mlock --- */
-
-static long lock_vmas(struct space *s, u64 start, u64 end, bool locked)
-{
-	long err = vma_split(s, start);
-	u64 at = start;
-
-	if (!err)
-		err = vma_split(s, end);
-	for (struct vma *v = vma_find(s, start); !err && v && v->start < end; v = vma_next(v)) {
-		if (v->start > at)
-			err = -ENOMEM;
-		at = v->end;
-		vma_set_flags(v, locked ? v->flags | VMA_LOCKED : v->flags & ~(u32)VMA_LOCKED);
-	}
-	if (!err && at < end)
-		err = -ENOMEM;
-	vma_merge_range(s, start, end);
-	return err;
-}
-
-co_t space_lock_range(struct co *co, struct space_lock_range *f)
-{
-	u64 start, end;
-	long err;
-
-	CO_BEGIN;
-	CO_WRITE_LOCK(&f->space->lock);
-	start = PAGE_DOWN(f->addr);
-	err = 0;
-	if (!range_ok(start, f->len + (f->addr - start), &end) || f->len > HAL_USER_END)
-		err = -ENOMEM;
-	else if (f->len)
-		err = lock_vmas(f->space, start, end, f->locked);
-	rwlock_unlock_write(&f->space->lock);
-	CO_RETURN(err);
 	CO_END;
 }
 

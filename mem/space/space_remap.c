@@ -1,4 +1,4 @@
-/* mem/space/space_remap.c -- mremap. */
+/* mem/space/space_remap.c -- mremap, remap_file_pages. */
 #include <linux/mman.h>
 
 #include "core/base/bits.h"
@@ -28,10 +28,10 @@ static long check_remap(struct space_remap *f)
 	f->new_len = PAGE_UP(f->new_len);
 	if (add_overflows(f->addr, f->old_len, &end) || end > HAL_USER_END)
 		return -EINVAL;
-	if (f->flags & MREMAP_FIXED) {
+	if (f->flags & (MREMAP_FIXED | MREMAP_DONTUNMAP)) {
 		if (f->new_addr & ~PAGE_MASK || f->new_addr > HAL_USER_END - f->new_len)
 			return -EINVAL;
-		if (f->new_addr < SPACE_MIN_ADDR)
+		if (f->flags & MREMAP_FIXED && f->new_addr < SPACE_MIN_ADDR)
 			return -EPERM;
 		if (f->addr < f->new_addr + f->new_len && f->new_addr < f->addr + f->old_len)
 			return -EINVAL;
@@ -39,13 +39,20 @@ static long check_remap(struct space_remap *f)
 	return 0;
 }
 
-/* The old range must lie in one VMA, which may change. */
+static bool only_shrinks(const struct space_remap *f)
+{
+	return !(f->flags & (MREMAP_FIXED | MREMAP_DONTUNMAP)) && f->new_len <= f->old_len;
+}
+
+/* The old range must lie in one VMA, which may change; only what is cut off may be more. */
 static long check_old(struct space_remap *f)
 {
 	struct vma *v = vma_at(f->space, f->addr);
 
-	if (!v || f->addr + f->old_len > v->end)
+	if (!v || (f->addr + f->old_len > v->end && !only_shrinks(f)))
 		return -EFAULT;
+	if (v->flags & VMA_SEALED)
+		return -EPERM;
 	if (v->flags & VMA_FIXED && f->new_len != f->old_len)
 		return -EINVAL;
 	/* An old length of 0 asks for a second mapping of the same shared memory. */
@@ -145,9 +152,14 @@ static bool move_some(struct space_remap *f, u64 end)
 	return done;
 }
 
-static u64 find_place(struct space *s, u64 len)
+/* Where one wishes, if that is free. */
+static u64 find_place(struct space *s, u64 len, u64 wish)
 {
-	u64 at = vma_hole_below(s, len, SPACE_MIN_ADDR, s->mmap_base);
+	u64 at;
+
+	if (wish >= SPACE_MIN_ADDR && vma_hole_below(s, len, wish, wish + len) == wish)
+		return wish;
+	at = vma_hole_below(s, len, SPACE_MIN_ADDR, s->mmap_base);
 
 	return at ? at : vma_hole_below(s, len, SPACE_MIN_ADDR, HAL_USER_END);
 }
@@ -165,13 +177,18 @@ co_t space_remap(struct co *co, struct space_remap *f)
 	f->err = check_old(f);
 	if (f->err)
 		goto out;
-	if (!(f->flags & (MREMAP_FIXED | MREMAP_DONTUNMAP)) && f->new_len <= f->old_len) {
+	if (only_shrinks(f)) {
 		if (f->new_len < f->old_len)
 			CO_AWAIT(f->err, vma_clear, .space = f->space,
 				 .start = f->addr + f->new_len, .end = f->addr + f->old_len);
 		f->new_addr = f->addr;
 		goto out;
 	}
+	f->err = -EAGAIN;
+	if (f->new_len > f->old_len &&
+	    !space_may_lock(f->space, f->new_len - f->old_len,
+			    vma_at(f->space, f->addr)->flags, f->lock_freely))
+		goto out;
 	f->err = -ENOMEM;
 	if (!room_for(f->space, vma_at(f->space, f->addr), added_by(f)))
 		goto out;
@@ -194,7 +211,8 @@ co_t space_remap(struct co *co, struct space_remap *f)
 		if (f->err)
 			goto out_merge;
 	} else {
-		f->new_addr = find_place(f->space, f->new_len);
+		f->new_addr = find_place(f->space, f->new_len,
+					 f->flags & MREMAP_DONTUNMAP ? f->new_addr : 0);
 		f->err = f->new_addr ? 0 : -ENOMEM;
 		if (f->err)
 			goto out_merge;
@@ -219,5 +237,56 @@ out:
 	if (f->new)
 		vma_free(f->new);
 	CO_RETURN(f->err ? f->err : (i64)f->new_addr);
+	CO_END;
+}
+
+/* --- remap_file_pages --- */
+
+/* Is all of it mapped from one object with one set of flags? Then keep that. */
+static long check_remap_file(struct space_remap_file *f)
+{
+	struct vma *v = vma_at(f->space, f->addr), *next;
+	u64 end = f->addr + f->len;
+
+	if (!v || !(v->flags & VMA_SHARED))
+		return -EINVAL;
+	for (struct vma *at = v; at->end < end; at = next) {
+		next = vma_next(at);
+		if (!next || next->start != at->end || next->pager != v->pager ||
+		    next->flags != v->flags)
+			return -EINVAL;
+	}
+	f->flags = v->flags;
+	f->pager = v->pager;
+	f->file = v->file;
+	f->pager->ops->get(f->pager);
+	if (f->file && f->pager->ops->file_get)
+		f->pager->ops->file_get(f->file);
+	return 0;
+}
+
+co_t space_remap_file(struct co *co, struct space_remap_file *f)
+{
+	u64 end;
+
+	CO_BEGIN;
+	f->addr = PAGE_DOWN(f->addr);
+	f->len = PAGE_DOWN(f->len);
+	if (!f->len || add_overflows(f->addr, f->len, &end) ||
+	    add_overflows(f->pgoff, f->len >> PAGE_SHIFT, &end))
+		CO_RETURN(-EINVAL);
+	CO_READ_LOCK(&f->space->lock);
+	f->err = check_remap_file(f);
+	rwlock_unlock_read(&f->space->lock);
+	if (f->err)
+		CO_RETURN(f->err);
+	CO_AWAIT(f->err, space_map, .space = f->space, .addr = f->addr, .len = f->len,
+		 .prot = f->flags & VMA_PROT, .flags = MAP_SHARED | MAP_FIXED,
+		 .vma_flags = f->flags & ~(u32)VMA_PROT, .pager = f->pager, .file = f->file,
+		 .pgoff = f->pgoff, .lock_freely = f->lock_freely);
+	if (f->file && f->pager->ops->file_put)
+		f->pager->ops->file_put(f->file);
+	f->pager->ops->put(f->pager);
+	CO_RETURN(f->err < 0 ? f->err : 0);
 	CO_END;
 }

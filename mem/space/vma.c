@@ -390,6 +390,8 @@ co_t vma_clear(struct co *co, struct vma_clear *f)
 	CO_BEGIN;
 	if (vma_range_free(f->space, f->start, f->end))
 		CO_RETURN(0);
+	if (space_is_sealed(f->space, f->start, f->end))
+		CO_RETURN(-EPERM);
 	if (vma_split(f->space, f->start) || vma_split(f->space, f->end)) {
 		vma_merge_range(f->space, f->start, f->end);
 		CO_RETURN(-ENOMEM);

@@ -13,13 +13,17 @@
  */
 #include <errno.h>
 #include <fcntl.h>
+#include <mqueue.h>
 #include <signal.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/msg.h>
 #include <sys/resource.h>
+#include <sys/sem.h>
+#include <sys/shm.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
@@ -135,12 +139,28 @@ static bool is_passed(const uint64_t a[ARGUMENTS_MAX], int fd)
 
 /* What takes time is there only if it is passed; what is not implemented stays a closed
  * descriptor, on every kernel. */
+/* Room for two messages, one of which is there; without a name. */
+static int open_queue(void)
+{
+	struct mq_attr attr = { .mq_maxmsg = 2, .mq_msgsize = 16 };
+	char name[32];
+	int fd;
+
+	snprintf(name, sizeof(name), "/abuse-%d", getpid());
+	fd = mq_open(name, O_CREAT | O_RDWR | O_NONBLOCK, 0600, &attr);
+	if (fd < 0 || mq_unlink(name) < 0 || mq_send(fd, "message", 8, 3) < 0)
+		scratch_fail("a queue");
+	return fd;
+}
+
 static void open_rare(const uint64_t a[ARGUMENTS_MAX])
 {
 	int pair[2];
 
 	if (is_passed(a, TERMINAL))
 		place_fd(open("/dev/ptmx", O_RDWR | O_NOCTTY | O_NONBLOCK), TERMINAL);
+	if (is_passed(a, QUEUE))
+		place_fd(open_queue(), QUEUE);
 	if (is_passed(a, EVENT) && is_wanted("eventfd2"))
 		place_fd((int)syscall(SYS_eventfd2, 0, O_NONBLOCK), EVENT);
 	if (is_passed(a, EPOLL) && is_wanted("epoll_create1"))
@@ -181,6 +201,35 @@ static bool needs_files(const struct call *call)
 			return true;
 	}
 	return !strcmp(call->name, "ppoll") || !strcmp(call->name, "pselect6");
+}
+
+static bool needs_objects(const struct call *call)
+{
+	for (unsigned slot = 0; slot < ARGUMENTS_MAX; slot++)
+		if (call->args[slot].kind == KIND_ID)
+			return true;
+	return false;
+}
+
+/* Two semaphores, one of them not zero; two pages; a message of 8 bytes. */
+static void make_objects(void)
+{
+	struct { long type; char text[8]; } m = { 1, "message" };
+	struct sembuf up = { 1, 5, 0 };
+
+	own_objects[SEMAPHORES] = semget(IPC_PRIVATE, 2, 0644);
+	own_objects[SEGMENT] = shmget(IPC_PRIVATE, 2 * PAGE, 0644);
+	own_objects[MESSAGES] = msgget(IPC_PRIVATE, 0644);
+	if (semop(own_objects[SEMAPHORES], &up, 1) < 0 || own_objects[SEGMENT] < 0 ||
+	    msgsnd(own_objects[MESSAGES], &m, sizeof(m.text), 0) < 0)
+		scratch_fail("System V");
+}
+
+static void remove_objects(void)
+{
+	semctl(own_objects[SEMAPHORES], 0, IPC_RMID);
+	shmctl(own_objects[SEGMENT], IPC_RMID, NULL);
+	msgctl(own_objects[MESSAGES], IPC_RMID, NULL);
 }
 
 static void limits(void)
@@ -251,6 +300,8 @@ static void run_try(unsigned i)
 	int status = 0;
 
 	late = false;
+	if (needs_objects(call))
+		make_objects();
 	child = fork();
 	if (child < 0)
 		scratch_fail("fork");
@@ -269,6 +320,8 @@ static void run_try(unsigned i)
 	set_limit(0);
 	kill(-child, SIGKILL);
 	judge(&shared->outcomes[i], status);
+	if (needs_objects(call))
+		remove_objects();
 	if (needs_files(call))
 		scratch_empty(strstr(call->name, "mount") || strstr(call->name, "pivot"));
 }

@@ -31,6 +31,7 @@ enum kind {
 	KIND_INT,	/* one of a few numbers */
 	KIND_PID,	/* self; never everybody */
 	KIND_ADDRESS,	/* of mapped pages */
+	KIND_ID,	/* of a System V object of the try's own: value is which */
 	KIND_TIME,	/* a struct timespec that the call reads */
 };
 
@@ -53,7 +54,7 @@ struct call {
 /* Descriptors that are open, and one that is not. */
 enum {
 	FILE_RW = 20, FILE_R, FILE_W, FOLDER, PATH_ONLY, PIPE_R, PIPE_W, NULL_DEV, TERMINAL,
-	EVENT, EPOLL, SOCKET, SOCKET_PEER, FD_END, CLOSED = 50,
+	EVENT, EPOLL, SOCKET, SOCKET_PEER, QUEUE, FD_END, CLOSED = 50,
 };
 
 /* Memory. Argument i owns AREA(i): two pages that may be written, then nothing. */
@@ -86,12 +87,17 @@ enum {
 #define FLAGS(v)	{ KIND_FLAGS, (uint64_t)(v), NULL, 0 }
 #define INT(v)		{ KIND_INT, (uint64_t)(v), NULL, 0 }
 #define SELF		{ KIND_PID, 0, NULL, 0 }
+#define ID(v)		{ KIND_ID, (v), NULL, 0 }
 #define ADDR(v)		{ KIND_ADDRESS, (uint64_t)(v), NULL, 0 }
 #define TIME(s, ns)	{ KIND_TIME, 0, &(const struct timespec) { (s), (ns) }, \
 			  sizeof(struct timespec) }
 
 /* What stands for the caller's own process id in a row's value or data. */
 #define OWN_PID		0x70696400ull
+
+/* System V's objects that a try has for itself. */
+enum { SEMAPHORES, SEGMENT, MESSAGES, OBJECTS };
+extern int own_objects[OBJECTS];
 
 extern const struct call calls[];
 extern const unsigned calls_count;

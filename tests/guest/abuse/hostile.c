@@ -84,6 +84,13 @@ static const char *const names[] = {
 	"link/", "dangling", "dangling/", "loop", "loop/x", "to-folder/inner", "fifo", "folder/.",
 };
 
+/* No number of an object: those of other tries are not to be touched. */
+static const struct value ids[] = {
+	{ "-1", (uint64_t)-1 }, { "int-max", INT_MAX }, { "int-min", (uint64_t)INT_MIN },
+};
+
+int own_objects[OBJECTS];
+
 static char *area_end(unsigned slot)
 {
 	return (char *)AREA(slot) + 2 * PAGE;
@@ -277,6 +284,8 @@ bool hostile_value(const struct argument *good, unsigned slot, unsigned i, uint6
 		return pick(ints, COUNT_OF(ints), i, value, name);
 	case KIND_PID:
 		return pick(pids, COUNT_OF(pids), i, value, name);
+	case KIND_ID:
+		return pick(ids, COUNT_OF(ids), i, value, name);
 	case KIND_ADDRESS:
 		return pick(addresses, COUNT_OF(addresses), i, value, name);
 	case KIND_TIME:
@@ -297,6 +306,8 @@ uint64_t harmless_value(const struct argument *good, unsigned slot)
 		return good->data ? place(good->data, good->size, (char *)AREA(slot)) : AREA(slot);
 	case KIND_PID:
 		return (uint64_t)getpid();
+	case KIND_ID:
+		return (uint64_t)own_objects[good->value];
 	default:
 		return good->value == OWN_PID ? (uint64_t)getpid() : good->value;
 	}

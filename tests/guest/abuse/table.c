@@ -6,6 +6,7 @@
 #include <linux/futex.h>
 #include <linux/openat2.h>
 #include <linux/sched.h>
+#include <mqueue.h>
 #include <poll.h>
 #include <sched.h>
 #include <signal.h>
@@ -13,10 +14,13 @@
 #include <sys/file.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
+#include <sys/msg.h>
 #include <sys/prctl.h>
 #include <sys/ptrace.h>
 #include <sys/resource.h>
 #include <sys/select.h>
+#include <sys/sem.h>
+#include <sys/shm.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
@@ -36,6 +40,7 @@
 
 const struct call calls[] = {
 #include "calls_file.def"
+#include "calls_ipc.def"
 #include "calls_memory.def"
 #include "calls_process.def"
 #include "calls_signal.def"

@@ -1,0 +1,270 @@
+/* syscalls/mq.c -- POSIX message queues. */
+#include "core/ipc/mqueue.h"
+
+#include <linux/fcntl.h>
+#include <linux/stat.h>
+
+#include "core/base/bits.h"
+#include "core/proc/clock.h"
+#include "syscalls/name.h"
+#include "syscalls/retry.h"
+#include "vfs/fd.h"
+
+#define MQ_COOKIE 32	/* NOTIFY_COOKIE_LEN */
+
+struct sys_mq_open {
+	struct co_frame co;
+	uptr name;
+	u32 flags, mode;
+	uptr attr;
+	struct mq_attr want;
+	char *text;
+	struct file *file;
+	long err;
+};
+static co_t sys_mq_open(struct co *co, struct sys_mq_open *f)
+{
+	CO_BEGIN;
+	if (f->attr.raw) {
+		CO_COPY_FROM_USER(f->err, &f->want, f->attr, sizeof(f->want));
+		if (f->err)
+			CO_RETURN(f->err);
+	}
+	NAME_FROM_USER(f->err, f->text, f->name);
+	if (!f->err && !f->text[0])
+		f->err = -ENOENT;
+	if (!f->err)
+		CO_AWAIT(f->err, mqueue_open, .name = f->text, .flags = f->flags,
+			 .mode = f->mode, .attr = f->attr.raw ? &f->want : NULL,
+			 .file = &f->file);
+	kfree(f->text);
+	if (f->err)
+		CO_RETURN(f->err);
+	f->err = fd_add(fd_current(co), f->file, 0,
+			rlimit_get(process_of(co), RLIMIT_NOFILE), true);
+	if (f->err < 0)
+		file_put(f->file);
+	CO_RETURN(f->err);
+	CO_END;
+}
+SYSCALL_CO(mq_open, name, flags, mode, attr);
+
+struct sys_mq_unlink {
+	struct co_frame co;
+	uptr name;
+	char *text;
+	long err;
+};
+static co_t sys_mq_unlink(struct co *co, struct sys_mq_unlink *f)
+{
+	CO_BEGIN;
+	NAME_FROM_USER(f->err, f->text, f->name);
+	if (!f->err && !f->text[0])
+		f->err = -ENOENT;
+	if (!f->err)
+		CO_AWAIT(f->err, mqueue_unlink, .name = f->text);
+	kfree(f->text);
+	CO_RETURN(f->err);
+	CO_END;
+}
+SYSCALL_CO(mq_unlink, name);
+
+/* A time of the wall clock, or none. */
+struct mq_deadline {
+	struct co_frame co;
+	uptr from;
+	u64 *deadline_ns;
+	struct __kernel_timespec ts;
+	u64 ns;
+	long err;
+};
+static co_t mq_deadline(struct co *co, struct mq_deadline *f)
+{
+	CO_BEGIN;
+	*f->deadline_ns = CO_FOREVER;
+	if (!f->from.raw)
+		CO_RETURN(0);
+	CO_COPY_FROM_USER(f->err, &f->ts, f->from, sizeof(f->ts));
+	if (!f->err)
+		f->err = clock_from_timespec(&f->ts, &f->ns);
+	if (!f->err)
+		f->err = clock_deadline(CLOCK_REALTIME, f->ns, true, f->deadline_ns);
+	CO_RETURN(f->err);
+	CO_END;
+}
+
+/* The open queue at fd, for this; NULL: there is none. */
+static struct file *mq_file(struct co *co, int fd, u32 mode)
+{
+	struct file *file = fd_get(fd_current(co), fd);
+
+	if (file && (!mqueue_of_file(file) || !(file->mode & mode))) {
+		file_put(file);
+		file = NULL;
+	}
+	return file;
+}
+
+struct sys_mq_timedsend {
+	struct co_frame co;
+	int fd;
+	uptr from;
+	u64 size;
+	u32 priority;
+	uptr timeout;
+	u64 deadline_ns;
+	struct file *file;
+	struct mqueue_message *message;
+	long err;
+};
+static co_t sys_mq_timedsend(struct co *co, struct sys_mq_timedsend *f)
+{
+	CO_BEGIN;
+	CO_AWAIT(f->err, mq_deadline, .from = f->timeout, .deadline_ns = &f->deadline_ns);
+	if (f->err)
+		CO_RETURN(f->err);
+	if (f->priority >= MQUEUE_PRIORITIES)
+		CO_RETURN(-EINVAL);
+	f->file = mq_file(co, f->fd, FILE_WRITE);
+	if (!f->file)
+		CO_RETURN(-EBADF);
+	f->err = -EMSGSIZE;
+	if (f->size > mqueue_of_file(f->file)->max_size)
+		goto out;
+	f->message = mqueue_message_new(f->size);
+	f->err = -ENOMEM;
+	if (!f->message)
+		goto out;
+	f->message->priority = f->priority;
+	CO_COPY_FROM_USER(f->err, f->message->text, f->from, f->size);
+	if (!f->err)
+		CO_AWAIT(f->err, mqueue_send, .file = f->file, .message = f->message,
+			 .deadline_ns = f->deadline_ns);
+	if (f->err)
+		kfree(f->message);
+out:
+	file_put(f->file);
+	CO_RETURN(f->err);
+	CO_END;
+}
+SYSCALL_CO(mq_timedsend, fd, from, size, priority, timeout);
+
+struct sys_mq_timedreceive {
+	struct co_frame co;
+	int fd;
+	uptr to;
+	u64 size;
+	uptr priority, timeout;
+	u64 deadline_ns;
+	struct file *file;
+	struct mqueue_message *message;
+	long err;
+};
+static co_t sys_mq_timedreceive(struct co *co, struct sys_mq_timedreceive *f)
+{
+	CO_BEGIN;
+	CO_AWAIT(f->err, mq_deadline, .from = f->timeout, .deadline_ns = &f->deadline_ns);
+	if (f->err)
+		CO_RETURN(f->err);
+	f->file = mq_file(co, f->fd, FILE_READ);
+	if (!f->file)
+		CO_RETURN(-EBADF);
+	f->err = -EMSGSIZE;
+	if (f->size >= mqueue_of_file(f->file)->max_size)
+		CO_AWAIT(f->err, mqueue_receive, .file = f->file, .message = &f->message,
+			 .deadline_ns = f->deadline_ns);
+	file_put(f->file);
+	if (f->err)
+		CO_RETURN(f->err);
+	f->size = f->message->size;
+	if (f->priority.raw)
+		CO_COPY_TO_USER(f->err, f->priority, &f->message->priority, sizeof(u32));
+	if (!f->err)
+		CO_COPY_TO_USER(f->err, f->to, f->message->text, f->size);
+	kfree(f->message);
+	CO_RETURN(f->err ? f->err : (i64)f->size);
+	CO_END;
+}
+SYSCALL_CO(mq_timedreceive, fd, to, size, priority, timeout);
+
+/* SIGEV_THREAD is told through a netlink socket, of which there are none. */
+static long mq_notify_thread(struct task *t, const struct sigevent *event)
+{
+	char cookie[MQ_COOKIE];
+	struct file *file;
+	long err = -ENOTSOCK;
+
+	if (!user_get(t, cookie, uptr_of((u64)event->sigev_value.sival_ptr), sizeof(cookie)))
+		return SYS_MUST_WAIT;
+	file = fd_get(t->fds, event->sigev_signo);
+	if (!file)
+		return -EBADF;
+	if (S_ISSOCK(file->inode->mode))
+		err = -EINVAL;
+	file_put(file);
+	return err;
+}
+
+static long sys_mq_notify(struct task *t, int fd, uptr from)
+{
+	struct sigevent event = {.sigev_notify = -1};
+	struct file *file;
+	long err = 0;
+
+	if (from.raw) {
+		if (!user_get(t, &event, from, sizeof(event)))
+			return SYS_MUST_WAIT;
+		if (event.sigev_notify != SIGEV_NONE && event.sigev_notify != SIGEV_SIGNAL &&
+		    event.sigev_notify != SIGEV_THREAD)
+			return -EINVAL;
+		if (event.sigev_notify == SIGEV_SIGNAL && (u32)event.sigev_signo > 64)
+			return -EINVAL;
+		if (event.sigev_notify == SIGEV_THREAD)
+			return mq_notify_thread(t, &event);
+	}
+	file = fd_get(t->fds, fd);
+	if (!file)
+		return -EBADF;
+	err = -EBADF;
+	if (mqueue_of_file(file))
+		err = mqueue_notify(mqueue_of_file(file), event.sigev_notify, event.sigev_signo,
+				    (u64)event.sigev_value.sival_ptr);
+	file_put(file);
+	return err;
+}
+SYSCALL_RETRY(mq_notify, int, uptr);
+
+static long mq_get_set(struct task *t, struct file *file, const struct mq_attr *new, uptr to)
+{
+	struct mq_attr old;
+
+	mqueue_look(mqueue_of_file(file), &old);
+	old.mq_flags = atomic_load_relaxed(&file->flags) & O_NONBLOCK;
+	if (to.raw && !user_put(t, to, &old, sizeof(old)))
+		return SYS_MUST_WAIT;
+	if (new && (new->mq_flags & O_NONBLOCK))
+		atomic_or(&file->flags, (u32)O_NONBLOCK);
+	else if (new)
+		atomic_and(&file->flags, ~(u32)O_NONBLOCK);
+	return 0;
+}
+
+static long sys_mq_getsetattr(struct task *t, int fd, uptr from, uptr to)
+{
+	struct mq_attr new;
+	struct file *file;
+	long err = -EBADF;
+
+	if (from.raw && !user_get(t, &new, from, sizeof(new)))
+		return SYS_MUST_WAIT;
+	if (from.raw && (new.mq_flags & ~(long)O_NONBLOCK))
+		return -EINVAL;
+	file = fd_get(t->fds, fd);
+	if (!file)
+		return -EBADF;
+	if (mqueue_of_file(file))
+		err = mq_get_set(t, file, from.raw ? &new : NULL, to);
+	file_put(file);
+	return err;
+}
+SYSCALL_RETRY(mq_getsetattr, int, uptr, uptr);
