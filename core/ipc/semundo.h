@@ -4,8 +4,8 @@
  * array; what it says is added to the array when the last of them ends. A thread that does not
  * share with its process has a place in a table.
  *
- * Ownership  a process, and such a thread, holds a reference of its list. A record belongs to its list and its
- *            array, and goes with whichever ends first.
+ * Ownership  a process, and such a thread, holds a reference of its list. A record belongs to its
+ *            list and its array, and goes with whichever ends first.
  * Locking    a record's values: the array's lock. Lists: the array's lock, then the list's.
  */
 #ifndef IPC_SEMUNDO_H
