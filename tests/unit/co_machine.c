@@ -324,3 +324,12 @@ void co_machine_ends(unsigned cpus, co_machine_main *first, enum host_end end, c
 	if (!strstr(last.why, why) && !strstr(last.console, why))
 		fail_msg("'%s' is not in: %s\n%s", why, last.why, last.console);
 }
+
+unsigned co_machine_frame_pages(const struct co *co)
+{
+	unsigned n = co->chunk != NULL;
+
+	for (unsigned i = 0; i < hal_cpu_count(); i++)
+		n += executor_nth(i)->spare != NULL;
+	return n;
+}

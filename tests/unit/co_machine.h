@@ -70,4 +70,7 @@ void co_machine_ends(unsigned cpus, co_machine_main *first, enum host_end end, c
 extern co_t (*co_machine_syscall)(struct task *t);
 struct task *co_machine_user(const char *name, u64 pc);
 
+/* Pages that frame stacks have: the task's own and what CPUs keep to lend. */
+unsigned co_machine_frame_pages(const struct co *co);
+
 #endif

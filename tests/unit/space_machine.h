@@ -100,16 +100,6 @@ static u64 memory_now(void)
 	return buddy_free_pages();
 }
 
-/* Pages that frame stacks have: the task's own and what CPUs keep to lend. */
-static unsigned frame_pages(const struct co *co)
-{
-	unsigned n = co->chunk != NULL;
-
-	for (unsigned i = 0; i < hal_cpu_count(); i++)
-		n += executor_nth(i)->spare != NULL;
-	return n;
-}
-
 /* --- a file whose pages come after a wait --- */
 
 #define FILE_PAGES 64

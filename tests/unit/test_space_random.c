@@ -321,7 +321,7 @@ static co_t wander(struct co *co, struct wander *f)
 
 	CO_BEGIN;
 	start_files();
-	f->before = memory_now() + frame_pages(co);
+	f->before = memory_now() + co_machine_frame_pages(co);
 	models[0].space = space_new();
 	for (f->step = 0; f->step < STEPS; f->step++) {
 		f->m = used_model();
@@ -351,7 +351,7 @@ static co_t wander(struct co *co, struct wander *f)
 		}
 	file_cut(0);
 	host_expect(test_file.refs == 0 && test_file.file_refs == 0);
-	if (memory_now() + frame_pages(co) != f->before)
+	if (memory_now() + co_machine_frame_pages(co) != f->before)
 		host_fail("%ld pages lost", (long)(f->before - memory_now()));
 	CO_RETURN(0);
 	CO_END;
@@ -372,7 +372,7 @@ static co_t failing(struct co *co, struct failing *f)
 
 	CO_BEGIN;
 	start_files();
-	f->x.before = memory_now() + frame_pages(co);
+	f->x.before = memory_now() + co_machine_frame_pages(co);
 	models[0].space = space_new();
 	f->x.m = 0;
 	for (f->x.step = 0; f->x.step < STEPS; f->x.step++) {
@@ -411,7 +411,7 @@ static co_t failing(struct co *co, struct failing *f)
 		}
 	file_cut(0);
 	host_expect(test_file.refs == 0 && test_file.file_refs == 0);
-	if (memory_now() + frame_pages(co) != f->x.before)
+	if (memory_now() + co_machine_frame_pages(co) != f->x.before)
 		host_fail("%ld pages lost", (long)(f->x.before - memory_now()));
 	CO_RETURN(0);
 	CO_END;

@@ -406,7 +406,7 @@ static co_t mounts(struct co *co, struct mounts *f)
 {
 	CO_BEGIN;
 	CO_AWAIT(f->r, vfs_start);
-	f->before = vfs_memory() + (co->chunk != NULL);
+	f->before = vfs_memory() + co_machine_frame_pages(co);
 	MKDIR(0, "m");
 	MKDIR(0, "b");
 	AT(w, "m");
@@ -462,7 +462,7 @@ static co_t mounts(struct co *co, struct mounts *f)
 	RMDIR(0, "m");
 	RMDIR(0, "b");
 	CO_AWAIT(f->r, reaper_wait);
-	IS(vfs_memory() + (co->chunk != NULL), f->before);
+	IS(vfs_memory() + co_machine_frame_pages(co), f->before);
 	CO_RETURN(0);
 	CO_END;
 }
