@@ -14,6 +14,7 @@
 #include "core/ipc/ipc.h"
 #include "core/net/rights.h"
 #include "core/proc/exec.h"
+#include "core/proc/load.h"
 #include "core/proc/process.h"
 #include "fs/devfs/devpts.h"
 #include "fs/devfs/devtmpfs.h"
@@ -187,7 +188,7 @@ static co_t start(struct co *co, struct start *f)
 	CO_BEGIN;
 	co_task(co)->cred = cred_first();
 	start_register();
-	if (reaper_start() || rights_start())
+	if (reaper_start() || rights_start() || !load_start())
 		start_give_up("no memory for workers", -ENOMEM);
 	CO_AWAIT(f->err, start_rootfs);
 	if (f->err)

@@ -284,6 +284,7 @@ static co_t sys_flock(struct co *co, struct sys_flock *f)
 		CO_RETURN(-EBADF);
 	f->range = (struct flock_range){
 		.kind = FLOCK_WHOLE, .owner = f->file, .last = INT64_MAX,
+		.pid = (u32)process_pid(process_of(co)),
 		.type = (enum flock_type)fd_flock_type(f->how)};
 	f->err = flock_try(f->file, &f->range);
 	if (f->err == -EAGAIN && !(f->how & LOCK_NB))

@@ -12,6 +12,7 @@
 #include "core/base/random.h"
 #include "core/cred/cred.h"
 #include "core/proc/clock.h"
+#include "core/proc/load.h"
 #include "core/proc/thread.h"
 #include "core/proc/uts.h"
 #include "hal/clock.h"
@@ -88,7 +89,11 @@ static long sys_sysinfo(struct task *t, uptr to)
 		.procs = (u16)process_thread_total(),
 		.mem_unit = 1,
 	};
+	u64 average[3];
 
+	load_get(average);
+	for (unsigned i = 0; i < 3; i++)
+		info.loads[i] = average[i] << (SI_LOAD_SHIFT - LOAD_SHIFT);
 	return user_put(t, to, &info, sizeof(info)) ? 0 : SYS_MUST_WAIT;
 }
 SYSCALL_RETRY(sysinfo, uptr);

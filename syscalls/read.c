@@ -63,6 +63,7 @@ static long read_try(struct task *t, int fd, uptr buf, size_t len, i64 pos, bool
 	file_put(file);
 	if (n == FILE_WAITS)
 		return SYS_MUST_WAIT;
+	process_count_io(thread_of(t)->process, n, write);
 	return n < 0 && write ? read_signals(t, n) : n;
 }
 
@@ -90,6 +91,7 @@ static co_t read_one(struct co *co, struct read_one *f)
 	else if (!f->n)
 		CO_AWAIT(f->n, file_read, .file = f->file, .uio = &f->uio, .pos = f->pos);
 	file_put(f->file);
+	process_count_io(process_of(co), f->n, f->write);
 	CO_RETURN(f->write ? read_signals(co_task(co), f->n) : f->n);
 	CO_END;
 }
@@ -197,6 +199,7 @@ static co_t read_vec(struct co *co, struct read_vec *f)
 			 .limit_fsize = read_size_limit(co_task(co)));
 	else
 		CO_AWAIT(f->n, file_read, .file = f->file, .uio = &f->uio, .pos = f->pos);
+	process_count_io(process_of(co), f->n, f->write);
 out:
 	if (f->vecs != f->few)
 		kfree(f->vecs);
@@ -304,6 +307,8 @@ static co_t read_copy(struct co *co, struct read_copy *f)
 		CO_BREATHE;
 	}
 	kfree(f->page);
+	process_count_io(process_of(co), (long)f->done, false);
+	process_count_io(process_of(co), (long)f->done, true);
 	if (f->done)
 		CO_RETURN((long)f->done);
 	CO_RETURN(f->n < 0 ? read_signals(co_task(co), f->n) : 0);

@@ -68,6 +68,8 @@
 	P(shmget) A(shmat) A(shmdt) A(shmctl)                                  \
 	P(semget) A(semop) A(semtimedop) A(semctl)                             \
 	P(msgget) A(msgsnd) A(msgrcv) A(msgctl)                                \
+	/* ioprio.c */                                                        \
+	P(ioprio_set) P(ioprio_get)                                            \
 	/* futex.c */                                                         \
 	A(futex) P(set_robust_list) B(get_robust_list)                         \
 	/* time.c */                                                          \

@@ -12,10 +12,31 @@ struct file_lock {
 };
 
 struct file_locks {
+	struct list all;	/* under flock_lock */
+	struct inode *inode;	/* [I] whose they are */
 	spinlock lock;		/* RANK_FILE */
 	struct list list;	/* under lock */
 	struct waitq released;
 };
+
+static spinlock flock_lock = SPINLOCK_INIT(RANK_INODE);
+static struct list flock_all GUARDED_BY(&flock_lock) = LIST_INIT(flock_all);
+
+void flock_each(void (*show)(void *arg, const struct inode *inode, const struct flock_range *r),
+		void *arg)
+{
+	struct file_locks *l;
+	struct file_lock *k;
+
+	spin_lock(&flock_lock);
+	list_each(l, &flock_all, all) {
+		spin_lock(&l->lock);
+		list_each(k, &l->list, link)
+			show(arg, l->inode, &k->r);
+		spin_unlock(&l->lock);
+	}
+	spin_unlock(&flock_lock);
+}
 
 /* An inode's lock list, made at the first use; NULL without memory. */
 static struct file_locks *flock_of(struct inode *inode, bool make)
@@ -30,14 +51,24 @@ static struct file_locks *flock_of(struct inode *inode, bool make)
 	spin_init(&l->lock, RANK_FILE);
 	list_init(&l->list);
 	waitq_init(&l->released);
-	if (atomic_cas(&inode->locks, &there, l))
+	l->inode = inode;
+	if (atomic_cas(&inode->locks, &there, l)) {
+		spin_lock(&flock_lock);
+		list_add_back(&flock_all, &l->all);
+		spin_unlock(&flock_lock);
 		return l;
+	}
 	kfree(l);
 	return there;
 }
 
 void flock_free(struct inode *inode)
 {
+	if (!inode->locks)
+		return;
+	spin_lock(&flock_lock);
+	list_remove(&inode->locks->all);
+	spin_unlock(&flock_lock);
 	kfree(inode->locks);	/* the list is empty: every owner is gone */
 	inode->locks = NULL;
 }

@@ -34,6 +34,10 @@ co_t flock_wait(struct co *co, struct flock_wait *f);
 /* Who would be in the way: true and *found. */
 bool flock_test(struct file *file, const struct flock_range *want, struct flock_range *found);
 
+/* For /proc/locks: call show for each lock there is; it must not wait. */
+void flock_each(void (*show)(void *arg, const struct inode *inode, const struct flock_range *r),
+		void *arg);
+
 /* A descriptor of this table was closed: its process's POSIX locks on the file go. */
 void flock_closed(struct file *file, const void *table);
 /* The last reference of the open file is gone: its OFD and flock locks go. */

@@ -146,10 +146,11 @@ static size_t page_path(struct pager *p, void *file, char *to, size_t size)
 
 static void page_numbers(struct pager *p, void *file, u64 *dev, u64 *ino)
 {
-	struct mapping *m = pager_mapping(p);
+	/* As stat(2) tells of the open file, which need not be the one with the pages. */
+	struct inode *i = file ? ((struct file *)file)->inode : pager_mapping(p)->inode;
 
-	*dev = m->inode ? m->inode->super->dev : 0;
-	*ino = m->inode ? m->inode->ino : 0;
+	*dev = i ? i->super->dev : 0;
+	*ino = i ? i->ino : 0;
 }
 
 const struct pager_ops page_pager_ops = {

@@ -3,6 +3,7 @@
 
 #include "core/base/log.h"
 #include "core/dev/blk_cache.h"
+#include "core/proc/thread.h"
 
 static spinlock devices_lock = SPINLOCK_INIT(RANK_BLK);
 static struct list devices = LIST_INIT(devices);	/* under devices_lock */
@@ -92,6 +93,19 @@ static bool blk_fits(const struct blk_device *dev, const struct blk_request *rq)
 	return rq->sector <= dev->sectors && bytes <= dev->sectors - rq->sector;
 }
 
+/* For the process that asks; workers' requests are nobody's. */
+static void blk_account(enum blk_kind kind, const struct blk_segment *segments, unsigned count)
+{
+	struct task *t = task_current();
+	u64 bytes = 0;
+
+	if (!t || !t->user || kind == BLK_FLUSH)
+		return;
+	for (unsigned i = 0; i < count; i++)
+		bytes += segments[i].len;
+	atomic_add_relaxed(&thread_of(t)->process->io.disk[kind == BLK_WRITE], bytes);
+}
+
 void blk_start(struct blk_request *rq, struct blk_device *dev, enum blk_kind kind, u64 sector,
 	       const struct blk_segment *segments, unsigned count)
 {
@@ -114,6 +128,7 @@ void blk_start(struct blk_request *rq, struct blk_device *dev, enum blk_kind kin
 		blk_finish(rq, -EIO);
 		return;
 	}
+	blk_account(kind, segments, count);
 	if (kind == BLK_READ)
 		atomic_add_relaxed(&dev->reads, 1ul);
 	else if (kind == BLK_WRITE)

@@ -39,6 +39,11 @@ struct process_usage {
 	u64 max_rss;		/* pages */
 };
 
+/* What it read (0) and wrote (1): through calls, and from and to block devices. */
+struct process_io {
+	u64 bytes[2], calls[2], disk[2];	/* [a] */
+};
+
 struct process {
 	refcount refs;			/* [a] */
 	struct pid *pid;		/* [I] owned */
@@ -99,7 +104,16 @@ struct process {
 	u32 vfork_done;			/* [a] a child of vfork let go of the space */
 	struct waitq vfork_wait;
 	struct sem_undos *undos;	/* [a] owned, set once until the end; NULL: none */
+	struct process_io io;
 };
+
+/* A call moved n bytes (or failed). */
+static inline void process_count_io(struct process *p, long n, bool write)
+{
+	if (n > 0)
+		atomic_add_relaxed(&p->io.bytes[write], (u64)n);
+	atomic_add_relaxed(&p->io.calls[write], 1ul);
+}
 
 /* --- the calling task's --- */
 struct process *process_current(void);

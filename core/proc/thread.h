@@ -44,6 +44,7 @@ struct thread {
 	bool fault_valid;
 	bool vforked;			/* its parent waits for it to let go of the space */
 	bool own_undos;			/* of semaphores, not the process's */
+	u8 ioprio;			/* [a] class << 3 | level; 0: none */
 	sigmask blocked;		/* [s] written by the thread only */
 	sigmask waits_for;		/* [s] sigtimedwait: wake it for these though blocked */
 	sigmask saved_mask;

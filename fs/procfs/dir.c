@@ -29,6 +29,12 @@ static const struct proc_entry *entry_of(enum proc_kind kind)
 		return &sysfs_block_dir;
 	case PROC_BLOCK_NUMBERS:
 		return &sysfs_block_link;
+	case PROC_CLASS_BLOCKS:
+		return &sysfs_class_link;
+	case PROC_CPUS:
+		return &sysfs_cpu_dir;
+	case PROC_MEMORY:
+		return &sysfs_memory_dir;
 	default:
 		return &pid_dir;
 	}
@@ -51,7 +57,7 @@ static int parse(const char *name, size_t len)
 
 static bool shown(const struct proc_inode *dir, const struct proc_entry *e)
 {
-	return !(dir->who.tid && (e->needs & PROC_PROCESS_ONLY));
+	return !(e->needs & (dir->who.tid ? PROC_PROCESS_ONLY : PROC_THREAD_ONLY));
 }
 
 /* The entry at e, or where the table goes on; NULL at the end. */
@@ -102,15 +108,25 @@ static bool find_moving(const struct proc_inode *dir, int n, struct proc_subject
 	return true;
 }
 
-/* The block device of that name in a directory of such: its place; -1: none. */
-static int find_block(const struct proc_inode *dir, const char *name, size_t len)
+/* The n-th device in a directory of such, its name as text; false past the last, or it is no
+ * such directory. */
+static bool device_name(const struct proc_inode *dir, int n, char to[16])
 {
-	bool number = dir->entry->kind == PROC_BLOCK_NUMBERS;
+	enum proc_kind kind = dir->entry->kind;
+
+	if (kind == PROC_CPUS || kind == PROC_MEMORY)
+		return sysfs_system_name(kind, n, to);
+	if (kind != PROC_BLOCKS && kind != PROC_BLOCK_NUMBERS && kind != PROC_CLASS_BLOCKS)
+		return false;
+	return sysfs_block_name(n, kind == PROC_BLOCK_NUMBERS, to);
+}
+
+/* The place of the device of that name; -1: none. */
+static int find_device(const struct proc_inode *dir, const char *name, size_t len)
+{
 	char text[16];
 
-	if (!number && dir->entry->kind != PROC_BLOCKS)
-		return -1;
-	for (int n = 0; sysfs_block_name(n, number, text); n++)
+	for (int n = 0; device_name(dir, n, text); n++)
 		if (strlen(text) == len && !memcmp(text, name, len))
 			return n;
 	return -1;
@@ -125,7 +141,7 @@ static int look_up(struct proc_inode *dir, const char *name, size_t len, struct 
 	*found = NULL;
 	if (!e) {
 		e = entry_of(dir->entry->kind);
-		n = find_block(dir, name, len);
+		n = find_device(dir, name, len);
 		if (n >= 0)
 			who.fd = n;
 		else if ((n = parse(name, len)) < 0 || !find_moving(dir, n, &who))
@@ -180,11 +196,8 @@ static int next_moving(const struct proc_inode *dir, u64 from, u64 *at)
 			*at = (u64)n;
 		}
 		break;
-	case PROC_BLOCKS:
-	case PROC_BLOCK_NUMBERS:
-		n = sysfs_block_name((int)from, false, (char[16]){}) ? (int)from : -1;
-		break;
 	default:
+		n = device_name(dir, (int)from, (char[16]){}) ? (int)from : -1;
 		break;
 	}
 	return n;
@@ -193,10 +206,7 @@ static int next_moving(const struct proc_inode *dir, u64 from, u64 *at)
 /* What it is called. */
 static size_t name_moving(const struct proc_inode *dir, int n, char to[16])
 {
-	if (dir->entry->kind != PROC_BLOCKS && dir->entry->kind != PROC_BLOCK_NUMBERS)
-		return format(to, 16, "%d", n);
-	(void)sysfs_block_name(n, dir->entry->kind == PROC_BLOCK_NUMBERS, to);
-	return strlen(to);
+	return device_name(dir, n, to) ? strlen(to) : format(to, 16, "%d", n);
 }
 
 static bool emit(struct proc_readdir *f, const char *name, size_t len, u8 type, u64 next)

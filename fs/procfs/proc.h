@@ -38,11 +38,15 @@ enum proc_kind {
 	PROC_FDINFOS,	/* the same, as files */
 	PROC_BLOCKS,	/* the block devices, by name; the subject's fd is its place */
 	PROC_BLOCK_NUMBERS, /* links to those, by device number */
+	PROC_CLASS_BLOCKS, /* links to those, by name */
+	PROC_CPUS,	/* cpu0...; the subject's fd is its number */
+	PROC_MEMORY,	/* memory8...; the subject's fd is its place */
 };
 
 enum {
 	PROC_INSPECT = 1,	/* only for who may look into the process */
 	PROC_PROCESS_ONLY = 2,	/* not below task/ */
+	PROC_THREAD_ONLY = 8,	/* only below task/ */
 	PROC_ADMIN = 4,		/* opening needs CAP_SYS_ADMIN */
 };
 
@@ -75,7 +79,11 @@ extern const struct proc_entry proc_sysvipc_entries[], proc_ipc_limits[], /* pro
 	proc_mqueue_limits[];
 extern const struct proc_entry proc_fd_link, proc_fdinfo_file; /* proc_fd.c */
 extern const struct proc_entry sysfs_entries[];		/* sysfs.c */
-extern const struct proc_entry sysfs_block_dir, sysfs_block_link;
+extern const struct proc_entry sysfs_block_dir, sysfs_block_link, sysfs_class_link;
+extern const struct proc_entry sysfs_system_entries[];	/* sysfs_cpu.c */
+extern const struct proc_entry sysfs_cpu_dir, sysfs_memory_dir;
+/* The n-th CPU or block of memory as text; false past the last. */
+bool sysfs_system_name(enum proc_kind kind, int n, char to[16]);
 /* The n-th block device, its name or number as text; false past the last. */
 bool sysfs_block_name(int n, bool number, char to[16]);
 
@@ -108,18 +116,32 @@ extern const struct file_ops proc_file_ops;
 /* proc_fd.c: -ENOENT if it is not open. */
 int proc_fd_exists(const struct proc_subject *who, u32 *mode);
 
-/* proc_maps.c: what must wait. */
-extern const struct proc_generate_op proc_maps_op, proc_smaps_op, proc_cmdline_op,
+/* proc_maps.c, proc_smaps.c: what must wait. */
+extern const struct proc_generate_op proc_maps_op, proc_smaps_op, proc_rollup_op, proc_cmdline_op,
 	proc_environ_op;
+struct space;
+struct vma_info;
+/* A line of maps. */
+void proc_maps_show(const struct space *s, const struct vma_info *v, struct text *to);
 /* proc_status.c */
 int proc_stat_show(const struct proc_subject *who, struct text *to);
 int proc_status_show(const struct proc_subject *who, struct text *to);
 int proc_statm_show(const struct proc_subject *who, struct text *to);
 int proc_limits_show(const struct proc_subject *who, struct text *to);
+/* proc_locks.c */
+int proc_locks_show(const struct proc_subject *who, struct text *to);
+/* proc_usage.c */
+int proc_io_show(const struct proc_subject *who, struct text *to);
+int proc_schedstat_show(const struct proc_subject *who, struct text *to);
+int proc_sched_show(const struct proc_subject *who, struct text *to);
+int proc_loginuid_show(const struct proc_subject *who, struct text *to);
+int proc_children_show(const struct proc_subject *who, struct text *to);
 /* proc_system.c */
 int proc_meminfo_show(const struct proc_subject *who, struct text *to);
 int proc_cpuinfo_show(const struct proc_subject *who, struct text *to);
 int proc_stat_all_show(const struct proc_subject *who, struct text *to);
+int proc_softirqs_show(const struct proc_subject *who, struct text *to);
+int proc_zoneinfo_show(const struct proc_subject *who, struct text *to);
 int proc_uptime_show(const struct proc_subject *who, struct text *to);
 int proc_loadavg_show(const struct proc_subject *who, struct text *to);
 int proc_interrupts_show(const struct proc_subject *who, struct text *to);

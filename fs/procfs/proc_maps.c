@@ -7,7 +7,7 @@
 
 #define PATH_COLUMN 73	/* where Linux puts the path of a mapping */
 
-/* --- maps, smaps --- */
+/* --- maps --- */
 
 static const char *name_of(const struct space *s, const struct vma_info *v)
 {
@@ -18,7 +18,7 @@ static const char *name_of(const struct space *s, const struct vma_info *v)
 	return NULL;
 }
 
-static void show_vma(const struct space *s, const struct vma_info *v, struct text *to)
+void proc_maps_show(const struct space *s, const struct vma_info *v, struct text *to)
 {
 	size_t line = to->len, at;
 	const char *name = v->path_len ? v->path : name_of(s, v);
@@ -37,22 +37,11 @@ static void show_vma(const struct space *s, const struct vma_info *v, struct tex
 	text_put(to, "\n", 1);
 }
 
-static void show_vma_sizes(const struct vma_info *v, struct text *to)
-{
-	/* Only what is counted; without a count of sharers there is no Pss. */
-	text_add(to, "Size:           %8lu kB\nKernelPageSize: %8lu kB\nMMUPageSize:    %8lu kB\n"
-		 "Rss:            %8lu kB\nSwap:           %8u kB\nLocked:         %8lu kB\n",
-		 (v->end - v->start) >> 10, PAGE_SIZE >> 10, PAGE_SIZE >> 10,
-		 v->rss << (PAGE_SHIFT - 10), 0,
-		 v->flags & VMA_LOCKED ? v->rss << (PAGE_SHIFT - 10) : 0);
-}
-
 struct proc_maps {
 	struct proc_generate;
 	struct space *space;
 	struct vma_info *info;
 	u64 at;
-	bool sizes;
 	long more;
 };
 static co_t proc_maps(struct co *co, struct proc_maps *f)
@@ -65,13 +54,11 @@ static co_t proc_maps(struct co *co, struct proc_maps *f)
 	f->more = f->info ? 0 : -ENOMEM;
 	while (!f->more) {
 		CO_AWAIT(f->more, space_info, .space = f->space, .addr = f->at,
-			 .count_rss = f->sizes, .info = f->info);
+			 .info = f->info);
 		if (f->more <= 0)
 			break;
 		f->more = 0;
-		show_vma(f->space, f->info, f->text);
-		if (f->sizes)
-			show_vma_sizes(f->info, f->text);
+		proc_maps_show(f->space, f->info, f->text);
 		f->at = f->info->end;
 		CO_BREATHE;
 	}
@@ -79,16 +66,6 @@ static co_t proc_maps(struct co *co, struct proc_maps *f)
 	space_put(f->space);
 	CO_RETURN(f->more);
 	CO_END;
-}
-
-struct proc_smaps {
-	struct proc_maps;
-};
-static co_t proc_smaps(struct co *co, struct proc_smaps *f)
-{
-	if (!f->co.at)
-		f->sizes = true;
-	return proc_maps(co, (struct proc_maps *)f);
 }
 
 /* --- memory of the process --- */
@@ -167,6 +144,5 @@ static co_t proc_environ(struct co *co, struct proc_environ *f)
 }
 
 const struct proc_generate_op proc_maps_op = CO_IMPLEMENTS(proc_generate, proc_maps);
-const struct proc_generate_op proc_smaps_op = CO_IMPLEMENTS(proc_generate, proc_smaps);
 const struct proc_generate_op proc_cmdline_op = CO_IMPLEMENTS(proc_generate, proc_cmdline);
 const struct proc_generate_op proc_environ_op = CO_IMPLEMENTS(proc_generate, proc_environ);

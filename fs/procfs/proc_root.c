@@ -55,6 +55,12 @@ static int filesystems_show(const struct proc_subject *who, struct text *to)
 	return 0;
 }
 
+static int execdomains_show(const struct proc_subject *who, struct text *to)
+{
+	text_add(to, "0-0\tLinux           \t[kernel]\n");
+	return 0;
+}
+
 static int modules_show(const struct proc_subject *who, struct text *to)
 {
 	return 0;	/* there are none */
@@ -145,14 +151,17 @@ const struct proc_entry proc_root_entries[] = {
 	FILE("cpuinfo", 0444, .show = proc_cpuinfo_show),
 	FILE("devices", 0444, .show = devices_show),
 	FILE("diskstats", 0444, .show = diskstats_show),
+	FILE("execdomains", 0444, .show = execdomains_show),
 	FILE("executor", 0444, .show = proc_executor_show),
 	FILE("filesystems", 0444, .show = filesystems_show),
 	FILE("interrupts", 0444, .show = proc_interrupts_show),
 	FILE("loadavg", 0444, .show = proc_loadavg_show),
+	FILE("locks", 0444, .show = proc_locks_show),
 	FILE("meminfo", 0444, .show = proc_meminfo_show),
 	FILE("modules", 0444, .show = modules_show),
 	FILE("partitions", 0444, .show = partitions_show),
 	FILE("slabinfo", 0400, .show = proc_slabinfo_show),
+	FILE("softirqs", 0444, .show = proc_softirqs_show),
 	FILE("stat", 0444, .show = proc_stat_all_show),
 	FILE("swaps", 0444, .show = swaps_show),
 	DIR("sys", .children = proc_sys_entries),
@@ -161,5 +170,6 @@ const struct proc_entry proc_root_entries[] = {
 	FILE("uptime", 0444, .show = proc_uptime_show),
 	FILE("version", 0444, .show = version_show),
 	FILE("vmstat", 0444, .show = proc_vmstat_show),
+	FILE("zoneinfo", 0444, .show = proc_zoneinfo_show),
 	{},
 };

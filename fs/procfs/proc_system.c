@@ -1,5 +1,7 @@
 /* fs/procfs/proc_system.c -- the machine in numbers: memory, CPUs, time, interrupts. */
+#include "core/dev/blk.h"
 #include "core/proc/clock.h"
+#include "core/proc/load.h"
 #include "coro/executor.h"
 #include "fs/procfs/proc.h"
 #include "hal/clock.h"
@@ -9,6 +11,7 @@
 #include "mem/phys/shrink.h"
 #include "mem/phys/slab.h"
 #include "mem/space/commit.h"
+#include "mem/space/fault.h"
 #include "vfs/page.h"
 
 #define TICK_NS 10000000ul	/* USER_HZ is 100 */
@@ -53,9 +56,28 @@ int proc_meminfo_show(const struct proc_subject *who, struct text *to)
 
 int proc_vmstat_show(const struct proc_subject *who, struct text *to)
 {
+	u64 minor = atomic_load_relaxed(&fault_stats.minor);
+	u64 major = atomic_load_relaxed(&fault_stats.major), read = 0, written = 0;
+
 	text_add(to, "nr_free_pages %lu\nnr_file_pages %lu\nnr_dirty %lu\n", buddy_free_pages(),
 		 page_total(), page_total_dirty());
-	text_add(to, "nr_slab_unreclaimable %lu\npswpin 0\npswpout 0\n", slab_pages());
+	text_add(to, "nr_slab_unreclaimable %lu\n", slab_pages());
+	for (const struct blk_device *b = NULL; (b = blk_next(b));) {
+		read += atomic_load_relaxed(&b->sectors_read);
+		written += atomic_load_relaxed(&b->sectors_written);
+	}
+	text_add(to, "pgpgin %lu\npgpgout %lu\npswpin 0\npswpout 0\npgfault %lu\npgmajfault %lu\n",
+		 read / 2, written / 2, minor + major, major);
+	return 0;
+}
+
+/* One zone: all memory. */
+int proc_zoneinfo_show(const struct proc_subject *who, struct text *to)
+{
+	text_add(to, "Node 0, zone   Normal\n  per-node stats\n      nr_file_pages %lu\n"
+		 "      nr_dirty     %lu\n", page_total(), page_total_dirty());
+	text_add(to, "  pages free     %lu\n        present  %lu\n        managed  %lu\n",
+		 buddy_free_pages(), buddy_total_pages(), buddy_total_pages());
 	return 0;
 }
 
@@ -129,9 +151,50 @@ static void show_cpu(struct text *to, const char *name, u64 busy, u64 idle)
 	text_add(to, "%s %lu 0 0 %lu 0 0 0 0 0 0\n", name, busy / TICK_NS, idle / TICK_NS);
 }
 
+static u64 interrupts_of(unsigned irq)
+{
+	u64 sum = 0;
+
+	for (unsigned n = 0; n < hal_cpu_count(); n++)
+		sum += hal_irq_count(irq, n);
+	return sum;
+}
+
+/* All, then each by its number. */
+static void show_interrupts(struct text *to)
+{
+	u64 sum = 0;
+
+	for (unsigned i = 0; i < hal_irq_max(); i++)
+		sum += interrupts_of(i);
+	text_add(to, "intr %lu", sum);
+	for (unsigned i = 0; i < hal_irq_max(); i++)
+		text_add(to, " %lu", interrupts_of(i));
+	text_add(to, "\n");
+}
+
+int proc_softirqs_show(const struct proc_subject *who, struct text *to)
+{
+	static const char *const names[] = {
+		"HI", "TIMER", "NET_TX", "NET_RX", "BLOCK", "IRQ_POLL", "TASKLET", "SCHED",
+		"HRTIMER", "RCU",
+	};
+
+	text_add(to, "%*s", 20, "");
+	for (unsigned n = 0; n < hal_cpu_count(); n++)
+		text_add(to, "CPU%-8u", n);
+	for (size_t i = 0; i < ARRAY_SIZE(names); i++) {
+		text_add(to, "\n%12s:", names[i]);
+		for (unsigned n = 0; n < hal_cpu_count(); n++)
+			text_add(to, " %10u", 0);
+	}
+	text_add(to, "\n");
+	return 0;
+}
+
 int proc_stat_all_show(const struct proc_subject *who, struct text *to)
 {
-	u64 now = hal_clock_ns(), idle = 0, all = now * hal_cpu_count(), switches = 0, irqs = 0;
+	u64 now = hal_clock_ns(), idle = 0, all = now * hal_cpu_count(), switches = 0;
 	char name[16];
 
 	for (unsigned n = 0; n < hal_cpu_count(); n++) {
@@ -145,12 +208,12 @@ int proc_stat_all_show(const struct proc_subject *who, struct text *to)
 		format(name, sizeof(name), "cpu%u", n);
 		show_cpu(to, name, now > mine ? now - mine : 0, mine);
 	}
-	for (unsigned i = 0; i < hal_irq_max(); i++)
-		for (unsigned n = 0; n < hal_cpu_count(); n++)
-			irqs += hal_irq_count(i, n);
-	text_add(to, "intr %lu\nctxt %lu\nbtime %lu\nprocesses %lu\nprocs_running %u\n"
-		 "procs_blocked 0\n", irqs, switches, clock_boot_wall_seconds(), process_forks(),
+	show_interrupts(to);
+	text_add(to, "ctxt %lu\nbtime %lu\nprocesses %lu\nprocs_running %u\n"
+		 "procs_blocked 0\n", switches, clock_boot_wall_seconds(), process_forks(),
 		 max(process_running(), 1u));
+	/* Nothing is put off to the end of an interrupt. */
+	text_add(to, "softirq 0 0 0 0 0 0 0 0 0 0 0\n");
 	return 0;
 }
 
@@ -167,36 +230,12 @@ int proc_uptime_show(const struct proc_subject *who, struct text *to)
 
 /* --- load --- */
 
-#define LOAD_STEP_NS 5000000000ul
-#define LOAD_ONE     2048u	/* fixed point: 11 bits */
-
-static spinlock load_lock = SPINLOCK_INIT(RANK_FS_PRIVATE);
-static u64 load_at_ns GUARDED_BY(&load_lock);
-static u64 load[3] GUARDED_BY(&load_lock);
-
-/* Nobody samples while nobody looks: the number of running threads now stands for the time
- * since the last look, in steps of five seconds. */
-static void load_update(u64 running) REQUIRES(load_lock)
-{
-	static const u32 keep[3] = {1884, 2014, 2037};	/* 1, 5, 15 minutes */
-	u64 steps = (hal_clock_ns() - load_at_ns) / LOAD_STEP_NS;
-
-	load_at_ns += steps * LOAD_STEP_NS;
-	for (steps = min(steps, 1000ul); steps; steps--)
-		for (unsigned i = 0; i < 3; i++)
-			load[i] = (load[i] * keep[i] +
-				   running * LOAD_ONE * (LOAD_ONE - keep[i])) / LOAD_ONE;
-}
-
 int proc_loadavg_show(const struct proc_subject *who, struct text *to)
 {
 	u32 running = max(process_running(), 1u);
 	u64 now[3];
 
-	spin_lock(&load_lock);
-	load_update(running - 1);
-	memcpy(now, load, sizeof(now));
-	spin_unlock(&load_lock);
+	load_get(now);
 	for (unsigned i = 0; i < 3; i++) {
 		u64 rounded = now[i] + LOAD_ONE / 200;
 

@@ -5,27 +5,6 @@
 #include "core/dev/chardev.h"
 #include "fs/procfs/proc.h"
 
-static int online_show(const struct proc_subject *who, struct text *to)
-{
-	if (hal_cpu_count() == 1)
-		text_add(to, "0\n");
-	else
-		text_add(to, "0-%u\n", hal_cpu_count() - 1);
-	return 0;
-}
-
-static int offline_show(const struct proc_subject *who, struct text *to)
-{
-	text_add(to, "\n");
-	return 0;
-}
-
-static int kernel_max_show(const struct proc_subject *who, struct text *to)
-{
-	text_add(to, "%d\n", HAL_MAX_CPUS - 1);
-	return 0;
-}
-
 #define FILE(name_, mode_, ...) {.name = name_, .mode = S_IFREG | (mode_), __VA_ARGS__}
 #define DIR(name_, ...)		{.name = name_, .mode = S_IFDIR | 0555, __VA_ARGS__}
 
@@ -72,9 +51,33 @@ static int block_ro_show(const struct proc_subject *who, struct text *to)
 	return 0;
 }
 
-static int block_removable_show(const struct proc_subject *who, struct text *to)
+static int zero_show(const struct proc_subject *who, struct text *to)
 {
 	text_add(to, "0\n");
+	return 0;
+}
+
+/* Requests, sectors and time of reads and writes; times are not taken, nothing is merged. */
+static int block_stat_show(const struct proc_subject *who, struct text *to)
+{
+	const struct blk_device *b = block(who->fd);
+
+	text_add(to, "%8lu %8u %8lu %8u %8lu %8u %8lu %8u %8u %8u %8u %8u %8u %8u %8u %8u %8u\n",
+		 atomic_load_relaxed(&b->reads), 0, atomic_load_relaxed(&b->sectors_read), 0,
+		 atomic_load_relaxed(&b->writes), 0, atomic_load_relaxed(&b->sectors_written), 0,
+		 0, 0, 0, 0, 0, 0, 0, 0, 0);
+	return 0;
+}
+
+static int sector_size_show(const struct proc_subject *who, struct text *to)
+{
+	text_add(to, "%u\n", block(who->fd)->block_size);
+	return 0;
+}
+
+static int scheduler_show(const struct proc_subject *who, struct text *to)
+{
+	text_add(to, "[none]\n");
 	return 0;
 }
 
@@ -83,35 +86,51 @@ static int block_link(const struct proc_subject *who, char *to, size_t size)
 	return (int)format(to, size, "../../block/%s", block(who->fd)->name);
 }
 
-static const struct proc_entry cpu_entries[] = {
-	FILE("kernel_max", 0444, .show = kernel_max_show),
-	FILE("offline", 0444, .show = offline_show),
-	FILE("online", 0444, .show = online_show),
-	FILE("possible", 0444, .show = online_show),
-	FILE("present", 0444, .show = online_show),
+static int class_link(const struct proc_subject *who, char *to, size_t size)
+{
+	return (int)format(to, size, "../../block/%s", block(who->fd)->name);
+}
+
+static const struct proc_entry devices_entries[] = {
+	DIR("system", .children = sysfs_system_entries), {}
+};
+static const struct proc_entry queue_entries[] = {
+	FILE("hw_sector_size", 0444, .show = sector_size_show),
+	FILE("logical_block_size", 0444, .show = sector_size_show),
+	FILE("minimum_io_size", 0444, .show = sector_size_show),
+	FILE("optimal_io_size", 0444, .show = zero_show),
+	FILE("physical_block_size", 0444, .show = sector_size_show),
+	FILE("rotational", 0444, .show = zero_show),
+	FILE("scheduler", 0444, .show = scheduler_show),
 	{},
 };
-static const struct proc_entry system_entries[] = {DIR("cpu", .children = cpu_entries), {}};
-static const struct proc_entry devices_entries[] = {
-	DIR("system", .children = system_entries), {}
-};
 static const struct proc_entry block_entries[] = {
+	FILE("alignment_offset", 0444, .show = zero_show),
 	FILE("dev", 0444, .show = block_dev_show),
-	FILE("removable", 0444, .show = block_removable_show),
+	FILE("hidden", 0444, .show = zero_show),
+	DIR("holders"),
+	DIR("queue", .children = queue_entries),
+	FILE("removable", 0444, .show = zero_show),
 	FILE("ro", 0444, .show = block_ro_show),
 	FILE("size", 0444, .show = block_size_show),
+	DIR("slaves"),
+	FILE("stat", 0444, .show = block_stat_show),
 	{},
 };
 const struct proc_entry sysfs_block_dir = {.mode = S_IFDIR | 0555, .children = block_entries};
+const struct proc_entry sysfs_class_link = {.mode = S_IFLNK | 0777, .link = class_link};
 const struct proc_entry sysfs_block_link = {.mode = S_IFLNK | 0777, .link = block_link};
 static const struct proc_entry dev_entries[] = {
 	DIR("block", .kind = PROC_BLOCK_NUMBERS), {}
+};
+static const struct proc_entry class_entries[] = {
+	DIR("block", .kind = PROC_CLASS_BLOCKS), {}
 };
 static const struct proc_entry fs_entries[] = {DIR("cgroup"), {}};
 
 const struct proc_entry sysfs_entries[] = {
 	DIR("block", .kind = PROC_BLOCKS),
-	DIR("class"),
+	DIR("class", .children = class_entries),
 	DIR("dev", .children = dev_entries),
 	DIR("devices", .children = devices_entries),
 	DIR("fs", .children = fs_entries),

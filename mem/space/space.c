@@ -150,17 +150,6 @@ co_t space_leave(struct co *co, struct space_leave *f)
 
 /* --- /proc/pid/maps --- */
 
-static u64 resident_in(struct space *s, const struct vma *v)
-{
-	u64 n = 0, at = v->start;
-
-	spin_lock(&s->pt_lock);
-	for (; n < 65536 && pt_next(s, &at, v->end); at += PAGE_SIZE)
-		n++;
-	spin_unlock(&s->pt_lock);
-	return n;
-}
-
 static void set_path(struct vma_info *to, const char *text)
 {
 	to->path_len = (u16)strlen(text);
@@ -194,11 +183,8 @@ co_t space_info(struct co *co, struct space_info *f)
 	CO_BEGIN;
 	CO_READ_LOCK(&f->space->lock);
 	v = vma_find(f->space, f->addr);
-	if (v) {
+	if (v)
 		describe(f->space, v, f->info);
-		if (f->count_rss)
-			f->info->rss = resident_in(f->space, v);
-	}
 	rwlock_unlock_read(&f->space->lock);
 	CO_RETURN(v != NULL);
 	CO_END;

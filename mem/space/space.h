@@ -329,7 +329,6 @@ struct vma_info {
 	u32 flags;
 	u64 offset;		/* bytes */
 	u64 dev, ino;
-	u64 rss;		/* resident pages; only if asked for */
 	u16 path_len;
 	char path[256];		/* no NUL; longer paths keep their end */
 };
@@ -339,9 +338,25 @@ struct space_info {
 	struct co_frame co;
 	struct space *space;
 	u64 addr;
-	bool count_rss;
 	struct vma_info *info;
 };
 co_t space_info(struct co *co, struct space_info *f);
+
+/* What of a range is resident. Pages; shares (a page divided by the number of its mappings) in
+ * bytes with VMA_COUNT_SHIFT bits behind the point. */
+#define VMA_COUNT_SHIFT 12
+struct vma_count {
+	u64 rss, anon;
+	u64 shared_clean, shared_dirty, private_clean, private_dirty;
+	u64 pss, pss_dirty, pss_anon, pss_file, pss_shm;
+};
+/* Add what is in [at, end) to *count. Returns 0. */
+struct space_count {
+	struct co_frame co;
+	struct space *space;
+	u64 at, end;
+	struct vma_count *count;
+};
+co_t space_count(struct co *co, struct space_count *f);
 
 #endif

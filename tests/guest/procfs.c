@@ -6,11 +6,13 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/auxv.h>
+#include <sys/file.h>
 #include <sys/mman.h>
 #include <sys/random.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/sysinfo.h>
+#include <sys/uio.h>
 #include <sys/utsname.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -227,4 +229,156 @@ TEST(random_bytes)
 	CHECK_ERR(syscall(SYS_getrandom, 16, 10, 0), EFAULT);
 	CHECK_EQ(read(open("/dev/urandom", O_RDONLY), a, sizeof(a)), sizeof(a));
 	CHECK_EQ(write(open("/dev/random", O_WRONLY), a, sizeof(a)), sizeof(a));
+}
+
+/* --- usage --- */
+
+TEST(what_a_process_read_and_wrote)
+{
+	long read_before = field("/proc/self/io", "rchar"), calls = field("/proc/self/io", "syscr");
+	long wrote = field("/proc/self/io", "wchar"), writes = field("/proc/self/io", "syscw");
+	int fd = open("f", O_RDWR | O_CREAT, 0600);
+	struct iovec two[2] = { { "abc", 3 }, { "defgh", 5 } };
+	char buffer[100];
+
+	CHECK_EQ(write(fd, "0123456789", 10), 10);
+	CHECK_EQ(writev(fd, two, 2), 8);
+	CHECK_EQ(field("/proc/self/io", "wchar") - wrote, 18);
+	CHECK_EQ(field("/proc/self/io", "syscw") - writes, 2);
+	CHECK_EQ(pread(fd, buffer, 100, 0), 18);
+	CHECK(field("/proc/self/io", "rchar") - read_before >= 18);
+	CHECK(field("/proc/self/io", "syscr") - calls >= 3);
+	CHECK(field("/proc/self/io", "read_bytes") >= 0);
+}
+
+TEST(what_is_resident)
+{
+	char *p = mmap(NULL, 16 * 4096, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	long rss = field("/proc/self/smaps_rollup", "Rss");
+	long anon = field("/proc/self/smaps_rollup", "Anonymous");
+	pid_t child;
+
+	memset(p, 1, 16 * 4096);
+	CHECK(field("/proc/self/smaps_rollup", "Rss") - rss >= 64);
+	CHECK(field("/proc/self/smaps_rollup", "Anonymous") - anon >= 64);
+	CHECK(field("/proc/self/smaps_rollup", "Private_Dirty") >= 64);
+	child = fork();
+	if (!child) {
+		/* Shared with the parent now: half counts. */
+		CHECK(field("/proc/self/smaps_rollup", "Shared_Dirty") >= 64);
+		_exit(field("/proc/self/smaps_rollup", "Pss") <
+		      field("/proc/self/smaps_rollup", "Rss") - 32 ? 0 : 1);
+	}
+	CHECK_EQ(test_wait(child), 0);
+	CHECK(strstr(test_read_file("/proc/self/smaps"), "VmFlags: rd "));
+}
+
+TEST(locks_are_listed)
+{
+	char want[64];
+	int fd = open("f", O_RDWR | O_CREAT, 0600);
+	struct flock range = { .l_type = F_WRLCK, .l_start = 10, .l_len = 5 };
+
+	CHECK_EQ(fcntl(fd, F_SETLK, &range), 0);
+	snprintf(want, sizeof(want), ": POSIX  ADVISORY  WRITE %d ", getpid());
+	CHECK(strstr(test_read_file("/proc/locks"), want));
+	CHECK(strstr(test_read_file("/proc/locks"), " 10 14\n"));
+	CHECK_EQ(flock(open("f", O_RDONLY), LOCK_SH), 0);
+	snprintf(want, sizeof(want), ": FLOCK  ADVISORY  READ %d ", getpid());
+	CHECK(strstr(test_read_file("/proc/locks"), want));
+	close(fd);
+	CHECK(!strstr(test_read_file("/proc/locks"), " 10 14\n"));
+}
+
+TEST(children_of_a_thread)
+{
+	char path[64], want[16];
+	pid_t child = fork();
+
+	if (!child)
+		_exit(pause());
+	snprintf(path, sizeof(path), "/proc/self/task/%d/children", getpid());
+	snprintf(want, sizeof(want), "%d ", child);
+	CHECK(!strcmp(test_read_file(path), want));
+	CHECK_EQ(access("/proc/self/children", F_OK), -1);
+	kill(child, SIGKILL);
+	test_wait(child);
+	CHECK(!strcmp(test_read_file(path), ""));
+}
+
+TEST(the_machine_in_sysfs)
+{
+	char path[80];
+
+	CHECK(!strcmp(test_read_file("/sys/devices/system/cpu/cpu0/topology/core_cpus_list"), "0\n"));
+	CHECK(!strcmp(test_read_file("/sys/devices/system/node/online"), "0\n"));
+	CHECK(!strcmp(test_read_file("/sys/devices/system/memory/block_size_bytes"), "8000000\n"));
+	CHECK(!strcmp(test_read_file("/sys/devices/system/memory/memory8/state"), "online\n"));
+	CHECK_EQ(access("/sys/devices/system/cpu/cpu99", F_OK), -1);
+	CHECK_EQ(readlink("/sys/class/block/vda", path, sizeof(path)) > 0, 1);
+	CHECK(atol(test_read_file("/sys/class/block/vda/size")) > 0);
+	CHECK_EQ(atol(test_read_file("/sys/block/vda/queue/logical_block_size")), 512);
+}
+
+TEST(the_load)
+{
+	struct sysinfo info;
+	double one, five, fifteen;
+	int running, threads, last;
+
+	CHECK_EQ(sscanf(test_read_file("/proc/loadavg"), "%lf %lf %lf %d/%d %d", &one, &five,
+			&fifteen, &running, &threads, &last), 6);
+	CHECK(running >= 1 && threads >= running && last >= getpid());
+	CHECK_EQ(sysinfo(&info), 0);
+	CHECK(info.loads[0] / 65536.0 - one < 1 && one - info.loads[0] / 65536.0 < 1);
+}
+
+/* --- the priority of reads and writes --- */
+
+enum { NONE, REAL_TIME, BEST_EFFORT, IDLE };
+#define IOPRIO(class, level) ((class) << 13 | (level))
+
+static long io_priority(int which, int who)
+{
+	return syscall(SYS_ioprio_get, which, who);
+}
+
+static long set_io_priority(int which, int who, int priority)
+{
+	return syscall(SYS_ioprio_set, which, who, priority);
+}
+
+static void without_privilege(void *)
+{
+	CHECK_ERR(set_io_priority(1, 0, IOPRIO(REAL_TIME, 0)), EPERM);
+	CHECK_ERR(set_io_priority(1, 1, IOPRIO(IDLE, 0)), EPERM);
+	CHECK_EQ(set_io_priority(1, 0, IOPRIO(IDLE, 0)), 0);
+	CHECK_EQ(io_priority(1, 0), IOPRIO(IDLE, 0));
+}
+
+TEST(io_priorities)
+{
+	pid_t child;
+
+	CHECK_EQ(io_priority(1, 0), 0);
+	CHECK_EQ(io_priority(2, 0), IOPRIO(BEST_EFFORT, 4));
+	CHECK_EQ(set_io_priority(1, 0, IOPRIO(BEST_EFFORT, 7)), 0);
+	CHECK_EQ(io_priority(1, getpid()), IOPRIO(BEST_EFFORT, 7));
+	child = fork();
+	if (!child) {
+		CHECK_EQ(io_priority(1, 0), IOPRIO(BEST_EFFORT, 7));
+		CHECK_EQ(set_io_priority(1, 0, IOPRIO(REAL_TIME, 1)), 0);
+		CHECK_EQ(io_priority(2, 0), IOPRIO(REAL_TIME, 1));
+		_exit(0);
+	}
+	CHECK_EQ(test_wait(child), 0);
+	CHECK_EQ(io_priority(2, 0), IOPRIO(BEST_EFFORT, 7));
+	CHECK_EQ(set_io_priority(2, 0, IOPRIO(IDLE, 0)), 0);
+	CHECK_EQ(io_priority(1, 0), IOPRIO(IDLE, 0));
+	CHECK_ERR(set_io_priority(1, 0, IOPRIO(NONE, 1)), EINVAL);
+	CHECK_ERR(set_io_priority(1, 0, IOPRIO(4, 0)), EINVAL);
+	CHECK_ERR(set_io_priority(4, 0, IOPRIO(IDLE, 0)), EINVAL);
+	CHECK_ERR(set_io_priority(1, 99999, IOPRIO(IDLE, 0)), ESRCH);
+	CHECK_ERR(io_priority(9, 0), EINVAL);
+	CHECK_EQ(test_child_as(1000, without_privilege, NULL), 0);
 }

@@ -1,0 +1,33 @@
+/* fs/procfs/proc_locks.c -- /proc/locks: who holds which lock on which file. */
+#include "fs/procfs/proc.h"
+#include "vfs/flock.h"
+
+struct show_locks {
+	struct text *to;
+	u64 n;
+};
+
+static void show_lock(void *arg, const struct inode *inode, const struct flock_range *r)
+{
+	static const char *const kinds[] = {
+		[FLOCK_POSIX] = "POSIX", [FLOCK_OFD] = "OFDLCK", [FLOCK_WHOLE] = "FLOCK",
+	};
+	struct show_locks *s = arg;
+
+	text_add(s->to, "%lu: %-6s ADVISORY  %s %d %02x:%02x:%lu %lu ", ++s->n, kinds[r->kind],
+		 r->type == FLOCK_EXCLUSIVE ? "WRITE" : "READ",
+		 r->kind == FLOCK_OFD ? -1 : (int)r->pid, inode->super->dev >> 20,
+		 inode->super->dev & 0xfffff, inode->ino, r->start);
+	if (r->last >= INT64_MAX)
+		text_add(s->to, "EOF\n");
+	else
+		text_add(s->to, "%lu\n", r->last);
+}
+
+int proc_locks_show(const struct proc_subject *who, struct text *to)
+{
+	struct show_locks s = {.to = to};
+
+	flock_each(show_lock, &s);
+	return 0;
+}
