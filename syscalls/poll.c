@@ -21,18 +21,17 @@
 #define SELECT_OUT (POLLWRBAND | POLLWRNORM | POLLOUT | POLLERR)
 #define SELECT_EX  POLLPRI
 
-/* The common part: a temporary mask, a time-out, the wait, the time left over. */
+/* The common part: a temporary mask, the wait, the time left over. Small, and the time is read
+ * and written by others, so that a thread that waits here does so in its own record. */
 struct poll_timed {
 	struct co_frame co;
 	struct poll_item *items;
 	unsigned count;
-	uptr timeout;		/* struct timespec, or 0 */
+	uptr timeout;		/* where the time left goes, or 0 */
 	uptr mask;		/* or 0 */
-	u64 mask_size;
-	struct __kernel_timespec ts;
 	sigmask set;
-	u64 ns, deadline_ns;
-	long n, err;
+	u64 deadline_ns;
+	long n;
 };
 
 static u64 poll_left(u64 deadline_ns)
@@ -42,45 +41,64 @@ static u64 poll_left(u64 deadline_ns)
 	return deadline_ns > now ? deadline_ns - now : 0;
 }
 
-/* A bad time is an error even where nobody will wait. */
-struct poll_check_time {
+/* The deadline (0: do not wait) a struct timespec stands for, and whether the mask has a size
+ * that it can have: errors even where nobody will wait. */
+struct poll_start {
 	struct co_frame co;
-	uptr timeout;
+	uptr timeout;		/* or 0 */
+	uptr mask;		/* or 0 */
+	u64 mask_size;
+	u64 *deadline_ns;
 	struct __kernel_timespec ts;
 	u64 ns;
 	long err;
 };
-static co_t poll_check_time(struct co *co, struct poll_check_time *f)
+static co_t poll_start(struct co *co, struct poll_start *f)
 {
 	CO_BEGIN;
-	CO_COPY_FROM_USER(f->err, &f->ts, f->timeout, sizeof(f->ts));
-	if (!f->err)
-		f->err = clock_from_timespec(&f->ts, &f->ns);
+	*f->deadline_ns = CO_FOREVER;
+	if (f->timeout.raw) {
+		CO_COPY_FROM_USER(f->err, &f->ts, f->timeout, sizeof(f->ts));
+		if (!f->err)
+			f->err = clock_from_timespec(&f->ts, &f->ns);
+		if (f->err)
+			CO_RETURN(f->err);
+		*f->deadline_ns = 0;
+		if (f->ns)
+			f->err = clock_deadline(CLOCK_MONOTONIC, f->ns, false, f->deadline_ns);
+	}
+	if (!f->err && f->mask.raw && f->mask_size != POLL_SIGSET_SIZE)
+		f->err = -EINVAL;
 	CO_RETURN(f->err);
+	CO_END;
+}
+
+/* An error changes nothing: the events count. */
+struct poll_put_left {
+	struct co_frame co;
+	uptr to;
+	u64 deadline_ns;
+	struct __kernel_timespec ts;
+	long err;
+};
+static co_t poll_put_left(struct co *co, struct poll_put_left *f)
+{
+	CO_BEGIN;
+	f->ts = clock_to_timespec(poll_left(f->deadline_ns));
+	CO_COPY_TO_USER(f->err, f->to, &f->ts, sizeof(f->ts));
+	CO_RETURN(0);
 	CO_END;
 }
 
 static co_t poll_timed(struct co *co, struct poll_timed *f)
 {
+	long unused;
+
 	CO_BEGIN;
-	f->deadline_ns = CO_FOREVER;
-	if (f->timeout.raw) {
-		CO_COPY_FROM_USER(f->err, &f->ts, f->timeout, sizeof(f->ts));
-		if (!f->err)
-			f->err = clock_from_timespec(&f->ts, &f->ns);
-		if (!f->err && f->ns)
-			f->err = clock_deadline(CLOCK_MONOTONIC, f->ns, false, &f->deadline_ns);
-		if (f->err)
-			CO_RETURN(f->err);
-		if (!f->ns)
-			f->deadline_ns = 0;
-	}
 	if (f->mask.raw) {
-		if (f->mask_size != POLL_SIGSET_SIZE)
-			CO_RETURN(-EINVAL);
-		CO_COPY_FROM_USER(f->err, &f->set, f->mask, sizeof(f->set));
-		if (f->err)
-			CO_RETURN(f->err);
+		CO_COPY_FROM_USER(f->n, &f->set, f->mask, sizeof(f->set));
+		if (f->n)
+			CO_RETURN(f->n);
 		signal_set_temporary_mask(thread_of_co(co), f->set);
 	}
 	CO_AWAIT(f->n, poll_wait, .items = f->items, .count = f->count,
@@ -88,10 +106,8 @@ static co_t poll_timed(struct co *co, struct poll_timed *f)
 	/* After a signal the temporary mask stays until the handler has been entered. */
 	if (f->mask.raw && f->n != -ERESTARTNOHAND)
 		signal_restore_mask(thread_of_co(co));
-	if (f->timeout.raw && f->ns) {
-		f->ts = clock_to_timespec(poll_left(f->deadline_ns));
-		CO_COPY_TO_USER(f->err, f->timeout, &f->ts, sizeof(f->ts));
-	}
+	if (f->timeout.raw && f->deadline_ns)
+		CO_AWAIT(unused, poll_put_left, .to = f->timeout, .deadline_ns = f->deadline_ns);
 	CO_RETURN(f->n);
 	CO_END;
 }
@@ -109,11 +125,11 @@ struct sys_ppoll {
 	struct co_frame co;
 	uptr fds;
 	u32 count;
+	unsigned bad;		/* descriptors that are not open */
 	uptr timeout, mask;
-	u64 mask_size;
+	u64 mask_size, deadline_ns;
 	struct pollfd *polls;
 	struct poll_item *items;
-	unsigned bad;		/* descriptors that are not open */
 	long n, err;
 };
 
@@ -141,8 +157,8 @@ static unsigned poll_get_files(struct fd_table *t, struct sys_ppoll *f)
 static co_t sys_ppoll(struct co *co, struct sys_ppoll *f)
 {
 	CO_BEGIN;
-	if (f->timeout.raw)
-		CO_AWAIT(f->n, poll_check_time, .timeout = f->timeout);
+	CO_AWAIT(f->n, poll_start, .timeout = f->timeout, .mask = f->mask,
+		 .mask_size = f->mask_size, .deadline_ns = &f->deadline_ns);
 	if (f->n)
 		CO_RETURN(f->n);
 	if (f->count > rlimit_get(thread_of_co(co)->process, RLIMIT_NOFILE))
@@ -160,7 +176,7 @@ static co_t sys_ppoll(struct co *co, struct sys_ppoll *f)
 		f->n = poll_try(f->items, f->count);
 	else
 		CO_AWAIT(f->n, poll_timed, .items = f->items, .count = f->count,
-			 .timeout = f->timeout, .mask = f->mask, .mask_size = f->mask_size);
+			 .timeout = f->timeout, .mask = f->mask, .deadline_ns = f->deadline_ns);
 	if (f->n < 0)
 		goto out;
 	for (u32 i = 0; i < f->count; i++)
@@ -183,14 +199,15 @@ SYSCALL_CO(ppoll, fds, count, timeout, mask, mask_size);
 struct sys_pselect6 {
 	struct co_frame co;
 	int count;
+	u32 words;
 	uptr in, out, ex, timeout, mask;
 	struct {
 		u64 mask, size;
 	} packed;		/* what `mask` points at */
 	u64 *sets;		/* in, out, ex, each `words` long */
-	u32 words;
 	struct poll_item *items;
 	unsigned asked;
+	u64 deadline_ns;
 	long n, err;
 };
 
@@ -267,8 +284,13 @@ static co_t select_copy(struct co *co, struct select_copy *f)
 static co_t sys_pselect6(struct co *co, struct sys_pselect6 *f)
 {
 	CO_BEGIN;
-	if (f->timeout.raw)
-		CO_AWAIT(f->n, poll_check_time, .timeout = f->timeout);
+	if (f->mask.raw) {
+		CO_COPY_FROM_USER(f->err, &f->packed, f->mask, sizeof(f->packed));
+		if (f->err)
+			CO_RETURN(f->err);
+	}
+	CO_AWAIT(f->n, poll_start, .timeout = f->timeout, .mask = uptr_of(f->packed.mask),
+		 .mask_size = f->packed.size, .deadline_ns = &f->deadline_ns);
 	if (f->n)
 		CO_RETURN(f->n);
 	if (f->count < 0)
@@ -276,11 +298,6 @@ static co_t sys_pselect6(struct co *co, struct sys_pselect6 *f)
 	/* More numbers than the table has can not be open. */
 	f->count = min(f->count, (int)fd_table_size(fd_current(co)));
 	f->words = ((u32)f->count + 63) / 64;
-	if (f->mask.raw) {
-		CO_COPY_FROM_USER(f->err, &f->packed, f->mask, sizeof(f->packed));
-		if (f->err)
-			CO_RETURN(f->err);
-	}
 	f->sets = kcalloc(max(3 * f->words, 1u), sizeof(u64));
 	f->items = kcalloc(max((unsigned)f->count, 1u), sizeof(*f->items));
 	f->n = -ENOMEM;
@@ -298,7 +315,7 @@ static co_t sys_pselect6(struct co *co, struct sys_pselect6 *f)
 	if (f->n)
 		goto out;
 	CO_AWAIT(f->n, poll_timed, .items = f->items, .count = f->asked, .timeout = f->timeout,
-		 .mask = uptr_of(f->packed.mask), .mask_size = f->packed.size);
+		 .mask = uptr_of(f->packed.mask), .deadline_ns = f->deadline_ns);
 	if (f->n < 0)
 		goto out;
 	f->n = select_answer(f);

@@ -8,6 +8,23 @@
 #include "syscalls/usage.h"
 #include "vfs/fd.h"
 
+/* Apart from the calls, whose frames stay while they wait. */
+struct wait_put_usage {
+	struct co_frame co;
+	uptr to;
+	const struct process_usage *usage;
+	struct rusage rusage;
+	long err;
+};
+static co_t wait_put_usage(struct co *co, struct wait_put_usage *f)
+{
+	CO_BEGIN;
+	usage_to_rusage(f->usage, &f->rusage);
+	CO_COPY_TO_USER(f->err, f->to, &f->rusage, sizeof(f->rusage));
+	CO_RETURN(f->err);
+	CO_END;
+}
+
 struct sys_wait4 {
 	struct co_frame co;
 	int pid;
@@ -15,7 +32,6 @@ struct sys_wait4 {
 	u32 options;
 	uptr usage;
 	struct wait_result result;
-	struct rusage rusage;
 	enum wait_which which;
 	long err;
 };
@@ -41,10 +57,8 @@ static co_t sys_wait4(struct co *co, struct sys_wait4 *f)
 		CO_RETURN(f->err);
 	if (f->status.raw)
 		CO_COPY_TO_USER(f->err, f->status, &f->result.status, sizeof(int));
-	if (!f->err && f->usage.raw) {
-		usage_to_rusage(&f->result.usage, &f->rusage);
-		CO_COPY_TO_USER(f->err, f->usage, &f->rusage, sizeof(f->rusage));
-	}
+	if (!f->err && f->usage.raw)
+		CO_AWAIT(f->err, wait_put_usage, .to = f->usage, .usage = &f->result.usage);
 	CO_RETURN(f->err ? f->err : f->result.pid);
 	CO_END;
 }
@@ -58,7 +72,6 @@ struct sys_waitid {
 	uptr usage;
 	struct wait_result result;
 	struct signal_info si;
-	struct rusage rusage;
 	struct file *file;	/* the descriptor's, or NULL */
 	bool again;		/* -EAGAIN instead of nothing */
 	long err, waited;
@@ -117,8 +130,7 @@ static co_t sys_waitid(struct co *co, struct sys_waitid *f)
 		f->err = -EAGAIN;
 	f->waited = f->err;
 	if (!f->err && f->result.pid && f->usage.raw) {
-		usage_to_rusage(&f->result.usage, &f->rusage);
-		CO_COPY_TO_USER(f->err, f->usage, &f->rusage, sizeof(f->rusage));
+		CO_AWAIT(f->err, wait_put_usage, .to = f->usage, .usage = &f->result.usage);
 		if (f->err)
 			CO_RETURN(f->err);
 	}

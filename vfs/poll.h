@@ -45,10 +45,10 @@ struct poll_item {
 struct poll_wait {
 	struct co_frame co;
 	struct poll_item *items;
-	unsigned count;
+	unsigned count, ready;
 	u64 deadline_ns;
 	struct poll_table *table;
-	long ready, err;
+	long err;
 };
 co_t poll_wait(struct co *co, struct poll_wait *f);
 /* Without waiting or enlisting: how many are ready now. */
