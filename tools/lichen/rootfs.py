@@ -24,9 +24,18 @@ OUTSIDE = ("proc", "sys", "dev", "run", "tmp")
 EXT4_MAGIC = (0x438, b"\x53\xEF")
 
 
+def listed(recipe):
+    """The packages a recipe names; a line `include NAME` stands for another recipe's."""
+    for line in (recipe / "packages").read_text().splitlines():
+        words = line.split("#")[0].split()
+        if len(words) == 2 and words[0] == "include":
+            yield from listed(RECIPES / words[1])
+        elif words:
+            yield " ".join(words)
+
+
 def packages(recipe):
-    lines = (line.split("#")[0].strip() for line in (recipe / "packages").read_text().splitlines())
-    return [ESSENTIAL] + [line for line in lines if line]
+    return [ESSENTIAL, *listed(recipe)]
 
 
 def make_image(tar, image, excludes=()):
