@@ -105,6 +105,16 @@ struct co_frame {
 		(out) = (typeof(out))co->result;                              \
 	} while (0)
 
+/* The same with an expression that pushes a callee and steps it, as co_begin does. */
+#define CO_AWAIT_BEGUN(out, begun)                                            \
+	do {                                                                  \
+		CO_MARK_;                                                     \
+		if ((begun) == CO_PENDING)                                    \
+			return CO_PENDING;                                    \
+		CO_CASE_;                                                     \
+		(out) = (typeof(out))co->result;                              \
+	} while (0)
+
 /* An operation: a coroutine behind a table. Its argument struct `name` begins with a
  * co_frame; an implementation's frame begins with that struct, unnamed. */
 #define CO_OPERATION(name)                                                    \

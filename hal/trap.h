@@ -34,6 +34,8 @@ struct hal_user {
 
 #include "hal_user_inline.h" /* a provider may define hal_user_load and hal_user_save there */
 
+#define HAL_PSTATE_SS (1ul << 21)
+
 enum hal_access { HAL_READ = 1, HAL_WRITE = 2, HAL_EXEC = 4 };
 
 /* Why user mode was left, other than by a system call or an interrupt. */
@@ -94,6 +96,17 @@ static inline void hal_user_copy(struct hal_user *to, const struct hal_user *fro
 {
 	*to = *from;
 	to->fp_cpu = -1;
+}
+
+/* With u->step: execute one instruction before the next step is reported. */
+static inline void hal_user_step_again(struct hal_user *u)
+{
+	u->pstate |= HAL_PSTATE_SS;
+}
+/* With u->step: report the step before any instruction is executed. */
+static inline void hal_user_step_done(struct hal_user *u)
+{
+	u->pstate &= ~HAL_PSTATE_SS;
 }
 
 /* A fresh user context: registers zero, user mode, given entry and stack pointer. */

@@ -13,7 +13,7 @@
 #include "core/cred/cred.h"
 #include "core/proc/clock.h"
 #include "core/proc/load.h"
-#include "core/proc/thread.h"
+#include "core/proc/trace.h"
 #include "core/proc/uts.h"
 #include "hal/clock.h"
 #include "mem/phys/buddy.h"
@@ -344,6 +344,8 @@ static long prctl_process(struct task *t, int op, u64 a)
 		return 0;
 	case PR_GET_DUMPABLE:
 		return atomic_load(&t->space->dumpable);
+	case PR_SET_PTRACER:
+		return trace_allow(p, (int)a);
 	case PR_SET_CHILD_SUBREAPER:
 		p->subreaper = a;
 		return 0;

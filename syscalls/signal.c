@@ -132,6 +132,7 @@ static void sigwait_announce(struct thread *t, sigmask wanted)
 	struct process *p = t->process;
 
 	spin_lock(&p->sig_lock);
+	t->waits = wanted;
 	t->waits_for = wanted;
 	spin_unlock(&p->sig_lock);
 }

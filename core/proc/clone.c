@@ -5,6 +5,7 @@
 #include "core/cred/cred.h"
 #include "core/proc/internal.h"
 #include "core/proc/pidfd.h"
+#include "core/proc/trace.h"
 #include "coro/executor.h"
 #include "hal/clock.h"
 #include "mem/space/pin.h"
@@ -121,6 +122,7 @@ static void clone_registers(struct thread *child, struct thread *me, const struc
 	executor_user_sync(&me->task);
 	child->user = me->user;
 	child->user.fp_cpu = -1;
+	child->user.step = false;
 	child->user.x[0] = 0;
 	if (f->stack)
 		child->user.sp = f->stack;
@@ -175,6 +177,8 @@ static int clone_make(struct thread_clone *f, struct thread *me)
 	err = f->child ? clone_slots(f->child, me, f->flags) : -ENOMEM;
 	if (!err)
 		err = clone_undos(f->child, me, f->flags);
+	if (!err && trace_of(me) && !trace_prepare(f->child))
+		err = -ENOMEM;
 	if (!err) {
 		clone_registers(f->child, me, f);
 		clone_thread_state(f->child, me, f);
@@ -203,14 +207,32 @@ static int clone_publish(struct thread_clone *f, struct thread *me)
 	if (!err && f->made) {
 		if (f->flags & CLONE_PARENT)
 			p->exit_signal = parent->exit_signal;
+		p->parent_tid = f->flags & CLONE_PARENT ? parent->parent_tid : thread_id(me);
 		process_link(p, f->flags & CLONE_PARENT ? parent->parent : parent);
 	}
-	if (!err)
+	if (!err) {
 		thread_add(f->child);
+		if (f->event || (f->flags & CLONE_PTRACE))
+			trace_inherit(f->child, me);
+	}
 	spin_unlock(&proc_tree_lock);
 	if (!err)
 		process_count_fork();
 	return err;
+}
+
+/* What the tracer is told about, if it wants to be. */
+static unsigned clone_event(struct thread *me, const struct thread_clone *f)
+{
+	unsigned event = PTRACE_EVENT_FORK;
+
+	if (f->flags & CLONE_UNTRACED)
+		return 0;
+	if (f->flags & CLONE_VFORK)
+		event = PTRACE_EVENT_VFORK;
+	else if (f->exit_signal != SIGCHLD)
+		event = PTRACE_EVENT_CLONE;
+	return trace_wants(me, event) ? event : 0;
 }
 
 static bool clone_vfork_is_done(struct process *child)
@@ -271,6 +293,7 @@ co_t thread_clone(struct co *co, struct thread_clone *f)
 	f->err = clone_check(f);
 	if (f->err)
 		CO_RETURN(f->err);
+	f->event = clone_event(me, f);
 	f->err = clone_make(f, me);
 	if (f->err)
 		goto undo;
@@ -306,9 +329,13 @@ co_t thread_clone(struct co *co, struct thread_clone *f)
 		goto leave;
 	f->wait = f->child->vforked;
 	task_start(&f->child->task);
+	if (f->event)
+		TRACE_EVENT(f->ignored, f->event, f->nr);
 	if (f->wait) {
-		CO_WAIT_KILLABLE(f->ignored, &f->child->process->vfork_wait,
+		CO_WAIT_KILLABLE(f->err, &f->child->process->vfork_wait,
 				 clone_vfork_is_done(f->child->process));
+		if (!f->err && trace_wants(me, PTRACE_EVENT_VFORK_DONE))
+			TRACE_EVENT(f->ignored, PTRACE_EVENT_VFORK_DONE, f->nr);
 	}
 	thread_drop(f->child);
 	process_put(f->made);

@@ -7,13 +7,15 @@
 #include "core/proc/exit.h"
 #include "core/proc/internal.h"
 #include "core/proc/session.h"
+#include "core/proc/trace.h"
 #include "mem/space/uaccess.h"
 
 /* --- group stop --- */
 
-/* Everybody who had to has stopped: tell the parent, once. */
-static void deliver_complete_stop(struct process *p)
+void deliver_complete_stop(struct thread *t)
 {
+	struct process *p = t->process;
+	struct trace *tr;
 	int sig = 0;
 
 	spin_lock(&proc_tree_lock);
@@ -27,7 +29,9 @@ static void deliver_complete_stop(struct process *p)
 		p->wait_stopped = true;
 		p->wait_continued = false;
 		p->wait_stop_signal = sig;
-		exit_notify_parent(p, CLD_STOPPED, sig);
+		tr = trace_of(t);
+		if (!tr || trace_is_foreign(tr))
+			exit_notify_parent(p, CLD_STOPPED, sig);
 	}
 	spin_unlock(&proc_tree_lock);
 }
@@ -35,7 +39,7 @@ static void deliver_complete_stop(struct process *p)
 void exit_stop_is_complete(struct thread *t)
 {
 	if (atomic_load_relaxed(&t->process->stop_signal))
-		deliver_complete_stop(t->process);
+		deliver_complete_stop(t);
 }
 
 static void deliver_tell_continued(struct process *p)
@@ -55,54 +59,78 @@ static void deliver_tell_continued(struct process *p)
 	spin_unlock(&proc_tree_lock);
 }
 
-/* The default action of a stop signal: all threads are to stop. */
+/* All threads are to stop but those that have; a traced one may have gone on since. */
+static void deliver_count_stops(struct process *p, struct thread *t, bool again)
+	REQUIRES(p->sig_lock)
+{
+	struct thread *each;
+
+	p->stop_left = 0;
+	list_each(each, &p->threads, in_process) {
+		if (each->leaving || (again && !trace_of(each)))
+			continue;
+		each->stop_counted = true;
+		p->stop_left++;
+		if (each != t)
+			task_interrupt(&each->task, TASK_WORK);
+		trace_group_changed(p, each);
+	}
+}
+
+/* The default action of a stop signal. */
 static void deliver_start_stop(struct thread *t, int sig)
 {
 	struct process *p = t->process;
-	struct thread *each;
 
 	if (sig != SIGSTOP && p->group && group_is_orphaned(p->group))
 		return;
 	spin_lock(&p->sig_lock);
-	if (p->stop_taken && !p->stop_signal && !p->group_exiting && !p->exec_by) {
-		atomic_store_relaxed(&p->stop_signal, sig);
-		p->stop_left = 0;
-		list_each(each, &p->threads, in_process) {
-			if (each->leaving)
-				continue;
-			each->stop_counted = true;
-			p->stop_left++;
-			if (each != t)
-				task_interrupt(&each->task, TASK_WORK);
+	if (p->stop_taken && !p->group_exiting && !p->exec_by && !t->stop_counted &&
+	    (!p->stop_signal || trace_of(t))) {
+		bool again = p->stop_signal;
+
+		if (!p->stopped)
+			atomic_store_relaxed(&p->stop_signal, sig);
+		if (trace_of(t))
+			t->trace->stop_signal = sig;
+		deliver_count_stops(p, t, again);
+	}
+	spin_unlock(&p->sig_lock);
+}
+
+enum deliver_stop { DELIVER_GO_ON, DELIVER_GROUP_STOP, DELIVER_TRAP };
+
+/* How this thread stops now. */
+static enum deliver_stop deliver_stop_here(struct thread *t)
+{
+	struct process *p = t->process;
+	enum deliver_stop how = DELIVER_GO_ON;
+	bool last = false;
+
+	spin_lock(&p->sig_lock);
+	if (trace_of(t)) {
+		if (trace_trap_is_due(p, t))
+			how = DELIVER_TRAP;
+	} else if (p->stop_signal) {
+		how = DELIVER_GROUP_STOP;
+		if (t->stop_counted) {
+			t->stop_counted = false;
+			last = --p->stop_left == 0;
 		}
 	}
 	spin_unlock(&p->sig_lock);
+	if (last)
+		deliver_complete_stop(t);
+	return how;
 }
 
-/* This thread stops now; true if the group does have to stop. */
-static bool deliver_stop_here(struct thread *t)
+static bool deliver_may_go_on(struct thread *t)
 {
 	struct process *p = t->process;
-	bool stop, last = false;
-
-	spin_lock(&p->sig_lock);
-	stop = p->stop_signal;
-	if (stop && t->stop_counted) {
-		t->stop_counted = false;
-		last = --p->stop_left == 0;
-	}
-	spin_unlock(&p->sig_lock);
-	if (last)
-		deliver_complete_stop(p);
-	return stop;
-}
-
-static bool deliver_may_go_on(struct process *p)
-{
 	bool go;
 
 	spin_lock(&p->sig_lock);
-	go = !p->stop_signal;
+	go = !p->stop_signal || trace_of(t);
 	spin_unlock(&p->sig_lock);
 	return go;
 }
@@ -123,41 +151,54 @@ static bool deliver_must_die(struct thread *t, int *status)
 
 /* --- restarts --- */
 
-/* A call ended with a restart code: -EINTR for the handler's sake, or again from the start. */
-static void deliver_restart(struct thread *t, const struct sigact *act)
+/* A call ended with a restart code: as if it had not been made, for a tracer to see so. */
+static void deliver_rewind(struct thread *t, struct user_return *f)
 {
 	i64 result = (i64)t->user.x[0];
-	bool again;
 
 	if (t->syscall < 0)
 		return;
-	switch (result) {
+	t->syscall = -1;
+	if (result > -ERESTARTSYS || result < -ERESTART_RESTARTBLOCK)
+		return;
+	t->user.x[0] = t->orig_x0;
+	t->user.pc -= 4;
+	f->restart = result;
+	f->restart_pc = t->user.pc;
+}
+
+static bool deliver_restarts(i64 code, const struct sigact *act)
+{
+	switch (code) {
 	case -ERESTARTSYS:
-		again = !act || (act->flags & SA_RESTART);
-		break;
+		return !act || (act->flags & SA_RESTART);
 	case -ERESTARTNOINTR:
-		again = true;
-		break;
-	case -ERESTARTNOHAND:
-	case -ERESTART_RESTARTBLOCK:
-		again = !act;
-		break;
+		return true;
 	default:
-		again = false;
-		goto out;
+		return !act;
 	}
-	if (again) {
-		t->user.x[0] = t->orig_x0;
-		t->user.pc -= 4;
-		if (result == -ERESTART_RESTARTBLOCK)
-			t->user.x[8] = __NR_restart_syscall;
-	} else {
-		t->user.x[0] = (u64)-EINTR;
-	}
-out:
+}
+
+/* -EINTR for the handler's sake, or again from the start; nothing if the tracer sent it
+ * somewhere else. */
+static void deliver_restart(struct thread *t, struct user_return *f, const struct sigact *act)
+{
+	i64 code = f->restart;
+
+	f->restart = 0;
 	if (act)
 		thread_forget_restart(t);
-	t->syscall = -1;
+	if (!code || t->user.pc != f->restart_pc)
+		return;
+	if (!deliver_restarts(code, act)) {
+		t->user.x[0] = (u64)-EINTR;
+		t->user.pc += 4;
+		return;
+	}
+	if (code == -ERESTART_RESTARTBLOCK)
+		t->user.x[8] = __NR_restart_syscall;
+	if (!act && t->user.step)
+		hal_user_step_again(&t->user);
 }
 
 /* --- one signal --- */
@@ -230,7 +271,7 @@ static co_t deliver_handler(struct co *co, struct deliver_handler *f)
 	struct user_return *r = f->ret;
 
 	CO_BEGIN;
-	deliver_restart(t, &r->act);
+	deliver_restart(t, r, &r->act);
 	while ((f->err = rseq_update(t, true)) == -EAGAIN) {
 		CO_AWAIT(f->err, user_fault_in, .addr = uptr_of(t->retry_addr), .n = t->retry_len,
 			 .write = t->retry_write);
@@ -259,12 +300,48 @@ failed:
 	CO_END;
 }
 
+/* One signal; user mode or the next. */
+struct deliver_one {
+	struct co_frame co;
+	struct user_return *ret;
+	long err;
+};
+static co_t deliver_one(struct co *co, struct deliver_one *f)
+{
+	struct thread *t = thread_of_co(co);
+	struct user_return *r = f->ret;
+
+	CO_BEGIN;
+	if (r->sig != SIGKILL && trace_of(t)) {
+		CO_AWAIT(r->sig, trace_signal, .sig = r->sig, .info = &r->info);
+		if (!r->sig)
+			CO_RETURN(0);
+	}
+	r->act = deliver_action(t->process, r->sig);
+	if (deliver_is_handler(&r->act)) {
+		CO_AWAIT(f->err, deliver_handler, .ret = r);
+		/* A step into a handler ends at its first instruction. */
+		if (t->user.step) {
+			hal_user_step_done(&t->user);
+			CO_AWAIT(f->err, trace_notify, .code = SIGTRAP, .why = CLD_TRAPPED);
+		}
+	} else if (r->act.handler == (u64)SIG_DFL) {
+		deliver_default(t, r->sig, &r->info);
+	}
+	CO_RETURN(0);
+	CO_END;
+}
+
 co_t user_return(struct co *co, struct user_return *f)
 {
 	struct thread *t = thread_of_co(co);
+	enum deliver_stop stop;
 
 	CO_BEGIN;
+	if (t->syscall >= 0 && (atomic_load(&t->task.flags) & TASK_TRACED))
+		CO_AWAIT(f->err, trace_call_end);
 again:
+	deliver_rewind(t, f);
 	for (;;) {
 		task_clear_flags(&t->task, TASK_WORK | TASK_RETURN);
 		if (deliver_must_die(t, &f->status)) {
@@ -273,21 +350,21 @@ again:
 		}
 		if (t->process->tell_continued)
 			deliver_tell_continued(t->process);
-		if (deliver_stop_here(t)) {
-			CO_WAIT_KILLABLE(f->err, &t->process->stop_wait,
-					 deliver_may_go_on(t->process));
+		stop = deliver_stop_here(t);
+		if (stop == DELIVER_TRAP) {
+			CO_AWAIT(f->err, trace_trap);
+			continue;
+		}
+		if (stop == DELIVER_GROUP_STOP) {
+			CO_WAIT_KILLABLE(f->err, &t->process->stop_wait, deliver_may_go_on(t));
 			continue;
 		}
 		f->sig = signal_take(t, ~t->blocked, &f->info);
 		if (!f->sig)
 			break;
-		f->act = deliver_action(t->process, f->sig);
-		if (deliver_is_handler(&f->act))
-			CO_AWAIT(f->err, deliver_handler, .ret = f);
-		else if (f->act.handler == (u64)SIG_DFL)
-			deliver_default(t, f->sig, &f->info);
+		CO_AWAIT(f->err, deliver_one, .ret = f);
 	}
-	deliver_restart(t, NULL);
+	deliver_restart(t, f, NULL);
 	signal_restore_mask(t);
 	f->err = rseq_update(t, true);
 	if (f->err == -EAGAIN) {
@@ -298,7 +375,7 @@ again:
 	}
 	if (f->err)
 		signal_force(t, SIGSEGV, SI_KERNEL, 0);
-	if (atomic_load(&t->task.flags))
+	if (atomic_load(&t->task.flags) & ~(u32)TASK_TRACED)
 		goto again;
 	CO_RETURN(0);
 	CO_END;

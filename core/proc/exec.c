@@ -16,6 +16,7 @@
 #include "core/proc/exec_image.h"
 #include "core/proc/exit.h"
 #include "core/proc/internal.h"
+#include "core/proc/trace.h"
 #include "coro/executor.h"
 #include "mem/phys/slab.h"
 #include "mem/space/space.h"
@@ -166,6 +167,19 @@ static void exec_set_capabilities(struct cred *new, const struct cred *old, bool
 	new->securebits &= ~issecure_mask(SECURE_KEEP_CAPS);
 }
 
+/* Who traces a program would get its rights with it: only one who has them all may. */
+static bool exec_is_watched(struct thread *t)
+{
+	struct trace *tr;
+	bool watched;
+
+	spin_lock(&proc_tree_lock);
+	tr = trace_of(t);
+	watched = tr && !tr->capable;
+	spin_unlock(&proc_tree_lock);
+	return watched;
+}
+
 static int exec_prepare_cred(struct exec_image *im, struct thread *t)
 {
 	const struct cred *old = t->task.cred;
@@ -176,9 +190,17 @@ static int exec_prepare_cred(struct exec_image *im, struct thread *t)
 		return -ENOMEM;
 	exec_set_ids(new, im->file, t);
 	changed = new->euid != old->euid || new->egid != old->egid;
+	if (changed && exec_is_watched(t) && !cred_capable(old, CAP_SETUID)) {
+		new->euid = new->uid;
+		new->egid = new->gid;
+	}
 	new->suid = new->fsuid = new->euid;
 	new->sgid = new->fsgid = new->egid;
 	exec_set_capabilities(new, old, changed);
+	if (exec_is_watched(t))
+		new->permitted &= changed || (new->permitted & ~old->permitted) ?
+					  old->permitted : ~0ul;
+	new->effective &= new->permitted;
 	im->secure = new->euid != old->uid || new->egid != old->gid ||
 		     (new->uid && (new->permitted & ~new->ambient));
 	im->dumpable = !im->secure && new->euid == new->uid && new->egid == new->gid &&
@@ -235,10 +257,12 @@ static void exec_take_lead(struct thread *t)
 {
 	struct process *p = t->process;
 	struct pid *old = t->tid;
+	struct task *gone = NULL;
 
 	spin_lock(&proc_tree_lock);
 	p->has_execed = true;
 	if (old != p->pid) {
+		gone = trace_replace_leader(p);
 		old->thread = NULL;
 		pid_unname(old);
 		pid_get(p->pid);
@@ -249,6 +273,8 @@ static void exec_take_lead(struct thread *t)
 	}
 	spin_unlock(&proc_tree_lock);
 	pid_put(old);
+	if (gone)
+		task_put(gone);
 }
 
 /* --- the exchange --- */
@@ -306,12 +332,14 @@ static struct space *exec_switch_space(struct thread *t, struct exec_image *im)
 
 static void exec_enter(struct thread *t, u64 entry, u64 sp)
 {
+	bool step = t->user.step;
+
 	executor_user_sync(&t->task);
 	hal_user_init(&t->user, entry, sp);
+	t->user.step = step;
 	t->user.tls = 0;
 	t->user.fp = (struct hal_fp){0};
 	t->user.fp_cpu = -1;
-	t->syscall = -1;
 }
 
 /* An own table of descriptors: another process may share it. */
@@ -362,6 +390,17 @@ static co_t exec_commit(struct co *co, struct exec_commit *f)
 	CO_END;
 }
 
+/* Nobody attaches while it is open whose rights the program will have. */
+static void exec_count(struct process *p, int by)
+{
+	spin_lock(&p->sig_lock);
+	p->execs_running += (u32)by;
+	atomic_store(&p->exec_count, p->exec_count + 1);
+	spin_unlock(&p->sig_lock);
+	if (by < 0)
+		waitq_wake(&p->threads_wait);
+}
+
 static struct exec_image *exec_image_new(struct exec_run *f, struct thread *t)
 {
 	struct exec_image *im = kzalloc(sizeof(*im));
@@ -393,8 +432,12 @@ co_t exec_run(struct co *co, struct exec_run *f)
 	/* An empty argument list: the program would take its environment for arguments. */
 	if (!f->args->argc && !f->args->prefix_count)
 		f->err = exec_args_prefix(f->args, "");
-	if (!f->err)
-		f->err = exec_prepare_cred(f->image, t);
+	if (f->err)
+		goto out;
+	f->tid = thread_id(t);
+	f->counted = true;
+	exec_count(t->process, 1);
+	f->err = exec_prepare_cred(f->image, t);
 	if (f->err)
 		goto out;
 	CO_AWAIT(f->err, exec_image_build, .image = f->image);
@@ -413,6 +456,10 @@ co_t exec_run(struct co *co, struct exec_run *f)
 	else
 		CO_AWAIT(f->err, exec_commit, .image = f->image);
 out:
+	if (f->counted)
+		exec_count(t->process, -1);
+	if (!f->err && trace_of(t))
+		CO_AWAIT(f->ignored, trace_exec, .tid = f->tid);
 	if (f->image && f->image->space)
 		CO_AWAIT(f->ignored, space_leave, .space = f->image->space);
 	exec_image_free(f->image);

@@ -36,6 +36,8 @@ struct exec_run {
 	const char *name;
 	struct exec_args *args;
 	struct exec_image *image;
+	int tid;		/* the thread's, before it becomes the leader */
+	bool counted;
 	long err, ignored;
 };
 co_t exec_run(struct co *co, struct exec_run *f);

@@ -16,6 +16,7 @@
 #include "core/proc/oom.h"
 #include "core/proc/pidfd.h"
 #include "core/proc/session.h"
+#include "core/proc/trace.h"
 #include "coro/executor.h"
 #include "mem/space/pin.h"
 #include "mem/space/space.h"
@@ -31,10 +32,12 @@ static bool exit_leave(struct thread *t, int status)
 	struct process *p = t->process;
 	struct thread *each;
 	sigmask shared;
+	bool last;
 
 	spin_lock(&p->sig_lock);
-	t->leaving = true;
-	if (t->tid == p->pid && !p->group_exiting)
+	atomic_store(&t->leaving, true);
+	last = atomic_sub(&p->live, 1u) == 1;
+	if (last && !p->group_exiting)
 		p->group_status = status;
 	shared = p->pending.pending;
 	list_each(each, &p->threads, in_process)
@@ -48,7 +51,7 @@ static bool exit_leave(struct thread *t, int status)
 	/* Nothing interrupts what is left to do. */
 	atomic_store(&t->task.flags, 0u);
 	spin_unlock(&p->sig_lock);
-	return atomic_sub(&p->live, 1u) == 1;
+	return last;
 }
 
 /* --- letting go of user memory --- */
@@ -221,41 +224,88 @@ static bool exit_parent_ignores(struct process *parent)
 	return act.handler == (u64)SIG_IGN || (act.flags & SA_NOCLDWAIT);
 }
 
-void exit_notify_parent(struct process *p, int code, int status)
+static bool exit_is_end(int code)
 {
-	struct process *parent = p->parent;
-	struct signal_info info = {.si_code = code};
-	bool ended = code == CLD_EXITED || code == CLD_KILLED || code == CLD_DUMPED;
-	int sig = ended ? p->exit_signal : SIGCHLD;
+	return code == CLD_EXITED || code == CLD_KILLED || code == CLD_DUMPED;
+}
+
+/* Send what is filled in but for usage; and whoever waits is to look. */
+static void exit_send(struct process *to, int sig, struct signal_info *info,
+		      const struct process_usage *usage)
+{
 	struct sigact act;
 
-	if (!parent)
-		return;
+	info->si_utime = (long)(usage->user_ns / 10000000);
+	info->si_stime = (long)(usage->system_ns / 10000000);
+	spin_lock(&to->sig_lock);
+	act = signal_action_of(to, SIGCHLD);
+	spin_unlock(&to->sig_lock);
+	/* clone(2) takes any byte for it; one that is no signal is none. */
+	if (sig > 0 && sig <= 64 &&
+	    (exit_is_end(info->si_code) ||
+	     (act.handler != (u64)SIG_IGN && !(act.flags & SA_NOCLDSTOP))))
+		signal_process(to, sig, info);
+	waitq_wake(&to->child_wait);
+}
+
+void exit_notify(struct process *to, int sig, struct thread *t, int code, int status)
+{
+	struct signal_info info = {.si_code = code};
+	struct process_usage usage;
+
+	thread_usage(t, &usage);
+	info.si_pid = thread_id(t);
+	info.si_uid = t->task.cred->uid;
+	info.si_status = status;
+	exit_send(to, sig, &info, &usage);
+}
+
+/* The same for p as a whole. */
+static void exit_notify_of(struct process *to, int sig, struct process *p, int code, int status)
+	REQUIRES(proc_tree_lock)
+{
+	struct signal_info info = {.si_code = code};
+
 	info.si_pid = process_pid(p);
 	info.si_uid = p->last_uid;
 	info.si_status = status;
-	info.si_utime = (long)(p->dead_usage.user_ns / 10000000);
-	info.si_stime = (long)(p->dead_usage.system_ns / 10000000);
-	spin_lock(&parent->sig_lock);
-	act = signal_action_of(parent, SIGCHLD);
-	spin_unlock(&parent->sig_lock);
-	/* clone(2) takes any byte for it; one that is no signal is none. */
-	if (sig > 0 && sig <= 64 &&
-	    (ended || (act.handler != (u64)SIG_IGN && !(act.flags & SA_NOCLDSTOP))))
-		signal_process(parent, sig, &info);
-	waitq_wake(&parent->child_wait);
+	exit_send(to, sig, &info, &p->dead_usage);
 }
 
-/* p became a zombie: tell its parent, or, if that does not care, be done with it. */
-static void exit_announce(struct process *p) REQUIRES(proc_tree_lock)
+void exit_notify_parent(struct process *p, int code, int status)
+{
+	if (p->parent)
+		exit_notify_of(p->parent, exit_is_end(code) ? p->exit_signal : SIGCHLD, p, code,
+			       status);
+}
+
+void exit_announce(struct process *p)
 {
 	int status = p->exit_status;
 	int sig = status & 0x7f;
+	int code = sig ? CLD_KILLED : CLD_EXITED;
 	struct process *parent = p->parent;
-	bool reap = !parent || (p->exit_signal == SIGCHLD && exit_parent_ignores(parent));
+	struct trace *tr = trace_of_leader(p);
 
-	exit_notify_parent(p, sig ? CLD_KILLED : CLD_EXITED, sig ? sig : (status >> 8) & 0xff);
-	if (reap)
+	status = sig ? sig : (status >> 8) & 0xff;
+	/* Zombie threads come before the process. */
+	if (p->trace_zombies)
+		return;
+	if (tr) {
+		exit_notify_of(tr->tracer->process,
+			       trace_is_foreign(tr) ? SIGCHLD : p->exit_signal, p, code, status);
+		return;
+	}
+	exit_notify_parent(p, code, status);
+	if (!parent || (p->exit_signal == SIGCHLD && exit_parent_ignores(parent)))
+		process_unlink(p);
+}
+
+void exit_pass_on(struct process *p, bool foreign)
+{
+	if (foreign)
+		exit_announce(p);
+	else if (p->parent && exit_parent_ignores(p->parent))
 		process_unlink(p);
 }
 
@@ -279,7 +329,9 @@ static void exit_give_away_children(struct process *p) REQUIRES(proc_tree_lock)
 		list_add_back(&reaper->children, &child->sibling);
 		child->exit_signal = SIGCHLD;
 		if (child->state == PROCESS_ZOMBIE) {
-			exit_announce(child);
+			/* Who traces it has heard of that already. */
+			if (!trace_of_leader(child))
+				exit_announce(child);
 			continue;
 		}
 		sig = atomic_load(&child->pdeath_signal);
@@ -318,11 +370,11 @@ static void exit_process(struct process *p) REQUIRES(proc_tree_lock)
 	exit_announce(p);
 }
 
-static void exit_finish(struct thread *t)
+static void exit_finish(struct thread *t, int status)
 {
 	struct process *p = t->process;
 	struct process_usage usage;
-	bool last;
+	bool last, zombie;
 
 	spin_lock(&proc_tree_lock);
 	spin_lock(&p->sig_lock);
@@ -341,7 +393,8 @@ static void exit_finish(struct thread *t)
 		p->exit_status = p->group_status;
 	}
 	spin_unlock(&p->sig_lock);
-	if (t->tid->thread == t)
+	zombie = trace_exit(t, status);
+	if (t->tid->thread == t && !zombie)
 		t->tid->thread = NULL;
 	pidfd_changed(t->tid);
 	pid_unname(t->tid);
@@ -358,6 +411,11 @@ co_t thread_exit(struct co *co, struct thread_exit *f)
 	struct thread *t = thread_of_co(co);
 
 	CO_BEGIN;
+	if (trace_wants(t, PTRACE_EVENT_EXIT)) {
+		/* Only another death ends this stop. */
+		task_clear_flags(&t->task, TASK_KILLED | TASK_SIGNAL);
+		TRACE_EVENT(f->ignored, PTRACE_EVENT_EXIT, f->status);
+	}
 	f->last = exit_leave(t, f->status);
 	if (f->last)
 		posix_timer_release_all(t->process, false);
@@ -375,7 +433,9 @@ co_t thread_exit(struct co *co, struct thread_exit *f)
 	if (f->last)
 		session_leader_exits(t->process);
 	exit_stop_is_complete(t);
-	exit_finish(t);
+	while (trace_release_one(t))
+		CO_BREATHE;
+	exit_finish(t, f->status);
 	co_task(co)->exiting = true;
 	/* Not straight back to user mode from exit(2). */
 	atomic_or(&t->task.flags, (u32)TASK_WORK);

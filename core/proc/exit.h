@@ -42,6 +42,7 @@ struct wait_for {
 	const struct pid *pid;	/* this one only; NULL: any */
 	u32 options;		/* WEXITED, WSTOPPED, WCONTINUED, WNOHANG, WNOWAIT, __W* */
 	struct wait_result *result;
+	struct task *gone;	/* a local */
 	long err;
 };
 /* 0 and *result, -ECHILD, or a restart code. */

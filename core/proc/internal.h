@@ -6,6 +6,8 @@
 
 /* signal.c */
 void signal_recalculate_locked(struct process *p, struct thread *t) REQUIRES(p->sig_lock);
+int signal_send_locked(struct process *p, struct thread *t, int sig, const struct signal_info *info)
+	REQUIRES(p->sig_lock);
 void signal_group_exit_locked(struct process *p, int status) REQUIRES(p->sig_lock);
 struct sigact signal_action_of(struct process *p, int sig) REQUIRES(p->sig_lock);
 
@@ -18,15 +20,26 @@ struct user_return {
 	u64 frame;		/* where the signal frame goes */
 	unsigned tries;
 	int status;
+	i64 restart;		/* the code a call ended with, its pc taken back to it; 0: none */
+	u64 restart_pc;
 	long err;
 };
 co_t user_return(struct co *co, struct user_return *f);
 
 /* A thread left while others stop: if it was the last one to wait for, tell the parent. */
 void exit_stop_is_complete(struct thread *t);
+/* t was the last to stop: tell the parent, unless it heard of t's stop as its tracer. */
+void deliver_complete_stop(struct thread *t);
 
 /* exit.c */
 void exit_tell_vfork_parent(struct thread *t);
+/* Tell `to`, parent or tracer, about an event of t (CLD_*). */
+void exit_notify(struct process *to, int sig, struct thread *t, int code, int status)
+	REQUIRES(proc_tree_lock);
+/* p is a zombie: tell whoever is to wait for it, its tracer before its parent. */
+void exit_announce(struct process *p) REQUIRES(proc_tree_lock);
+/* A zombie's tracer went without having waited for it. */
+void exit_pass_on(struct process *p, bool foreign) REQUIRES(proc_tree_lock);
 
 /* sigframe.c: lay a frame out at `sp` downwards; none waits. */
 #define SIGFRAME_SIZE 4704ul	/* the frame record above it included */

@@ -10,6 +10,7 @@
 #include "core/proc/pidfd.h"
 #include "core/proc/posix_timer.h"
 #include "core/proc/session.h"
+#include "core/proc/trace.h"
 #include "coro/executor.h"
 #include "hal/clock.h"
 #include "mem/phys/slab.h"
@@ -57,6 +58,7 @@ struct process *process_new(struct pid *pid)
 	list_init(&p->children);
 	list_init(&p->sibling);
 	list_init(&p->threads);
+	list_init(&p->tracees);
 	list_init(&p->in_group);
 	list_init(&p->timers);
 	spin_init(&p->sig_lock, RANK_PROC_SIGHAND);
@@ -85,6 +87,7 @@ void process_put(struct process *p)
 	user_counts_put(p->user);
 	file_put(p->exe);
 	session_put(p->session);
+	pid_put(p->tracer_allowed);
 	pid_put(p->group);
 	pid_put(p->pid);
 	slab_free(processes, p);
@@ -225,7 +228,11 @@ void process_cpu_time(struct process *p, struct process_usage *to)
 
 static char process_task_state(struct process *p, struct thread *t) REQUIRES(p->sig_lock)
 {
-	if (p->stopped)
+	struct trace *tr = trace_of(t);
+
+	if (tr && tr->stopped)
+		return 't';
+	if (p->stopped && !tr)
 		return 'T';
 	switch (atomic_load(&t->task.state)) {
 	case TASK_IDLE:
@@ -253,8 +260,11 @@ static void process_fill_signals(struct process *p, struct process_info *to)
 }
 
 static void process_fill_thread(struct process *p, struct thread *t, struct process_info *to)
-	REQUIRES(p->sig_lock)
+	REQUIRES(proc_tree_lock, p->sig_lock)
 {
+	struct trace *tr = trace_of(t);
+
+	to->tracer = tr ? thread_id(tr->tracer) : 0;
 	to->state = process_task_state(p, t);
 	to->nice = t->task.sched.nice;
 	to->pending_thread = t->pending.pending;
@@ -408,31 +418,6 @@ struct task *process_task(struct process *p, int tid)
 	}
 	spin_unlock(&proc_tree_lock);
 	return task;
-}
-
-int process_may_inspect(struct process *p)
-{
-	const struct cred *me = task_current()->cred;
-	struct cred *they;
-	struct space *s;
-	int err = -EPERM;
-
-	if (p == process_current())
-		return 0;
-	they = process_cred(p);
-	if (!they)
-		return -ESRCH;
-	s = process_space(p);
-	if (cred_capable(me, CAP_SYS_PTRACE))
-		err = 0;
-	else if (me->fsuid == they->uid && me->fsuid == they->euid && me->fsuid == they->suid &&
-		 me->fsgid == they->gid && me->fsgid == they->egid && me->fsgid == they->sgid &&
-		 s && atomic_load(&s->dumpable))
-		err = 0;
-	if (s)
-		space_put(s);
-	cred_put(they);
-	return err;
 }
 
 /* --- counts --- */

@@ -54,6 +54,9 @@ struct process {
 	struct list children;		/* .sibling */
 	struct list sibling;
 	struct list threads;		/* struct thread.in_process */
+	struct list tracees;		/* struct trace.link: whom its threads trace */
+	u32 trace_zombies;		/* threads gone that a tracer has yet to wait for */
+	int parent_tid;			/* of the thread that made it */
 	u32 thread_count;
 	u32 live;			/* [a] threads not yet in their exit */
 	struct pid *group;		/* owned */
@@ -62,6 +65,8 @@ struct process {
 	int exit_signal;		/* to the parent at exit; 0: none. -1: never waited for */
 	bool has_execed;		/* setpgid by the parent is over */
 	bool subreaper;
+	bool tracer_any;		/* PR_SET_PTRACER: anybody, or */
+	struct pid *tracer_allowed;	/* this one and its children; owned */
 	bool wait_stopped, wait_continued; /* an event that wait may report */
 	int wait_stop_signal;
 	int exit_status;		/* as wait4 gives it */
@@ -79,6 +84,8 @@ struct process {
 	bool group_exiting;
 	int group_status;
 	struct thread *exec_by;		/* the thread whose exec ends the others */
+	u32 execs_running;		/* threads between an exec's choice of rights and its end */
+	u32 exec_count;			/* [a] changes with each of those */
 	int stop_signal;		/* not 0: a group stop is on; [a] for a look */
 	u32 stop_left;			/* threads that have yet to stop */
 	bool stopped;			/* all have */
@@ -140,7 +147,7 @@ int process_nth_tid(struct process *p, unsigned n);
 /* --- snapshots for /proc; take the locks themselves --- */
 struct process_info {
 	int pid, ppid, pgrp, session;
-	char state;		/* R S D T Z, as Linux prints it; t and X do not occur */
+	char state;		/* R S D T t Z, as Linux prints it; X does not occur */
 	u32 threads;
 	struct process_usage own, children;
 	i8 nice;
@@ -154,6 +161,7 @@ struct process_info {
 	char name[16];
 	bool no_new_privs;
 	int oom_score_adj;
+	int tracer;		/* the leader's or thread's; 0: none */
 };
 void process_info(struct process *p, struct process_info *to);
 /* One thread by id; false: p has no such thread. */

@@ -11,7 +11,7 @@
 #include "core/base/log.h"
 #include "core/cred/cred.h"
 #include "core/proc/internal.h"
-#include "core/proc/thread.h"
+#include "core/proc/trace.h"
 #include "mem/phys/slab.h"
 
 static struct slab_cache *records, *sighands;
@@ -395,6 +395,7 @@ static void signal_continue(struct process *p) REQUIRES(p->sig_lock)
 		t->stop_counted = false;
 		if (p->tell_continued)
 			task_interrupt(&t->task, TASK_WORK);
+		trace_group_changed(p, t);
 	}
 	waitq_wake(&p->stop_wait);
 }
@@ -407,18 +408,19 @@ static bool signal_is_dropped(struct process *p, struct thread *t, int sig)
 
 	if (act.handler == (u64)SIG_DFL && process_pid(p) == 1)
 		return true;
-	if (t->blocked & SIG_BIT(sig))
+	/* A tracer wants to know even of one that is ignored. */
+	if ((t->blocked & SIG_BIT(sig)) || (sig != SIGKILL && trace_of(t)))
 		return false;
 	return signal_acts_ignored(&act, sig);
 }
 
-static bool signal_is_fatal(struct process *p, int sig) REQUIRES(p->sig_lock)
+static bool signal_is_fatal(struct process *p, struct thread *t, int sig) REQUIRES(p->sig_lock)
 {
 	struct sigact act;
 
 	if (sig == SIGKILL)
 		return true;
-	if (SIG_BIT(sig) & (SIG_STOPS | SIG_IGNORED_BY_DEFAULT))
+	if (trace_of(t) || SIG_BIT(sig) & (SIG_STOPS | SIG_IGNORED_BY_DEFAULT))
 		return false;
 	act = signal_action_of(p, sig);
 	return act.handler == (u64)SIG_DFL;
@@ -426,7 +428,14 @@ static bool signal_is_fatal(struct process *p, int sig) REQUIRES(p->sig_lock)
 
 static bool signal_is_wanted(struct thread *t, int sig)
 {
-	return !t->leaving && (!(t->blocked & SIG_BIT(sig)) || (t->waits_for & SIG_BIT(sig)));
+	struct trace *tr = trace_of(t);
+
+	/* In a stop of its tracer it looks at nothing but its death. */
+	if (tr && tr->stopped && sig != SIGKILL)
+		return false;
+	if (t->leaving)
+		return false;
+	return !(t->blocked & SIG_BIT(sig)) || (t->waits && (t->waits_for & SIG_BIT(sig)));
 }
 
 /* A signal was queued (for t, or NULL: for anybody): tell a thread. */
@@ -447,14 +456,13 @@ static void signal_tell(struct process *p, struct thread *t, int sig) REQUIRES(p
 		return;
 	if (t->blocked & SIG_BIT(sig))
 		task_wake(&t->task);
-	else if (signal_is_fatal(p, sig))
+	else if (signal_is_fatal(p, t, sig))
 		signal_group_exit_locked(p, sig);
 	else
 		task_interrupt(&t->task, TASK_SIGNAL);
 }
 
-static int signal_send_locked(struct process *p, struct thread *t, int sig,
-			      const struct signal_info *info) REQUIRES(p->sig_lock)
+int signal_send_locked(struct process *p, struct thread *t, int sig, const struct signal_info *info)
 {
 	struct thread *any;
 	int err;

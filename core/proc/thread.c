@@ -12,6 +12,7 @@
 #include "core/base/log.h"
 #include "core/cred/cred.h"
 #include "core/proc/internal.h"
+#include "core/proc/trace.h"
 #include "coro/executor.h"
 #include "hal/clock.h"
 #include "mem/phys/slab.h"
@@ -41,7 +42,9 @@ static co_t thread_returned(struct task *task)
 		t->user.x[0] = (u64)task->co.result;
 		restart = thread_wants_restart(task->co.result);
 	}
-	if (restart || t->mask_is_saved || flags & ~(u32)TASK_RETURN ||
+	/* A call may have come to be traced while it was under way. */
+	if (restart || t->mask_is_saved ||
+	    flags & ~(u32)(TASK_RETURN | (call ? 0 : TASK_TRACED)) ||
 	    ((asked || !call) && rseq_update(t, !call)))
 		return co_begin(&task->co, user_return);
 	t->syscall = -1;
@@ -53,6 +56,7 @@ static void thread_release(struct task *task)
 	struct thread *t = thread_of(task);
 
 	process_count_thread(-1);
+	trace_free(t->trace);
 	signal_queue_flush(&t->pending, ~0ul);
 	thread_forget_restart(t);
 	cred_put(task->cred);
@@ -240,6 +244,18 @@ static co_t fault_page(struct thread *t, u64 addr, enum hal_access access)
 	return CO_DONE;
 }
 
+/* Who asked for it may be gone meanwhile. */
+static void thread_stepped(struct thread *t, u64 pc)
+{
+	if (trace_of(t)) {
+		signal_force(t, SIGTRAP, TRAP_TRACE, pc);
+		hal_user_step_again(&t->user);
+		return;
+	}
+	executor_user_sync(&t->task);
+	t->user.step = false;
+}
+
 static co_t fault_take(struct thread *t, const struct hal_fault *why)
 {
 	/* The top byte is the program's to use as a tag. */
@@ -264,7 +280,7 @@ static co_t fault_take(struct thread *t, const struct hal_fault *why)
 		signal_force(t, SIGTRAP, TRAP_BRKPT, pc);
 		break;
 	case HAL_FAULT_STEP:
-		signal_force(t, SIGTRAP, TRAP_TRACE, pc);
+		thread_stepped(t, pc);
 		break;
 	case HAL_FAULT_HWBREAK:
 		signal_force(t, SIGTRAP, TRAP_HWBKPT, addr);

@@ -41,13 +41,15 @@ struct thread {
 	bool mask_is_saved;
 	bool stop_counted;		/* [s] has yet to stop in the group stop under way */
 	bool leaving;			/* [s] past the point where signals reach it */
-	bool fault_valid;
+	bool waits;			/* [s] for waits_for; no mask is saved then */
 	bool vforked;			/* its parent waits for it to let go of the space */
 	bool own_undos;			/* of semaphores, not the process's */
 	u8 ioprio;			/* [a] class << 3 | level; 0: none */
 	sigmask blocked;		/* [s] written by the thread only */
-	sigmask waits_for;		/* [s] sigtimedwait: wake it for these though blocked */
-	sigmask saved_mask;
+	union {
+		sigmask saved_mask;
+		sigmask waits_for;	/* [s] sigtimedwait: wake it for these though blocked */
+	};
 	struct signal_queue pending;	/* [s] */
 	u64 alt_sp, alt_size;		/* sigaltstack */
 	u32 alt_flags;
@@ -65,6 +67,7 @@ struct thread {
 	u32 major_faults;
 	u64 minor_faults;
 	u64 start_ns;			/* [I] */
+	struct trace *trace;		/* [a] owned: since it was traced first; NULL: never */
 };
 
 /* Five in two pages: a blocked thread's memory is mostly this. What few threads need is
@@ -118,6 +121,7 @@ struct thread_clone {
 	struct space *space;
 	struct process *made;
 	int nr, pidfd_nr;
+	unsigned event;			/* that its tracer wants to hear of; 0: none */
 	bool wait;
 	long err, ignored;
 };

@@ -155,8 +155,9 @@ static void show_ids(const struct proc_subject *who, const struct process_info *
 	text_add(to, "Name:\t%s\n", i->name);
 	if (fs)
 		text_add(to, "Umask:\t%04o\n", atomic_load(&fs->umask));
-	text_add(to, "State:\t%c (%s)\nTgid:\t%d\nNgid:\t0\nPid:\t%d\nPPid:\t%d\nTracerPid:\t0\n",
-		 i->state, state_name(i->state), i->pid, who->tid ? who->tid : i->pid, i->ppid);
+	text_add(to, "State:\t%c (%s)\nTgid:\t%d\nNgid:\t0\nPid:\t%d\nPPid:\t%d\nTracerPid:\t%d\n",
+		 i->state, state_name(i->state), i->pid, who->tid ? who->tid : i->pid, i->ppid,
+		 i->tracer);
 	if (c) {
 		text_add(to, "Uid:\t%u\t%u\t%u\t%u\nGid:\t%u\t%u\t%u\t%u\n", c->uid, c->euid,
 			 c->suid, c->fsuid, c->gid, c->egid, c->sgid, c->fsgid);

@@ -207,7 +207,7 @@ void hal_user_init(struct hal_user *u, u64 pc, u64 sp)
 bool hal_user_sanitise(struct hal_user *u)
 {
 	const u64 free = PSR_N_BIT | PSR_Z_BIT | PSR_C_BIT | PSR_V_BIT | PSR_DIT_BIT | PSR_SSBS_BIT |
-			 PSR_BTYPE_MASK | 1ul << 21 /* SS: harmless unless stepping */;
+			 PSR_BTYPE_MASK | HAL_PSTATE_SS /* harmless unless stepping */;
 	u64 asked = u->pstate;
 
 	u->pstate &= free;
