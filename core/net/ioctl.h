@@ -2,11 +2,14 @@
 #ifndef NET_IOCTL_H
 #define NET_IOCTL_H
 
+#include "core/net/loopback.h"
 #include "core/net/socket.h"
 
 struct socket_ioctl {
 	struct file_ioctl;
 	int value;
+	struct loopback_request request;
+	struct { i32 len, pad; u64 to; } list;	/* struct ifconf */
 	long err;
 };
 co_t socket_ioctl(struct co *co, struct socket_ioctl *f);

@@ -342,7 +342,7 @@ const struct file_ops socket_file_ops = {
 
 static const struct socket_family *socket_family(u32 family)
 {
-	static const struct socket_family *const families[] = {&unix_family};
+	static const struct socket_family *const families[] = {&unix_family, &netlink_family};
 
 	for (unsigned i = 0; i < ARRAY_SIZE(families); i++)
 		if (families[i]->family == family)
