@@ -84,9 +84,11 @@ static int control_parse_one(struct socket *s, const struct net_cmsghdr *h, cons
 {
 	u64 len = h->len - sizeof(*h);
 
+	bool inet = s->family == AF_INET || s->family == AF_INET6;
+
 	if (h->level != SOL_SOCKET)
-		return 0;
-	if (s->family == AF_INET || s->family == AF_INET6)
+		return inet ? -EINVAL : 0;	/* none of IP's are there */
+	if (inet)
 		return h->type == SCM_RIGHTS || h->type == SCM_CREDENTIALS ? 0 : -EINVAL;
 	if (h->type == SCM_RIGHTS)
 		return s->family == AF_UNIX ? control_add_rights(c, data, len) : -EINVAL;
@@ -188,6 +190,8 @@ u32 control_build(struct socket *s, struct socket_control *c, char *buf, u32 roo
 			u = (struct net_ucred){c->pid ? c->pid->nr : 0, c->uid, c->gid};
 		control_add(buf, &used, room, SOL_SOCKET, SCM_CREDENTIALS, &u, sizeof(u), got);
 	}
+	if (s->ops->control)
+		s->ops->control(s, c, buf, &used, room, got);
 	if (c->rights) {
 		rights_land(c->rights);
 		control_install(c->rights, buf, &used, room, cloexec, got);

@@ -77,6 +77,8 @@ static void dgram_take_name(struct dgram_receive *f)
 	const struct net_name *name = f->packet->name;
 
 	m->name_len = 0;
+	if (m->name && f->socket->ops->from)
+		m->name_len = (u32)f->socket->ops->from(f->socket, f->packet, m->name);
 	if (!m->name || !name)
 		return;
 	memcpy(m->name, name->bytes, name->len);

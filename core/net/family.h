@@ -12,6 +12,6 @@ struct socket_family {
 	void (*pair)(struct socket *a, struct socket *b);
 };
 
-extern const struct socket_family unix_family, netlink_family;
+extern const struct socket_family unix_family, inet_family, inet6_family, netlink_family;
 
 #endif

@@ -120,7 +120,8 @@ int socket_queue(struct socket *s, struct packet *p)
 	bool refused;
 
 	spin_lock(&s->lock);
-	refused = s->dead || (s->shut & SOCKET_SHUT_READ);
+	/* IP lets come what comes, and who does not want to read it leaves it. */
+	refused = s->dead || (s->family == AF_UNIX && (s->shut & SOCKET_SHUT_READ));
 	if (!refused) {
 		list_add_back(&s->queue, &p->link);
 		s->queued += p->len;
@@ -226,6 +227,8 @@ static bool socket_take_pending(struct socket *s, struct socket **made)
 	spin_unlock(&s->lock);
 	if (*made)
 		waitq_wake_events(&s->can_write, POLLOUT);
+	if (*made && s->ops->room)
+		s->ops->room(s);
 	return *made || s->shut || s->state != SOCKET_LISTEN || atomic_load(&s->error);
 }
 
@@ -342,7 +345,9 @@ const struct file_ops socket_file_ops = {
 
 static const struct socket_family *socket_family(u32 family)
 {
-	static const struct socket_family *const families[] = {&unix_family, &netlink_family};
+	static const struct socket_family *const families[] = {
+		&unix_family, &inet_family, &inet6_family, &netlink_family,
+	};
 
 	for (unsigned i = 0; i < ARRAY_SIZE(families); i++)
 		if (families[i]->family == family)

@@ -114,11 +114,20 @@ struct socket_ops {
 	i64 (*try_send)(struct socket *s, struct uio *uio);
 	i64 (*try_receive)(struct socket *s, struct uio *uio);
 	int (*listen)(struct socket *s, u32 backlog);
+	/* A connection was accepted: there is room for another. */
+	void (*room)(struct socket *s);
 	/* The own or the peer's address into NET_NAME_MAX bytes: its length or an error. */
 	int (*name)(struct socket *s, bool peer, char *to);
 	int (*shutdown)(struct socket *s, u32 which);	/* SOCKET_SHUT_* */
 	/* May it send, or receive, in the state it is in? For streams. */
 	int (*check)(struct socket *s, const struct socket_message *m, bool send);
+	/* A stream's peer was closed before what is sent now. NULL: that is -EPIPE. */
+	void (*unwanted)(struct socket *s);
+	/* From where a message came, if its packet has no name. */
+	int (*from)(struct socket *s, const struct packet *p, char *to);
+	/* Control messages of the family's own. */
+	void (*control)(struct socket *s, const struct socket_control *c, char *buf, u32 *used,
+			u32 room, u32 *got);
 	/* How much may be on its way to the peer. */
 	u64 (*limit)(const struct socket *s);
 	/* Some was taken from its queue: charge it was before, and is. */
@@ -146,6 +155,7 @@ struct socket {
 	u8 state;			/* [a] enum socket_state; changed under lock */
 	u8 shut;			/* [a] SOCKET_SHUT_*; changed under lock */
 	bool dead;			/* [s] closed: nothing is queued any more */
+	bool ended;			/* [s] the peer has said that nothing follows */
 	struct list queue;		/* [s] struct packet, received */
 	u32 queue_len;			/* [a] packets; changed under lock */
 	u32 charge;			/* [a] of the queue; changed under lock */

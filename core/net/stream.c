@@ -129,6 +129,11 @@ co_t stream_send(struct co *co, struct stream_send *f)
 			f->sent += f->packet->len;
 			f->packet->urgent = (f->message->flags & MSG_OOB) && !f->message->uio.left;
 			f->err = socket_queue(s->peer, f->packet);
+			if (f->err && s->ops->unwanted) {
+				s->ops->unwanted(s);
+				packet_put(f->packet);
+				break;
+			}
 			if (f->err)
 				f->sent -= f->packet->len;
 		}
@@ -297,6 +302,8 @@ i64 stream_try_receive(struct socket *s, struct uio *uio)
 /* Nothing was there: why, if that is the answer. */
 static bool stream_is_over(struct stream_receive *f)
 {
+	if (f->socket->ended)
+		return true;
 	f->err = socket_take_error(f->socket);
 	return f->err || (f->socket->shut & SOCKET_SHUT_READ) || f->socket->dead;
 }

@@ -1,0 +1,235 @@
+/* core/net/udp.c -- datagrams to sockets of this machine. What a receiver has no room for is
+ * lost, and who sends to a port that nobody has learns of it if he is connected to it. */
+#include <asm/ioctls.h>
+#include <linux/in.h>
+#include <linux/sockios.h>
+
+#include "core/base/string.h"
+#include "core/net/control.h"
+#include "core/net/dgram.h"
+#include "core/net/inet.h"
+#include "core/net/loopback.h"
+#include "mem/phys/slab.h"
+
+#define UDP_MOST4 65507u
+#define UDP_MOST6 65527u
+
+/* --- connecting --- */
+
+struct udp_connect {
+	struct socket_connect;
+};
+static co_t udp_connect(struct co *co, struct udp_connect *f)
+{
+	struct socket *s = f->socket;
+	struct inet_address to, from;
+	u16 family, port;
+	int err;
+
+	CO_BEGIN;
+	memcpy(&family, f->name, sizeof(family));
+	if (f->name_len < sizeof(family))
+		CO_RETURN(-EINVAL);
+	if (family == AF_UNSPEC) {
+		inet_part(inet_of(s));
+		atomic_store(&s->state, (u8)SOCKET_CLOSE);
+		CO_RETURN(0);
+	}
+	err = inet_parse(s, f->name, f->name_len, &to, &port);
+	if (!err)
+		err = inet_route(inet_of(s), &to, &from);
+	if (!err)
+		err = inet_join(inet_of(s), &from, &to, port);
+	if (!err)
+		atomic_store(&s->state, (u8)SOCKET_ESTABLISHED);
+	CO_RETURN(err == -EADDRNOTAVAIL ? -EAGAIN : err);
+	CO_END;
+}
+
+/* --- sending --- */
+
+struct udp_send {
+	struct socket_transfer;
+	struct packet *packet;
+	struct inet_address to, from;
+	u16 port;
+	u32 len;
+	long err;
+};
+
+static long udp_destination(struct udp_send *f)
+{
+	struct inet_socket *i = inet_of(f->socket);
+	struct socket_message *m = f->message;
+	long err = 0;
+
+	if (m->flags & MSG_OOB)
+		return -EOPNOTSUPP;
+	if (m->uio.left > UINT16_MAX)
+		return -EMSGSIZE;
+	if (m->name_len) {
+		err = inet_parse(f->socket, m->name, m->name_len, &f->to, &f->port);
+		if (!err && !f->port)
+			err = -EINVAL;
+	} else {
+		spin_lock(&inet_lock);
+		f->to = i->entry.remote;
+		f->port = i->entry.rport;
+		spin_unlock(&inet_lock);
+		if (atomic_load(&f->socket->state) != SOCKET_ESTABLISHED)
+			err = -EDESTADDRREQ;
+	}
+	if (!err)
+		err = inet_route(i, &f->to, &f->from);
+	if (!err)
+		err = socket_take_error(f->socket);
+	if (!err && (atomic_load(&f->socket->shut) & SOCKET_SHUT_WRITE))
+		err = -EPIPE;
+	if (!err && m->uio.left > (inet_is_v4(&f->to) ? UDP_MOST4 : UDP_MOST6))
+		err = -EMSGSIZE;
+	return err ? err : inet_take_any(i);
+}
+
+static void udp_end(struct packet_end *e, const struct inet_address *a, u16 port)
+{
+	memcpy(e->addr, a, sizeof(e->addr));
+	e->port = port;
+}
+
+/* The packet arrives, or is lost. */
+static void udp_deliver(struct udp_send *f)
+{
+	u16 own = inet_of(f->socket)->entry.lport;
+	struct packet *p = f->packet;
+	struct socket *to = inet_find(SOCK_DGRAM, &f->to, f->port, &f->from, own);
+
+	udp_end(&p->from, &f->from, own);
+	udp_end(&p->to, &f->to, f->port);
+	loopback_count(p->len);
+	if (!to) {
+		if (!f->message->name_len)
+			socket_fail(f->socket, ECONNREFUSED);
+		packet_put(p);
+		return;
+	}
+	socket_stamp(f->socket, to, p, NULL);
+	if (atomic_load(&to->charge) + p->charge > atomic_load_relaxed(&to->rcvbuf) ||
+	    socket_queue(to, p))
+		packet_put(p);
+	socket_put(to);
+}
+
+static co_t udp_send(struct co *co, struct udp_send *f)
+{
+	CO_BEGIN;
+	f->err = udp_destination(f);
+	if (f->err)
+		CO_RETURN(f->err);
+	f->len = (u32)f->message->uio.left;
+	CO_AWAIT(f->err, dgram_make, .message = f->message, .made = &f->packet);
+	if (f->err)
+		CO_RETURN(f->err);
+	udp_deliver(f);
+	CO_RETURN((long)f->len);
+	CO_END;
+}
+
+/* --- receiving --- */
+
+static int udp_from(struct socket *s, const struct packet *p, char *to)
+{
+	struct inet_address a;
+
+	memcpy(&a, p->from.addr, sizeof(a));
+	return inet_format(s->family, &a, p->from.port, to);
+}
+
+/* IP_PKTINFO, IPV6_RECVPKTINFO: where it was sent to. */
+static void udp_control(struct socket *s, const struct socket_control *c, char *buf, u32 *used,
+			u32 room, u32 *got)
+{
+	u32 options = inet_of(s)->options;
+	struct in6_pktinfo {
+		u8 addr[16];
+		u32 index;
+	} six = {.index = LOOPBACK_INDEX};
+	struct in_pktinfo four = {.ipi_ifindex = LOOPBACK_INDEX};
+
+	if (!c->has_to)
+		return;
+	memcpy(six.addr, c->to.addr, sizeof(six.addr));
+	memcpy(&four.ipi_addr, c->to.addr + 12, sizeof(four.ipi_addr));
+	four.ipi_spec_dst = four.ipi_addr;
+	if (options & INET_PKTINFO)
+		control_add(buf, used, room, SOL_IP, IP_PKTINFO, &four, sizeof(four), got);
+	if (options & INET_PKTINFO6)
+		control_add(buf, used, room, SOL_IPV6, IPV6_PKTINFO, &six, sizeof(six), got);
+}
+
+static int udp_check(struct socket *s, const struct socket_message *m, bool send)
+{
+	if (m && (m->flags & MSG_ERRQUEUE))
+		return -EAGAIN;
+	return 0;
+}
+
+static u32 udp_poll(struct socket *s)
+{
+	u8 shut = atomic_load(&s->shut);
+
+	return POLLOUT | POLLWRNORM | POLLWRBAND |
+	       (atomic_load(&s->queue_len) ? POLLIN | POLLRDNORM : 0) |
+	       (atomic_load(&s->error) ? POLLERR : 0) |
+	       (shut & SOCKET_SHUT_READ ? POLLIN | POLLRDNORM | POLLRDHUP : 0) |
+	       (shut == SOCKET_SHUT ? POLLHUP : 0);
+}
+
+static int udp_shutdown(struct socket *s, u32 which)
+{
+	spin_lock(&s->lock);
+	atomic_store(&s->shut, (u8)(s->shut | which));
+	spin_unlock(&s->lock);
+	socket_wake(s, 0);
+	return atomic_load(&s->state) == SOCKET_ESTABLISHED ? 0 : -ENOTCONN;
+}
+
+static int udp_query(struct socket *s, unsigned cmd, int *value)
+{
+	if (cmd != SIOCOUTQ)
+		return -ENOTTY;
+	*value = 0;	/* what was sent has arrived */
+	return 0;
+}
+
+static void udp_closed(struct socket *s)
+{
+	inet_leave(inet_of(s));
+	spin_lock(&s->lock);
+	s->dead = true;
+	spin_unlock(&s->lock);
+	socket_purge(s);
+}
+
+static void udp_freed(struct socket *s)
+{
+	kfree(inet_of(s));
+}
+
+const struct socket_ops udp_ops = {
+	.bind = CO_IMPLEMENTS(socket_bind, inet_bind),
+	.connect = CO_IMPLEMENTS(socket_connect, udp_connect),
+	.send = CO_IMPLEMENTS(socket_transfer, udp_send),
+	.receive = CO_IMPLEMENTS(socket_transfer, dgram_receive),
+	.try_receive = dgram_try_receive,
+	.from = udp_from,
+	.control = udp_control,
+	.name = inet_name,
+	.shutdown = udp_shutdown,
+	.check = udp_check,
+	.poll = udp_poll,
+	.query = udp_query,
+	.set_option = inet_set_option,
+	.get_option = inet_get_option,
+	.closed = udp_closed,
+	.freed = udp_freed,
+};
