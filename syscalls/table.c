@@ -35,9 +35,9 @@
 	P(epoll_create1) B(epoll_ctl) B(epoll_pwait) A(epoll_pwait2) P(eventfd2) \
 	/* allocate.c, splice.c, xattr.c */                                   \
 	A(fallocate) A(splice) A(tee) P(readahead)                             \
-	A(setxattr) A(lsetxattr) P(fsetxattr) A(getxattr) A(lgetxattr)         \
-	P(fgetxattr) A(listxattr) A(llistxattr) P(flistxattr)                  \
-	A(removexattr) A(lremovexattr) P(fremovexattr)                         \
+	A(setxattr) A(lsetxattr) A(fsetxattr) A(getxattr) A(lgetxattr)         \
+	A(fgetxattr) A(listxattr) A(llistxattr) A(flistxattr)                  \
+	A(removexattr) A(lremovexattr) A(fremovexattr)                         \
 	/* inotify.c */                                                       \
 	P(inotify_init1) A(inotify_add_watch) P(inotify_rm_watch)              \
 	/* socket.c, message.c */                                             \

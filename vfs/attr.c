@@ -110,6 +110,13 @@ static void attr_fix_mode(struct inode *inode, const struct cred *cred, struct i
 	}
 }
 
+/* What a program may beyond its user's rights does not outlive a change of its contents. */
+static void attr_drop_caps(struct inode *inode)
+{
+	if ((atomic_load_relaxed(&inode->flags) & INODE_CAPS) && inode->ops->drop_caps)
+		inode->ops->drop_caps(inode);
+}
+
 /* What watchers call such a change. */
 static u32 attr_events(u32 valid)
 {
@@ -156,6 +163,8 @@ co_t attr_change(struct co *co, struct attr_change *f)
 		CO_AWAIT_OP(f->err, inode->ops->setattr, .inode = inode, .attr = f->attr);
 	else
 		inode_apply(inode, f->attr);
+	if (!f->err && (f->attr->valid & (ATTR_UID | ATTR_GID | ATTR_SIZE)))
+		attr_drop_caps(f->path->dentry->inode);
 	rwlock_unlock_write(&f->path->dentry->inode->lock);
 	if (!f->err)
 		inotify_tell(f->path->dentry, attr_events(f->attr->valid));
@@ -179,6 +188,7 @@ void attr_written(struct inode *inode, const struct cred *cred)
 		attr.mode = mode & ~drop;
 	}
 	inode_apply(inode, &attr);
+	attr_drop_caps(inode);
 }
 
 static bool attr_older(const struct inode_time *a, const struct inode_time *b)

@@ -5,6 +5,7 @@
 #include <linux/stat.h>
 
 #include "mem/phys/slab.h"
+#include "vfs/acl.h"
 #include "vfs/fs_context.h"
 #include "vfs/inotify.h"
 #include "vfs/super.h"
@@ -58,29 +59,42 @@ static void entry_owner(const struct inode *dir, const struct cred *cred, u32 *m
 		*mode |= S_ISGID;
 }
 
+static long entry_check_create(const struct entry_create *f)
+{
+	long err = entry_may_create(f->dir, f->cred);
+
+	if (err)
+		return err;
+	if (!f->dir->dentry->inode->ops->create.step)
+		return -EPERM;
+	/* Devices are root's to make; a whiteout is not a device. */
+	if ((S_ISBLK(f->mode) || (S_ISCHR(f->mode) && f->rdev)) &&
+	    !cred_capable(f->cred, CAP_MKNOD))
+		return -EPERM;
+	return 0;
+}
+
 co_t entry_create(struct co *co, struct entry_create *f)
 {
 	u32 gid;
 
 	CO_BEGIN;
-	f->err = entry_may_create(f->dir, f->cred);
+	f->err = entry_check_create(f);
 	if (f->err)
 		CO_RETURN(f->err);
-	if (!f->dir->dentry->inode->ops->create.step)
-		CO_RETURN(-EPERM);
-	/* Devices are root's to make; a whiteout is not a device. */
-	if ((S_ISBLK(f->mode) || (S_ISCHR(f->mode) && f->rdev)) &&
-	    !cred_capable(f->cred, CAP_MKNOD))
-		CO_RETURN(-EPERM);
-	if (!S_ISLNK(f->mode))
-		f->mode &= ~atomic_load_relaxed(&fs_current(co)->umask);
-	else
+	if (S_ISLNK(f->mode))
 		f->mode = S_IFLNK | 0777;
 	entry_owner(f->dir->dentry->inode, f->cred, &f->mode, &gid);
+	f->err = acl_inherit(f->dir->dentry->inode, atomic_load_relaxed(&fs_current(co)->umask),
+			     &f->mode, &f->acl, &f->default_acl);
+	if (f->err)
+		CO_RETURN(f->err);
 	CO_AWAIT_OP(f->err, f->dir->dentry->inode->ops->create, .dir = f->dir->dentry->inode,
 		    .name = f->d->name, .len = f->d->len, .mode = f->mode,
 		    .uid = f->cred->fsuid, .gid = gid, .rdev = f->rdev, .target = f->target,
-		    .made = &f->made);
+		    .acl = f->acl, .default_acl = f->default_acl, .made = &f->made);
+	acl_put(f->acl);
+	acl_put(f->default_acl);
 	if (!f->err) {
 		dentry_fill(f->d, f->made);
 		inotify_tell_entry(f->dir->dentry->inode, f->d->name, f->d->len,

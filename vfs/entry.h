@@ -34,6 +34,7 @@ struct entry_create {
 	u32 mode, rdev;
 	const char *target;
 	const struct cred *cred;
+	struct acl *acl, *default_acl;	/* [a] owned */
 	struct inode *made;
 	long err;
 };

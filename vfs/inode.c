@@ -6,6 +6,7 @@
 #include "core/cred/cred.h"
 #include "hal/clock.h"
 #include "mem/phys/slab.h"
+#include "vfs/acl.h"
 #include "vfs/flock.h"
 #include "vfs/inotify.h"
 #include "vfs/reaper.h"
@@ -79,6 +80,8 @@ static void inode_free(struct inode *inode)
 	struct super *s = inode->super;
 
 	flock_free(inode);
+	acl_put(inode->acl);
+	acl_put(inode->default_acl);
 	s->ops->free_inode(inode);
 	super_put(s);
 }
@@ -189,6 +192,11 @@ int inode_permission(struct inode *inode, const struct cred *cred, unsigned want
 		return -EROFS;
 	if (inode->ops->permission)
 		return inode->ops->permission(inode, cred, want);
+	if (atomic_load_relaxed(&inode->acl))
+		return acl_permission(inode, cred, want);
+	/* Most directories on a path: whoever it is. */
+	if (want == CRED_EXEC && (mode & 0111) == 0111)
+		return 0;
 	return cred_permission(cred, mode, atomic_load_relaxed(&inode->uid),
 			       atomic_load_relaxed(&inode->gid), want);
 }

@@ -22,6 +22,8 @@
 #include "vfs/page.h"
 #include "vfs/path.h"
 
+struct acl;
+struct xattr_names;
 struct dentry;
 struct file;
 struct inode;
@@ -72,6 +74,7 @@ struct inode_create {
 	u32 mode, uid, gid;
 	u32 rdev;
 	const char *target;	/* S_IFLNK only; NUL-terminated, under PATH_MAX */
+	struct acl *acl, *default_acl;	/* [a] the new one's, borrowed; NULL: none */
 	struct inode **made;
 };
 struct inode_link {
@@ -125,6 +128,41 @@ struct inode_readdir {
 	u64 *pos;
 	struct dir_emit *to;
 };
+/* Extended attributes. Names are NUL-terminated, with their prefix, 1..255 bytes; rules of who
+ * may do what were checked (vfs/xattr.h), and the inode's lock is held. A file system knows
+ * which prefixes it keeps: -EOPNOTSUPP for others. "system.posix_acl_*" never come here. */
+/* The length; -ENODATA; -ERANGE if it does not fit in `size`, unless that is 0. */
+struct inode_getxattr {
+	struct co_frame co;
+	struct inode *inode;
+	const char *name;
+	void *to;
+	size_t size;
+};
+/* value NULL: remove (-ENODATA if absent). flags: XATTR_CREATE, XATTR_REPLACE. */
+struct inode_setxattr {
+	struct co_frame co;
+	struct inode *inode;
+	const char *name;
+	const void *value;
+	size_t size;
+	int flags;
+};
+/* All names into `to` (xattr_names_add), those of access control lists too. */
+struct inode_listxattr {
+	struct co_frame co;
+	struct inode *inode;
+	struct xattr_names *to;
+};
+/* Another access control list (borrowed; NULL: none). For the access one the mode goes with
+ * it. */
+struct inode_setacl {
+	struct co_frame co;
+	struct inode *inode;
+	bool is_default;
+	struct acl *acl;	/* [a] of it only its count */
+	const struct inode_attr *attr;
+};
 /* Nobody refers to it any more; if nlink is 0 its storage goes. */
 struct inode_evict {
 	struct co_frame co;
@@ -140,6 +178,10 @@ CO_OPERATION(inode_readlink);
 CO_OPERATION(inode_setattr);
 CO_OPERATION(inode_readdir);
 CO_OPERATION(inode_evict);
+CO_OPERATION(inode_getxattr);
+CO_OPERATION(inode_setxattr);
+CO_OPERATION(inode_listxattr);
+CO_OPERATION(inode_setacl);
 
 struct inode_ops {
 	/* An absent one (.step NULL) gives: lookup -ENOTDIR, create/link/unlink/rename -EPERM
@@ -153,6 +195,13 @@ struct inode_ops {
 	struct inode_setattr_op setattr;
 	struct inode_readdir_op readdir;
 	struct inode_evict_op evict;
+	/* Absent: no such attributes (-EOPNOTSUPP), no list. */
+	struct inode_getxattr_op getxattr;
+	struct inode_setxattr_op setxattr;
+	struct inode_listxattr_op listxattr;
+	struct inode_setacl_op setacl;
+	/* Without waiting: "security.capability" goes, the contents changed (INODE_CAPS). */
+	void (*drop_caps)(struct inode *inode);
 	/* Without waiting: the target if it lies in memory (fast symlinks), else NULL. */
 	const char *(*link_target)(struct inode *inode);
 	/* Without waiting, for procfs: is a cached (positive or negative) entry still true? */
@@ -172,6 +221,7 @@ struct inode_ops {
 /* inode.flags */
 enum {
 	INODE_DEAD = 1u << 0,	/* a removed directory: nothing can be made in it any more */
+	INODE_CAPS = 1u << 1,	/* it may have a "security.capability" */
 	INODE_OPAQUE = 1u << 8,	/* as an overlay's upper directory: hides what lies below it */
 };
 
@@ -196,6 +246,7 @@ struct inode {
 	struct mapping mapping;		/* its pages, if any */
 	struct pipe *pipe;		/* a FIFO's, under attr_lock */
 	struct inotify_watch *watches;	/* [a] inotify.c's, under its lock; NULL: none */
+	struct acl *acl, *default_acl;	/* [a] changed under attr_lock; owned; NULL: none */
 	struct file_locks *locks;	/* under attr_lock; NULL: never locked */
 	struct list reap;		/* the reaper's */
 	void *private;			/* the file system's or the device's */

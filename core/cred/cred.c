@@ -137,8 +137,11 @@ int cred_permission(const struct cred *c, u32 mode, u32 uid, u32 gid, unsigned w
 		bits = mode >> 6 & 7;
 	else if (cred_in_group(c, gid))
 		bits = mode >> 3 & 7;
-	if (!(want & ~bits))
-		return 0;
+	return want & ~bits ? cred_override(c, mode, want) : 0;
+}
+
+int cred_override(const struct cred *c, u32 mode, unsigned want)
+{
 	if (S_ISDIR(mode)) {
 		if (cred_capable(c, CAP_DAC_OVERRIDE))
 			return 0;

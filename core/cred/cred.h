@@ -65,6 +65,9 @@ enum { CRED_EXEC = 1, CRED_WRITE = 2, CRED_READ = 4 };
 /* Permission on an object with this mode (type bits included) and owner: 0 or -EACCES. */
 int cred_permission(const struct cred *c, u32 mode, u32 uid, u32 gid, unsigned want);
 
+/* What the mode refuses: do capabilities allow it? 0 or -EACCES. */
+int cred_override(const struct cred *c, u32 mode, unsigned want);
+
 /* May c do what only the owner may (chmod, utimes)? */
 static inline bool cred_owns(const struct cred *c, u32 uid)
 {

@@ -380,5 +380,6 @@ static int dir_mmap(struct file *file, u64 offset, u64 size, bool shared, bool w
 const struct inode_ops ext4_dir_ops = {
 	.lookup = CO_IMPLEMENTS(inode_lookup, ext4_lookup),
 	.readdir = CO_IMPLEMENTS(inode_readdir, ext4_readdir),
+	EXT4_XATTR_OPS,
 };
 const struct file_ops ext4_dir_file_ops = {.mmap = dir_mmap};

@@ -221,6 +221,7 @@ enum {	/* inode.flags */
 	EXT4_HUGE_FILE_FL = 0x40000,
 	EXT4_EXTENTS_FL = 0x80000,
 	EXT4_VERITY_FL = 0x100000,
+	EXT4_EA_INODE_FL = 0x200000,
 	EXT4_INLINE_DATA_FL = 0x10000000,
 	EXT4_CASEFOLD_FL = 0x40000000,
 };
@@ -251,6 +252,43 @@ struct ext4_extent_index {
 	u16 unused;
 };
 static_assert(sizeof(struct ext4_extent) == 12 && sizeof(struct ext4_extent_index) == 12);
+
+/* --- extended attributes --- */
+
+#define EXT4_XATTR_MAGIC 0xea020000
+#define EXT4_ACL_VERSION 1	/* of a list's value, which is not the one users see */
+
+/* A block of them begins so; behind an inode there is only the magic number. */
+struct ext4_xattr_head {
+	u32 magic;
+	u32 refcount;
+	u32 blocks;	/* 1 */
+	u32 hash;
+	u32 checksum;
+	u32 reserved[3];
+};
+static_assert(sizeof(struct ext4_xattr_head) == 32);
+
+/* Then entries, each padded to 4 bytes, and four zeros; values lie at the end. */
+struct ext4_xattr_entry {
+	u8 name_len;
+	u8 name_index;	/* EXT4_XATTR_*: the prefix */
+	u16 value_offs;	/* in the block, or from the first entry behind an inode */
+	u32 value_inum;	/* the value is this inode's contents; 0: it lies here */
+	u32 value_size;
+	u32 hash;
+	char name[];
+};
+static_assert(sizeof(struct ext4_xattr_entry) == 16);
+
+enum {
+	EXT4_XATTR_USER = 1,
+	EXT4_XATTR_ACL_ACCESS,
+	EXT4_XATTR_ACL_DEFAULT,
+	EXT4_XATTR_TRUSTED,
+	EXT4_XATTR_SECURITY = 6,
+	EXT4_XATTR_SYSTEM,
+};
 
 /* --- directories --- */
 

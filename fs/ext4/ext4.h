@@ -56,6 +56,8 @@ struct ext4_inode {
 	u32 flags;			/* EXT4_*_FL */
 	u32 seed;			/* of the checksums of what belongs to it */
 	u32 disk_block[15];		/* map, extent root or short link */
+	u64 xattr_block;		/* [I] 0: none */
+	bool xattr_inside;		/* [I] some lie behind the inode */
 	u32 no_index;			/* [a] a directory whose index is broken */
 	spinlock run_lock;		/* RANK_FS_PRIVATE */
 	struct ext4_run run;		/* the one found last; under run_lock; len 0: none */
@@ -130,12 +132,64 @@ struct ext4_inode_get {
 	struct ext4 *fs;
 	u32 ino;
 	struct inode **inode;
+	bool is_value;		/* only one that holds an attribute's value will do */
 	struct page *page;
 	u8 *data;
-	u64 block;
+	struct ext4_inode *made;
 	long err;
 };
 co_t ext4_inode_get(struct co *co, struct ext4_inode_get *f);
+
+/* Where it lies on the disk: a page with a reference. -EUCLEAN for an impossible number. */
+struct ext4_inode_locate {
+	struct co_frame co;
+	struct ext4 *fs;
+	u32 ino;
+	struct page **page;
+	u8 **data;
+	u64 block;
+	long err;
+};
+co_t ext4_inode_locate(struct co *co, struct ext4_inode_locate *f);
+
+/* --- xattr.c --- */
+
+/* A table of entries: [first, end), values counted from `base`. */
+struct ext4_xattr_table {
+	const u8 *first, *base, *end;
+	bool hashed;		/* entries' hashes are to be checked */
+};
+
+struct ext4_getxattr {
+	struct inode_getxattr;
+	long n;
+};
+co_t ext4_getxattr(struct co *co, struct ext4_getxattr *f);
+
+struct ext4_listxattr {
+	struct inode_listxattr;
+	struct ext4_xattr_table table;
+	struct page *page;
+	unsigned step;
+	long err;
+};
+co_t ext4_listxattr(struct co *co, struct ext4_listxattr *f);
+#define EXT4_XATTR_OPS                                              \
+	.getxattr = CO_IMPLEMENTS(inode_getxattr, ext4_getxattr),   \
+	.listxattr = CO_IMPLEMENTS(inode_listxattr, ext4_listxattr)
+
+/* Does the inode at `data` have some behind it? */
+bool ext4_xattr_inside(const struct ext4 *fs, const u8 *data);
+/* A fresh inode gets its access control lists and INODE_CAPS. disk: where it lies. */
+struct ext4_xattr_load {
+	struct co_frame co;
+	struct ext4_inode *inode;
+	const u8 *disk;
+	u8 *value;
+	unsigned which;
+	long n;
+};
+co_t ext4_xattr_load(struct co *co, struct ext4_xattr_load *f);
 
 /* --- map.c --- */
 

@@ -146,11 +146,15 @@ static co_t ext4_readlink(struct co *co, struct ext4_readlink *f)
 	CO_END;
 }
 
-static const struct inode_ops fast_link_ops = {.link_target = ext4_link_target};
+static const struct inode_ops fast_link_ops = {
+	.link_target = ext4_link_target,
+	EXT4_XATTR_OPS,
+};
 static const struct inode_ops slow_link_ops = {
 	.readlink = CO_IMPLEMENTS(inode_readlink, ext4_readlink),
+	EXT4_XATTR_OPS,
 };
-static const struct inode_ops file_ops_none;
+static const struct inode_ops file_ops_none = {EXT4_XATTR_OPS};
 static const struct file_ops ext4_file_ops;
 
 /* --- reading one --- */
@@ -206,6 +210,8 @@ static struct ext4_inode *inode_make(struct ext4 *fs, u32 ino, const u8 *data)
 	spin_init(&e->run_lock, RANK_FS_PRIVATE);
 	e->flags = d->flags;
 	e->seed = inode_seed(fs, ino, d->generation);
+	e->xattr_block = d->file_acl_lo | (fs->blocks >> 32 ? (u64)d->file_acl_high << 32 : 0);
+	e->xattr_inside = ext4_xattr_inside(fs, data);
 	memcpy(e->disk_block, d->block, sizeof(e->disk_block));
 	e->inode.uid = d->uid | (u32)d->uid_high << 16;
 	e->inode.gid = d->gid | (u32)d->gid_high << 16;
@@ -227,27 +233,16 @@ static struct ext4_inode *inode_make(struct ext4 *fs, u32 ino, const u8 *data)
 	return e;
 }
 
-static int inode_from_disk(struct ext4 *fs, u32 ino, const u8 *data, struct inode **to)
+/* Enter it; if another task was first, that one's is *to. */
+static void inode_enter(struct ext4_inode *e, struct inode **to)
 {
-	const char *wrong = inode_wrong(fs, ino, data);
-	struct ext4_inode *e;
-	struct inode *other;
+	struct inode *other = inode_hash(&e->inode);
 
-	if (wrong) {
-		ext4_bad(fs, "inode %u: %s", ino, wrong);
-		return -EUCLEAN;
-	}
-	e = inode_make(fs, ino, data);
-	if (!e)
-		return -ENOMEM;
-	other = inode_hash(&e->inode);
 	*to = &e->inode;
 	if (other) {
-		/* Another task was first. */
 		inode_put(&e->inode);
 		*to = other;
 	}
-	return 0;
 }
 
 /* The journal and its like may be read, but are not reached by name. */
@@ -257,14 +252,11 @@ static bool ino_valid(const struct ext4 *fs, u32 ino)
 	       (ino >= fs->first_ino || ino == EXT4_ROOT_INO || ino == fs->journal_ino);
 }
 
-co_t ext4_inode_get(struct co *co, struct ext4_inode_get *f)
+co_t ext4_inode_locate(struct co *co, struct ext4_inode_locate *f)
 {
 	u64 offset;
 
 	CO_BEGIN;
-	*f->inode = inode_find(f->fs->super, f->ino);
-	if (*f->inode)
-		CO_RETURN(0);
 	if (!ino_valid(f->fs, f->ino)) {
 		ext4_bad(f->fs, "inode number %u is impossible", f->ino);
 		CO_RETURN(-EUCLEAN);
@@ -276,12 +268,50 @@ co_t ext4_inode_get(struct co *co, struct ext4_inode_get *f)
 	f->block += (u64)((f->ino - 1) % f->fs->inodes_per_group) * f->fs->inode_size >>
 		    f->fs->block_shift;
 	CO_AWAIT(f->err, ext4_block_get, .fs = f->fs, .block = f->block,
-		 .ahead = INODE_READ_AHEAD, .page = &f->page, .data = &f->data);
+		 .ahead = INODE_READ_AHEAD, .page = f->page, .data = f->data);
 	if (f->err)
 		CO_RETURN(f->err);
 	offset = (u64)((f->ino - 1) % f->fs->inodes_per_group) * f->fs->inode_size;
-	f->err = inode_from_disk(f->fs, f->ino, f->data + (offset & (f->fs->block_size - 1)),
-				 f->inode);
+	*f->data += offset & (f->fs->block_size - 1);
+	CO_RETURN(0);
+	CO_END;
+}
+
+co_t ext4_inode_get(struct co *co, struct ext4_inode_get *f)
+{
+	const char *wrong;
+
+	CO_BEGIN;
+	*f->inode = inode_find(f->fs->super, f->ino);
+	if (*f->inode)
+		CO_RETURN(0);
+	CO_AWAIT(f->err, ext4_inode_locate, .fs = f->fs, .ino = f->ino, .page = &f->page,
+		 .data = &f->data);
+	if (f->err)
+		CO_RETURN(f->err);
+	wrong = inode_wrong(f->fs, f->ino, f->data);
+	if (wrong) {
+		ext4_bad(f->fs, "inode %u: %s", f->ino, wrong);
+		f->err = -EUCLEAN;
+		goto out;
+	}
+	f->made = inode_make(f->fs, f->ino, f->data);
+	if (!f->made) {
+		f->err = -ENOMEM;
+		goto out;
+	}
+	/* A value's inode has none itself, so reading one value reads one inode more at most. */
+	if (f->made->flags & EXT4_EA_INODE_FL)
+		f->made->xattr_block = f->made->xattr_inside = 0;
+	else if (f->is_value)
+		f->err = -EUCLEAN;
+	else if (f->made->xattr_block || f->made->xattr_inside)
+		CO_AWAIT(f->err, ext4_xattr_load, .inode = f->made, .disk = f->data);
+	if (f->err)
+		inode_put(&f->made->inode);
+	else
+		inode_enter(f->made, f->inode);
+out:
 	phys_page_put(f->page);
 	CO_RETURN(f->err);
 	CO_END;

@@ -135,6 +135,7 @@ static int mount_make_super(const struct fs_mount *m, struct ext4 *fs)
 	s->private = fs;
 	s->dev = m->dev;
 	s->read_only = true;
+	s->acls = true;
 	s->block_size = fs->block_size;
 	s->max_size = (u64)UINT32_MAX << fs->block_shift;
 	fs->super = s;

@@ -167,6 +167,8 @@ static co_t overlay_copy_to_work(struct co *co, struct overlay_copy_to_work *f)
 		CO_AWAIT(f->err, overlay_copy_data, .from = from, .to = *f->made,
 			 .size = min(inode_size(from), f->most));
 	}
+	if (!f->err)
+		CO_AWAIT(f->err, overlay_copy_xattrs, .from = f->real, .to = *f->made);
 	if (!f->err) {
 		*f->attr = (struct inode_attr){.valid = ATTR_ATIME | ATTR_MTIME,
 					       .atime = f->inode->atime,

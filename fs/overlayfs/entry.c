@@ -129,7 +129,8 @@ static co_t overlay_create(struct co *co, struct overlay_create *f)
 	CO_AWAIT_OP(f->err, f->real->ops->create, .dir = f->real,
 		    .name = f->hidden ? f->temp : f->name,
 		    .len = f->hidden ? f->temp_len : f->len, .mode = f->mode, .uid = f->uid,
-		    .gid = f->gid, .rdev = f->rdev, .target = f->target, .made = &f->new->upper);
+		    .gid = f->gid, .rdev = f->rdev, .target = f->target, .acl = f->acl,
+		    .default_acl = f->default_acl, .made = &f->new->upper);
 	rwlock_unlock_write(&f->real->lock);
 	if (!f->err && S_ISDIR(f->mode))
 		atomic_or(&f->new->upper->flags, (u32)INODE_OPAQUE);
@@ -389,4 +390,5 @@ const struct inode_ops overlay_dir_ops = {
 	.setattr = CO_IMPLEMENTS(inode_setattr, overlay_setattr),
 	.readdir = CO_IMPLEMENTS(inode_readdir, overlay_readdir),
 	.refresh = overlay_refresh,
+	OVERLAY_XATTR_OPS,
 };

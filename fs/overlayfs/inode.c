@@ -227,6 +227,7 @@ int overlay_finish(struct overlay *ov, struct overlay_inode *o, struct inode *pa
 	else if (S_ISREG(real->mode))
 		o->inode.file_ops = &overlay_open_ops;
 	copy_attributes(&o->inode, real, true);
+	overlay_share_rights(&o->inode, real);
 	*to = &o->inode;
 	there = o->upper ? table_add(ov, o) : NULL;
 	if (there) {
@@ -288,6 +289,7 @@ co_t overlay_setattr(struct co *co, struct overlay_setattr *f)
 	if (!f->err) {
 		inode_apply(f->inode, f->attr);
 		copy_attributes(f->inode, overlay_upper(f->inode), false);
+		overlay_share_rights(f->inode, overlay_upper(f->inode));
 	}
 	CO_RETURN(f->err);
 	CO_END;
@@ -352,6 +354,7 @@ static const struct inode_ops overlay_file_ops = {
 	.link_target = overlay_link_target,
 	.refresh = overlay_refresh,
 	.data = overlay_data,
+	OVERLAY_XATTR_OPS,
 };
 static const struct file_ops overlay_open_ops = {
 	.open = CO_IMPLEMENTS(file_opened, overlay_open),

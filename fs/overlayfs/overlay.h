@@ -32,6 +32,7 @@
 #include "vfs/file.h"
 #include "vfs/mount.h"
 #include "vfs/super.h"
+#include "vfs/xattr.h"
 
 #define OVERLAY_LOWERS	16
 #define OVERLAY_BUCKETS 256
@@ -164,6 +165,52 @@ struct overlay_setattr {
 };
 co_t overlay_setattr(struct co *co, struct overlay_setattr *f);
 void overlay_refresh(struct inode *inode);
+
+/* --- xattr.c: attributes are the real inode's --- */
+
+struct overlay_getxattr {
+	struct inode_getxattr;
+	char *name_below;
+	long n;
+};
+co_t overlay_getxattr(struct co *co, struct overlay_getxattr *f);
+struct overlay_setxattr {
+	struct inode_setxattr;
+	char *name_below;
+	long err;
+};
+co_t overlay_setxattr(struct co *co, struct overlay_setxattr *f);
+struct overlay_listxattr {
+	struct inode_listxattr;
+	struct xattr_names below;
+	long n;
+};
+co_t overlay_listxattr(struct co *co, struct overlay_listxattr *f);
+struct overlay_setacl {
+	struct inode_setacl;
+	long err;
+};
+co_t overlay_setacl(struct co *co, struct overlay_setacl *f);
+void overlay_drop_caps(struct inode *inode);
+#define OVERLAY_XATTR_OPS                                              \
+	.getxattr = CO_IMPLEMENTS(inode_getxattr, overlay_getxattr),   \
+	.setxattr = CO_IMPLEMENTS(inode_setxattr, overlay_setxattr),   \
+	.listxattr = CO_IMPLEMENTS(inode_listxattr, overlay_listxattr), \
+	.setacl = CO_IMPLEMENTS(inode_setacl, overlay_setacl),         \
+	.drop_caps = overlay_drop_caps
+
+/* The access control lists, and whether there are file capabilities, as real has them. */
+void overlay_share_rights(struct inode *inode, struct inode *real);
+/* All attributes of `from` to a fresh upper inode, but the overlay's own. */
+struct overlay_copy_xattrs {
+	struct co_frame co;
+	struct inode *from, *to;
+	struct xattr_names names;
+	size_t at;
+	void *value;
+	long n;
+};
+co_t overlay_copy_xattrs(struct co *co, struct overlay_copy_xattrs *f);
 
 /* --- copy_up.c --- */
 

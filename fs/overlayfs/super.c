@@ -195,6 +195,7 @@ static int make_root(struct overlay *ov, const struct fs_mount *m)
 	}
 	s->private = ov;
 	s->depth = stack_depth(ov);
+	s->acls = (ov->top.dentry ? ov->top : ov->lower[0]).dentry->super->acls;
 	s->read_only = !ov->top.dentry;
 	s->block_size = (ov->top.dentry ? ov->top : ov->lower[0]).dentry->super->block_size;
 	ov->super = s;

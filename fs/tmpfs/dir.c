@@ -7,6 +7,7 @@
 #include "core/base/string.h"
 #include "fs/tmpfs/internal.h"
 #include "mem/phys/slab.h"
+#include "vfs/acl.h"
 
 /* None of these waits, but operations are coroutines: a step that runs through. */
 #define DIR_OPERATION(op, call)                                  \
@@ -31,6 +32,18 @@ static long dir_lookup(struct inode *dir, const char *name, size_t len, struct i
 	return 0;
 }
 DIR_OPERATION(lookup, dir_lookup(f->dir, f->name, f->len, f->found));
+
+static void dir_take_acls(struct inode *inode, const struct inode_create *f)
+{
+	if (f->acl) {
+		acl_get(f->acl);
+		acl_set(inode, false, f->acl);
+	}
+	if (f->default_acl) {
+		acl_get(f->default_acl);
+		acl_set(inode, true, f->default_acl);
+	}
+}
 
 static long dir_create(const struct inode_create *f)
 {
@@ -59,6 +72,7 @@ static long dir_create(const struct inode_create *f)
 		inode->size = len;
 	}
 	inode->rdev = f->rdev;
+	dir_take_acls(inode, f);
 	if (S_ISDIR(f->mode)) {
 		tmpfs_of(inode)->parent = f->dir;
 		inode_add_links(f->dir, 1);
@@ -267,4 +281,5 @@ const struct inode_ops tmpfs_dir_ops = {
 	.rename = CO_IMPLEMENTS(inode_rename, tmpfs_rename),
 	.setattr = CO_IMPLEMENTS(inode_setattr, tmpfs_setattr),
 	.readdir = CO_IMPLEMENTS(inode_readdir, tmpfs_readdir),
+	TMPFS_XATTR_OPS,
 };

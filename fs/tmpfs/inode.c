@@ -4,6 +4,7 @@
 #include "core/base/string.h"
 #include "fs/tmpfs/internal.h"
 #include "mem/phys/slab.h"
+#include "vfs/acl.h"
 
 #define TMPFS_DIR_SIZE 40	/* what Linux shows for an empty one */
 
@@ -67,6 +68,7 @@ void tmpfs_inode_free(struct inode *inode)
 {
 	struct tmpfs_super *t = tmpfs_super_of(inode);
 
+	tmpfs_xattr_free(inode);
 	kfree(tmpfs_of(inode)->target);
 	slab_free(tmpfs_inode_cache, tmpfs_of(inode));
 	atomic_sub(&t->inodes, 1ul);
@@ -100,9 +102,15 @@ const struct mapping_ops tmpfs_mapping_ops = {
 co_t tmpfs_setattr(struct co *co, struct tmpfs_setattr *f)
 {
 	CO_BEGIN;
+	if ((f->attr->valid & ATTR_SIZE) && f->attr->size > f->inode->super->max_size)
+		CO_RETURN(-EFBIG);
+	if (f->attr->valid & ATTR_MODE) {
+		long err = acl_chmod(f->inode, f->attr->mode, &f->acl);
+
+		if (err)
+			CO_RETURN(err);
+	}
 	if (f->attr->valid & ATTR_SIZE) {
-		if (f->attr->size > f->inode->super->max_size)
-			CO_RETURN(-EFBIG);
 		f->was = inode_size(f->inode);
 		atomic_store(&f->inode->size, f->attr->size);
 		if (f->attr->size < f->was)
@@ -113,6 +121,8 @@ co_t tmpfs_setattr(struct co *co, struct tmpfs_setattr *f)
 				 .from = f->was, .to = min(PAGE_UP(f->was), f->attr->size));
 	}
 	inode_apply(f->inode, f->attr);
+	if (f->acl)
+		acl_set(f->inode, false, f->acl);
 	CO_RETURN(0);
 	CO_END;
 }
@@ -133,6 +143,7 @@ static co_t tmpfs_readlink(struct co *co, struct tmpfs_readlink *f)
 }
 
 const struct inode_ops tmpfs_file_ops = {
+	TMPFS_XATTR_OPS,
 	.setattr = CO_IMPLEMENTS(inode_setattr, tmpfs_setattr),
 };
 
@@ -140,4 +151,5 @@ const struct inode_ops tmpfs_link_ops = {
 	.readlink = CO_IMPLEMENTS(inode_readlink, tmpfs_readlink),
 	.setattr = CO_IMPLEMENTS(inode_setattr, tmpfs_setattr),
 	.link_target = tmpfs_link_target,
+	TMPFS_XATTR_OPS,
 };

@@ -9,10 +9,12 @@
 
 #include "core/base/rbtree.h"
 #include "vfs/super.h"
+#include "vfs/xattr_memory.h"
 
 struct tmpfs_super {
 	u64 max_pages, max_inodes;	/* [a] 0: no limit */
 	u64 pages, inodes;		/* [a] in use */
+	u64 xattr_bytes;		/* [a] of "user." attributes: part of max_inodes */
 	u64 next_ino;			/* [a] */
 	u32 mode, uid, gid;		/* [I] the root's, for show_options */
 };
@@ -34,6 +36,7 @@ struct tmpfs_inode {
 	struct inode *parent;		/* a directory's; borrowed, itself for the root */
 	char *target;			/* a link's; owned */
 	struct list work;		/* for the tear-down */
+	struct xattr_memory xattrs;
 };
 
 #define TMPFS_FIRST_COOKIE 2	/* 0 is ".", 1 is ".." */
@@ -59,10 +62,37 @@ void tmpfs_inode_free(struct inode *inode);
 
 struct tmpfs_setattr {
 	struct inode_setattr;
+	struct acl *acl;
 	u64 was;
 	long ignored;
 };
 co_t tmpfs_setattr(struct co *co, struct tmpfs_setattr *f);
+
+/* Extended attributes: fs/tmpfs/xattr.c. */
+struct tmpfs_getxattr {
+	struct inode_getxattr;
+};
+co_t tmpfs_getxattr(struct co *co, struct tmpfs_getxattr *f);
+struct tmpfs_setxattr {
+	struct inode_setxattr;
+};
+co_t tmpfs_setxattr(struct co *co, struct tmpfs_setxattr *f);
+struct tmpfs_listxattr {
+	struct inode_listxattr;
+};
+co_t tmpfs_listxattr(struct co *co, struct tmpfs_listxattr *f);
+struct tmpfs_setacl {
+	struct inode_setacl;
+};
+co_t tmpfs_setacl(struct co *co, struct tmpfs_setacl *f);
+void tmpfs_drop_caps(struct inode *inode);
+void tmpfs_xattr_free(struct inode *inode);
+#define TMPFS_XATTR_OPS                                              \
+	.getxattr = CO_IMPLEMENTS(inode_getxattr, tmpfs_getxattr),   \
+	.setxattr = CO_IMPLEMENTS(inode_setxattr, tmpfs_setxattr),   \
+	.listxattr = CO_IMPLEMENTS(inode_listxattr, tmpfs_listxattr), \
+	.setacl = CO_IMPLEMENTS(inode_setacl, tmpfs_setacl),         \
+	.drop_caps = tmpfs_drop_caps
 
 /* Directories: fs/tmpfs/tree.c. */
 struct tmpfs_entry *tmpfs_find(struct inode *dir, const char *name, size_t len);

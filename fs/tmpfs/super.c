@@ -231,6 +231,7 @@ static long tmpfs_make(const struct fs_mount *f)
 	if (!s)
 		goto out;
 	s->private = t;
+	s->acls = true;
 	err = tmpfs_inode_new(s, S_IFDIR | t->mode, t->uid, t->gid, &s->root);
 	if (err) {
 		super_abandon(s);

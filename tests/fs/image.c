@@ -9,6 +9,7 @@
 #include <sys/mman.h>
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
+#include <sys/xattr.h>
 #include <unistd.h>
 
 static char scratch[64];
@@ -81,6 +82,51 @@ static void write_at(const char *folder, const char *name, off_t at, size_t n, u
 	free(data);
 }
 
+void image_attribute(const char *folder, const char *name, const char *what, size_t n)
+{
+	char path[600], *value = malloc(n + 1);
+
+	snprintf(path, sizeof(path), "%s/%s", folder, name);
+	for (size_t i = 0; i < n; i++)
+		value[i] = (char)(n * 31 + i * 7);
+	if (lsetxattr(path, what, value, n, 0))
+		perror(what);
+	free(value);
+}
+
+static void access_list(const char *folder, const char *name, const char *what)
+{
+	static const struct {
+		u32 version;
+		struct { u16 tag, perm; u32 id; } entries[5];
+	} list = {2, {{1, 7, ~0u}, {2, 5, 1000}, {4, 5, ~0u}, {0x10, 5, ~0u}, {0x20, 0, ~0u}}};
+	char path[600];
+
+	snprintf(path, sizeof(path), "%s/%s", folder, name);
+	if (setxattr(path, what, &list, sizeof(list), 0))
+		perror(what);
+}
+
+/* Behind inodes, in blocks, in both; values of all lengths. */
+static void attributes(const char *folder)
+{
+	char name[40];
+
+	image_attribute(folder, "short", "user.a", 1);
+	image_attribute(folder, "short", "user.none", 0);
+	image_attribute(folder, "page", "user.larger", 700);
+	image_attribute(folder, "page", "trusted.t", 5);
+	image_attribute(folder, "page", "security.caf\xc3\xa9", 33);
+	image_attribute(folder, "a/link", "trusted.of_a_link", 12);
+	for (int i = 0; i < 12; i++) {
+		snprintf(name, sizeof(name), "user.number_%d", i);
+		image_attribute(folder, "pieces", name, (size_t)(i * 5));
+	}
+	access_list(folder, "a", "system.posix_acl_access");
+	access_list(folder, "a", "system.posix_acl_default");
+	access_list(folder, "a/large", "system.posix_acl_access");
+}
+
 void image_fill(const char *folder, unsigned entries)
 {
 	char path[600], name[300];
@@ -118,6 +164,7 @@ void image_fill(const char *folder, unsigned entries)
 	image_run("cd %s && ln -s short a/link && ln -s %0200d a/longlink && ln -s /x empty/l && "
 		  "ln short a/hard && mkfifo a/fifo && chmod 1777 empty && chmod 6711 a/b/odd && "
 		  "printf x > a/b/caf\xc3\xa9", folder, 7);
+	attributes(folder);
 	snprintf(path, sizeof(path), "%s/a/null", folder);
 	if (!mknod(path, S_IFCHR | 0666, makedev(1, 3))) {
 		snprintf(path, sizeof(path), "%s/a/disk", folder);

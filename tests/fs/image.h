@@ -18,4 +18,7 @@ u8 *image_map(const char *path, size_t *size, bool shared);
 /* Fill a folder with every kind of file: many entries, holes, links, devices if we may. */
 void image_fill(const char *folder, unsigned entries);
 
+/* Give a file below the folder an extended attribute of n bytes. */
+void image_attribute(const char *folder, const char *name, const char *what, size_t n);
+
 #endif

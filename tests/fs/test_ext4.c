@@ -111,6 +111,17 @@ static void test_large_directory(void **state)
 	tree_of_host(expected, source);
 }
 
+/* An attribute that has an inode of its own. */
+static void test_large_attribute(void **state)
+{
+	image_attribute(source, "page", "user.large", 3000);
+	tree_of_host(expected, source);
+	check_variant("-t ext4 -O ea_inode -b 1024", false);
+	check_variant("-t ext4 -O ea_inode", false);
+	image_run("rm %s/page", source);
+	tree_of_host(expected, source);
+}
+
 static void test_hash_versions(void **state)
 {
 	check_variant("-t ext4 -b 1024 -E hash_seed=00112233-4455-6677-8899-aabbccddeeff", true);
@@ -220,6 +231,13 @@ static void test_damage(void **state)
 		  "seq 20000 > e/numbers && ln -s /a/b e/l && "
 		  "for i in $(seq 1 2 400); do dd if=/dev/urandom of=e/holes bs=1024 count=1 "
 		  "seek=$i conv=notrunc 2>/dev/null; done", image_scratch());
+	for (int i = 0; i < 300; i++) {
+		char name[32];
+
+		snprintf(name, sizeof(name), "small/d/file%d", i + 1);
+		image_attribute(image_scratch(), name, "user.small", (size_t)i % 20);
+		image_attribute(image_scratch(), name, "security.larger", (size_t)i % 500);
+	}
 	damage("-t ext4 -b 1024 -O ^metadata_csum,^64bit", rounds);
 	damage("-t ext2 -b 1024", rounds);
 	damage("-t ext4 -b 4096 -O ^metadata_csum", rounds);
@@ -245,6 +263,7 @@ int main(int argc, char **argv)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_variants),
 		cmocka_unit_test(test_large_directory),
+		cmocka_unit_test(test_large_attribute),
 		cmocka_unit_test(test_hash_versions),
 		cmocka_unit_test(test_refused),
 		cmocka_unit_test(test_damage),

@@ -22,6 +22,7 @@
 #include "vfs/fs_context.h"
 #include "vfs/mount.h"
 #include "vfs/reaper.h"
+#include "vfs/xattr.h"
 
 #undef memcpy
 #undef memset
@@ -31,8 +32,10 @@
 #undef strchr
 #include <string.h>
 
-/* <fcntl.h> does not go together with the kernel's <linux/fcntl.h>. */
+/* <fcntl.h> does not go together with the kernel's <linux/fcntl.h>, nor <sys/xattr.h>. */
 int open(const char *path, int flags, ...);
+ssize_t llistxattr(const char *path, char *to, size_t size);
+ssize_t lgetxattr(const char *path, const char *name, void *to, size_t size);
 
 #define MAX_DEPTH 24
 #define MAX_FILES 400000
@@ -143,6 +146,19 @@ static u32 crc_page(u32 crc, const u8 *p, size_t n)
 static struct tree *host_tree;
 static size_t host_prefix;
 
+static void host_xattrs(const char *path, const char *name)
+{
+	static char names[65536], value[65536];
+	ssize_t n = llistxattr(path, names, sizeof(names)), size;
+
+	for (ssize_t at = 0; at < n; at += (ssize_t)strlen(names + at) + 1) {
+		size = lgetxattr(path, names + at, value, sizeof(value));
+		if (size >= 0)
+			add(host_tree, "%s@%s %ld %08x\n", name, names + at, (long)size,
+			    crc_page(0, (u8 *)value, (size_t)size));
+	}
+}
+
 static int host_file(const char *path, const struct stat *st, int kind, struct FTW *where)
 {
 	const char *name = path + host_prefix;
@@ -154,6 +170,7 @@ static int host_file(const char *path, const struct stat *st, int kind, struct F
 	if (!*name || !strcmp(name, "/lost+found"))
 		return 0;
 	host_tree->files++;
+	host_xattrs(path, name);
 	if (S_ISDIR(st->st_mode)) {
 		add(host_tree, "%s %o %u %u\n", name, st->st_mode, st->st_uid, st->st_gid);
 		return 0;
@@ -306,6 +323,43 @@ static struct mapping *data_of(struct inode *i)
 	return &i->mapping;
 }
 
+/* The lines of its extended attributes. */
+struct tree_xattrs {
+	struct co_frame co;
+	struct inode *inode;
+	struct tree *tree;
+	const char *path;
+	long n, size, at;
+	char *names, *value;
+};
+static co_t tree_xattrs(struct co *co, struct tree_xattrs *f)
+{
+	static struct cred *root;
+
+	CO_BEGIN;
+	if (!root)
+		root = cred_first();
+	f->names = malloc(XATTR_LIST_MAX);
+	f->value = malloc(XATTR_SIZE_MAX);
+	CO_AWAIT(f->n, xattr_list, .inode = f->inode,
+		 .names = {.to = f->names, .size = XATTR_LIST_MAX, .trusted = true});
+	if (f->n < 0)
+		add(f->tree, "%s: listxattr: %ld\n", f->path, f->n);
+	for (f->at = 0; f->at < f->n; f->at += (long)strlen(f->names + f->at) + 1) {
+		CO_AWAIT(f->size, xattr_get, .inode = f->inode, .cred = root,
+			 .name = f->names + f->at, .to = f->value, .size = XATTR_SIZE_MAX);
+		if (f->size < 0)
+			add(f->tree, "%s@%s: %ld\n", f->path, f->names + f->at, f->size);
+		else
+			add(f->tree, "%s@%s %ld %08x\n", f->path, f->names + f->at, f->size,
+			    crc_page(0, (u8 *)f->value, (size_t)f->size));
+	}
+	free(f->names);
+	free(f->value);
+	CO_RETURN(0);
+	CO_END;
+}
+
 static char link_text[4097];
 static const u8 zeros[PAGE_SIZE];
 
@@ -352,6 +406,8 @@ co_t tree_of_inode(struct co *co, struct tree_of_inode *f)
 			if (f->inode->ino != f->name->ino)
 				add(f->tree, "%s is %lu and %lu\n", f->path, f->name->ino,
 				    f->inode->ino);
+			CO_AWAIT(f->err, tree_xattrs, .inode = f->inode, .tree = f->tree,
+				 .path = f->path);
 			add_start(f);
 			if (S_ISDIR(f->inode->mode) && f->work->depth < MAX_DEPTH) {
 				struct tree_work *w = work_new(f->inode, f->path,

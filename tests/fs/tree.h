@@ -4,7 +4,8 @@
  *	/path type+mode uid gid links size seconds what
  *
  * `what` is a checksum of the contents, a link's target, or a device's number. Directories
- * have no links, size and seconds: they differ between file systems.
+ * have no links, size and seconds: they differ between file systems. For each extended attribute
+ * there is a line "/path@name size checksum" more.
  */
 #ifndef TREE_H
 #define TREE_H
