@@ -129,7 +129,7 @@ SYSCALL_CO(fchmod, fd, mode);
 static struct inode_attr attr_owner(u32 uid, u32 gid)
 {
 	return (struct inode_attr){
-		.valid = (uid == ~0u ? 0 : ATTR_UID) | (gid == ~0u ? 0 : ATTR_GID),
+		.valid = ATTR_OWNER | (uid == ~0u ? 0 : ATTR_UID) | (gid == ~0u ? 0 : ATTR_GID),
 		.uid = uid, .gid = gid};
 }
 

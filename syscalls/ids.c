@@ -56,7 +56,7 @@ static long sys_getresgid(struct task *t, uptr r, uptr e, uptr s)
 SYSCALL_RETRY(getresgid, uptr, uptr, uptr);
 
 /* Capabilities follow the user ids between root and others: capabilities(7). */
-static void ids_follow(struct cred *new, const struct cred *old, struct process *p)
+static void ids_follow(struct cred *new, const struct cred *old)
 {
 	bool was_root = !old->uid || !old->euid || !old->suid;
 	bool is_root = !new->uid || !new->euid || !new->suid;
@@ -64,10 +64,8 @@ static void ids_follow(struct cred *new, const struct cred *old, struct process 
 	if (old->securebits & issecure_mask(SECURE_NO_SETUID_FIXUP))
 		return;
 	if (was_root && !is_root) {
-		if (!p->keep_caps)
-			new->permitted = 0;
-		if (!p->keep_caps)
-			new->effective = 0;
+		if (!(old->securebits & issecure_mask(SECURE_KEEP_CAPS)))
+			new->permitted = new->effective = 0;
 		new->ambient = 0;
 	}
 	if (!old->euid && new->euid)
@@ -83,10 +81,20 @@ static long ids_commit(struct task *t, struct cred *new)
 
 	if ((new->euid != old->euid || new->egid != old->egid || new->fsuid != old->fsuid ||
 	     new->fsgid != old->fsgid || (new->permitted & ~old->permitted)) &&
-	    t->space)
+	    t->space) {
 		atomic_store(&t->space->dumpable, false);
+		atomic_store(&thread_of(t)->process->pdeath_signal, 0);
+	}
 	thread_set_cred(thread_of(t), new);
 	return 0;
+}
+
+/* A user with too many processes may become one, but not run another program: who does not
+ * look at setuid's result would go on as root otherwise. */
+static void ids_check_limit(struct process *p)
+{
+	p->over_nproc = p->user->uid &&
+			atomic_load(&p->user->processes) > rlimit_get(p, RLIMIT_NPROC);
 }
 
 /* -1 keeps; a value the process has in `a`, `b` or `c` is free, any other needs privilege. */
@@ -99,6 +107,8 @@ static long ids_set_user(struct task *t, u32 r, u32 e, u32 s)
 {
 	struct cred *new = cred_clone(t->cred);
 	const struct cred *old = t->cred;
+	u32 uid_was = old->uid;
+	long err;
 
 	if (!new)
 		return -ENOMEM;
@@ -106,8 +116,11 @@ static long ids_set_user(struct task *t, u32 r, u32 e, u32 s)
 	new->euid = e == KEEP ? old->euid : e;
 	new->suid = s == KEEP ? old->suid : s;
 	new->fsuid = new->euid;
-	ids_follow(new, old, thread_of(t)->process);
-	return ids_commit(t, new);
+	ids_follow(new, old);
+	err = ids_commit(t, new);
+	if (new->uid != uid_was)
+		ids_check_limit(thread_of(t)->process);
+	return err;
 }
 
 static long ids_set_group(struct task *t, u32 r, u32 e, u32 s)
@@ -206,6 +219,22 @@ static long sys_setresgid(struct task *t, u32 r, u32 e, u32 s)
 }
 SYSCALL_PLAIN(setresgid, u32, u32, u32);
 
+/* What root may do with files comes and goes with the file system's user id. */
+#define IDS_FS_CAPS                                                                          \
+	(1ul << CAP_CHOWN | 1ul << CAP_DAC_OVERRIDE | 1ul << CAP_DAC_READ_SEARCH |           \
+	 1ul << CAP_FOWNER | 1ul << CAP_FSETID | 1ul << CAP_LINUX_IMMUTABLE |                \
+	 1ul << CAP_MKNOD | 1ul << CAP_MAC_OVERRIDE)
+
+static void ids_follow_fs(struct cred *new, const struct cred *old)
+{
+	if (old->securebits & issecure_mask(SECURE_NO_SETUID_FIXUP))
+		return;
+	if (!old->fsuid && new->fsuid)
+		new->effective &= ~IDS_FS_CAPS;
+	if (old->fsuid && !new->fsuid)
+		new->effective |= new->permitted & IDS_FS_CAPS;
+}
+
 /* setfs*id never fail: they tell the old value. */
 static long sys_setfsuid(struct task *t, u32 uid)
 {
@@ -219,6 +248,7 @@ static long sys_setfsuid(struct task *t, u32 uid)
 	new = cred_clone(c);
 	if (new) {
 		new->fsuid = uid;
+		ids_follow_fs(new, c);
 		ids_commit(t, new);
 	}
 	return old;

@@ -20,6 +20,7 @@
 #include "mem/phys/slab.h"
 #include "mem/space/space.h"
 #include "mem/space/uaccess.h"
+#include "syscalls/prctl_cred.h"
 #include "syscalls/retry.h"
 
 /* --- uname --- */
@@ -273,7 +274,7 @@ static long sys_reboot(struct task *t, u32 magic1, u32 magic2, u32 cmd)
 }
 SYSCALL_PLAIN(reboot, u32, u32, u32);
 
-/* --- prctl --- */
+/* --- prctl; what concerns rights is in prctl_cred.c --- */
 
 static long prctl_set_name(struct task *t, uptr from)
 {
@@ -287,36 +288,6 @@ static long prctl_set_name(struct task *t, uptr from)
 			return SYS_MUST_WAIT;
 	name[sizeof(name) - 1] = 0;
 	string_copy(t->name, name, sizeof(t->name));
-	return 0;
-}
-
-static long prctl_no_new_privs(struct task *t)
-{
-	struct cred *new;
-
-	if (t->cred->no_new_privs)
-		return 0;
-	new = cred_clone(t->cred);
-	if (!new)
-		return -ENOMEM;
-	new->no_new_privs = true;
-	thread_set_cred(thread_of(t), new);
-	return 0;
-}
-
-static long prctl_drop_bound(struct task *t, u64 cap)
-{
-	struct cred *new;
-
-	if (!cred_capable(t->cred, CAP_SETPCAP))
-		return -EPERM;
-	if (cap > CAP_LAST_CAP)
-		return -EINVAL;
-	new = cred_clone(t->cred);
-	if (!new)
-		return -ENOMEM;
-	new->bounding &= ~(1ul << cap);
-	thread_set_cred(thread_of(t), new);
 	return 0;
 }
 
@@ -351,13 +322,6 @@ static long prctl_process(struct task *t, int op, u64 a)
 		return 0;
 	case PR_GET_CHILD_SUBREAPER:
 		return prctl_put_int(t, a, p->subreaper);
-	case PR_SET_KEEPCAPS:
-		if (a > 1)
-			return -EINVAL;
-		p->keep_caps = a;
-		return 0;
-	case PR_GET_KEEPCAPS:
-		return p->keep_caps;
 	default:
 		return -EINVAL;
 	}
@@ -373,15 +337,15 @@ static long sys_prctl(struct task *t, int op, u64 a, u64 b, u64 c, u64 d)
 	case PR_GET_NAME:
 		return user_put(t, uptr_of(a), t->name, sizeof(t->name)) ? 0 : SYS_MUST_WAIT;
 	case PR_SET_NO_NEW_PRIVS:
-		return a == 1 && !b && !c && !d ? prctl_no_new_privs(t) : -EINVAL;
 	case PR_GET_NO_NEW_PRIVS:
-		return a || b || c || d ? -EINVAL : t->cred->no_new_privs;
 	case PR_CAPBSET_READ:
-		return a > CAP_LAST_CAP ? -EINVAL : (long)(t->cred->bounding >> a & 1);
 	case PR_CAPBSET_DROP:
-		return prctl_drop_bound(t, a);
 	case PR_GET_SECUREBITS:
-		return t->cred->securebits;
+	case PR_SET_SECUREBITS:
+	case PR_SET_KEEPCAPS:
+	case PR_GET_KEEPCAPS:
+	case PR_CAP_AMBIENT:
+		return prctl_cred(t, op, a, b, c, d);
 	case PR_GET_SECCOMP:
 		return 0;
 	case PR_GET_TIMERSLACK:

@@ -44,6 +44,18 @@ static long attr_may_chown(const struct inode *inode, const struct cred *cred,
 	return 0;
 }
 
+/* The set-id bits that do not outlive a change by cred: set-group-id without execution is no
+ * program's, and stays for who could set it. */
+static u32 attr_dropped(const struct inode *inode, const struct cred *cred)
+{
+	u32 mode = inode->mode, drop = mode & S_ISUID;
+
+	if ((mode & S_ISGID) && ((mode & S_IXGRP) || !(cred_in_group(cred, inode->gid) ||
+						       cred_capable(cred, CAP_FSETID))))
+		drop |= S_ISGID;
+	return drop;
+}
+
 /* 0 or the error; adjusts what is asked for as the rules say. */
 static long attr_prepare(struct attr_change *f, struct inode *inode)
 {
@@ -76,6 +88,9 @@ static long attr_prepare(struct attr_change *f, struct inode *inode)
 	}
 	if ((a->valid & ATTR_MODE) && !cred_owns(cred, inode->uid))
 		return -EPERM;
+	if ((a->valid & ATTR_OWNER) && !S_ISDIR(inode->mode) && attr_dropped(inode, cred) &&
+	    !cred_owns(cred, inode->uid))
+		return -EPERM;
 	if ((a->valid & (ATTR_ATIME | ATTR_MTIME)) && !cred_owns(cred, inode->uid)) {
 		if (!f->now)
 			return -EPERM;
@@ -94,16 +109,9 @@ static void attr_fix_mode(struct inode *inode, const struct cred *cred, struct i
 	if ((a->valid & ATTR_MODE) && cred && !cred_in_group(cred, a->valid & ATTR_GID ? a->gid : inode->gid) &&
 	    !cred_capable(cred, CAP_FSETID))
 		mode &= ~(u32)S_ISGID;
-	if ((a->valid & (ATTR_UID | ATTR_GID)) && !S_ISDIR(inode->mode)) {
-		mode &= ~(u32)S_ISUID;
-		if (mode & S_IXGRP)
-			mode &= ~(u32)S_ISGID;
-	}
-	if ((a->valid & ATTR_SIZE) && cred && !cred_capable(cred, CAP_FSETID)) {
-		mode &= ~(u32)S_ISUID;
-		if (mode & S_IXGRP)
-			mode &= ~(u32)S_ISGID;
-	}
+	if (cred && (((a->valid & ATTR_OWNER) && !S_ISDIR(inode->mode)) ||
+		     ((a->valid & ATTR_SIZE) && !cred_capable(cred, CAP_FSETID))))
+		mode &= ~attr_dropped(inode, cred);
 	if ((a->valid & ATTR_MODE) || mode != (inode->mode & 07777)) {
 		a->mode = mode;
 		a->valid |= ATTR_MODE;
@@ -163,7 +171,7 @@ co_t attr_change(struct co *co, struct attr_change *f)
 		CO_AWAIT_OP(f->err, inode->ops->setattr, .inode = inode, .attr = f->attr);
 	else
 		inode_apply(inode, f->attr);
-	if (!f->err && (f->attr->valid & (ATTR_UID | ATTR_GID | ATTR_SIZE)))
+	if (!f->err && (f->attr->valid & (ATTR_OWNER | ATTR_SIZE)))
 		attr_drop_caps(f->path->dentry->inode);
 	rwlock_unlock_write(&f->path->dentry->inode->lock);
 	if (!f->err)
@@ -179,13 +187,10 @@ void attr_written(struct inode *inode, const struct cred *cred)
 	u32 mode = atomic_load_relaxed(&inode->mode);
 	struct inode_time now = inode_now();
 	struct inode_attr attr = {.valid = ATTR_MTIME | ATTR_CTIME, .mtime = now, .ctime = now};
-	u32 drop = mode & S_ISUID;
 
-	if ((mode & (S_ISGID | S_IXGRP)) == (S_ISGID | S_IXGRP))
-		drop |= S_ISGID;
-	if (drop && !cred_capable(cred, CAP_FSETID)) {
+	if ((mode & (S_ISUID | S_ISGID)) && !cred_capable(cred, CAP_FSETID)) {
 		attr.valid |= ATTR_MODE;
-		attr.mode = mode & ~drop;
+		attr.mode = mode & ~attr_dropped(inode, cred);
 	}
 	inode_apply(inode, &attr);
 	attr_drop_caps(inode);

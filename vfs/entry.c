@@ -8,6 +8,7 @@
 #include "vfs/acl.h"
 #include "vfs/fs_context.h"
 #include "vfs/inotify.h"
+#include "vfs/protect.h"
 #include "vfs/super.h"
 
 int entry_may_create(const struct path *dir, const struct cred *cred)
@@ -57,6 +58,9 @@ static void entry_owner(const struct inode *dir, const struct cred *cred, u32 *m
 	*gid = dir->gid;
 	if (S_ISDIR(*mode))
 		*mode |= S_ISGID;
+	else if ((*mode & S_IXGRP) && !cred_in_group(cred, dir->gid) &&
+		 !cred_capable(cred, CAP_FSETID))
+		*mode &= ~(u32)S_ISGID;	/* a program of a group one is not in */
 }
 
 static long entry_check_create(const struct entry_create *f)
@@ -152,7 +156,8 @@ out:
 
 static int entry_check_link(const struct entry_link *f, const struct cred *cred)
 {
-	const struct inode *inode = f->from->dentry->inode;
+	struct inode *inode = f->from->dentry->inode;
+	int err;
 
 	if (S_ISDIR(inode->mode))
 		return -EPERM;
@@ -160,6 +165,9 @@ static int entry_check_link(const struct entry_link *f, const struct cred *cred)
 		return -EXDEV;
 	if (!inode->nlink)
 		return -ENOENT;
+	err = protect_link(inode, cred);
+	if (err)
+		return err;
 	if (!entry_dir(&f->walk)->ops->link.step)
 		return -EPERM;
 	return entry_may_create(&f->walk.path, cred);

@@ -44,6 +44,7 @@ enum {
 	ATTR_ATIME = 1u << 4,
 	ATTR_MTIME = 1u << 5,
 	ATTR_CTIME = 1u << 6,
+	ATTR_OWNER = 1u << 7,	/* chown(2) was called, whatever it changes */
 };
 struct inode_attr {
 	u32 valid;	/* ATTR_* */

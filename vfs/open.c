@@ -9,6 +9,7 @@
 #include "vfs/entry.h"
 #include "vfs/inotify.h"
 #include "vfs/pipe.h"
+#include "vfs/protect.h"
 #include "vfs/super.h"
 
 #define OPEN_TMPFILE 020000000u	/* __O_TMPFILE */
@@ -208,7 +209,9 @@ static co_t open_create(struct co *co, struct open_create *f)
 	if (!f->open->created && (f->open->flags & O_EXCL)) {
 		f->err = -EEXIST;
 	} else if (!f->open->created && S_ISLNK(f->d->inode->mode)) {
-		f->err = f->open->flags & O_NOFOLLOW ? -ELOOP : 0;
+		f->err = f->open->flags & O_NOFOLLOW
+				 ? -ELOOP
+				 : protect_follow(f->dir, f->d->inode, cred_current(co));
 		if (!f->err)
 			CO_AWAIT(f->err, walk_follow, .walk = &f->open->walk, .link = f->d);
 		if (!f->err)
@@ -235,6 +238,23 @@ static long open_check_flags(u32 *flags)
 	if ((*flags & (O_CREAT | O_DIRECTORY)) == (O_CREAT | O_DIRECTORY))
 		return -EINVAL;
 	return 0;
+}
+
+/* O_CREAT, and it was there: may it be what is opened? */
+static long open_check_found(const struct path *path, const struct cred *cred)
+{
+	struct dentry *dir;
+	long err;
+
+	if (!protect_get(PROTECT_REGULAR) && !protect_get(PROTECT_FIFOS))
+		return 0;
+	spin_lock(&dentry_lock);
+	dir = path->dentry->parent;
+	dentry_get_locked(dir);
+	spin_unlock(&dentry_lock);
+	err = protect_create(dir->inode, path->dentry->inode, cred);
+	dentry_put(dir);
+	return err;
 }
 
 static unsigned open_walk_flags(u32 flags)
@@ -269,6 +289,8 @@ co_t open_at(struct co *co, struct open_at *f)
 			f->err = 0;
 		}
 	}
+	if (!f->err && (f->flags & O_CREAT) && !f->created)
+		f->err = open_check_found(&f->walk.path, cred_current(co));
 	if (!f->err)
 		CO_AWAIT(f->err, open_path, .path = &f->walk.path, .cred = cred_current(co),
 			 .checked = f->created, .flags = f->flags, .file = f->file);

@@ -17,6 +17,7 @@
 #include "mem/phys/slab.h"
 #include "vfs/fd.h"
 #include "vfs/fs_context.h"
+#include "vfs/protect.h"
 #include "vfs/super.h"
 
 #define WALK_LINKS_MAX 40
@@ -145,6 +146,10 @@ static int walk_enter(struct walk *w, struct path *at, struct dentry *child, con
 	if (!inode)
 		return -ENOENT;
 	if (S_ISLNK(inode->mode) && (!last || slash || (w->flags & WALK_FOLLOW))) {
+		int err = last ? protect_follow(at->dentry->inode, inode, w->cred) : 0;
+
+		if (err)
+			return err;
 		if (inode->ops->jump)
 			return w->flags & WALK_NO_MAGIC ? -ELOOP : STEP_JUMP;
 		target = inode->ops->link_target ? inode->ops->link_target(inode) : NULL;

@@ -73,7 +73,6 @@ static int clone_process(struct process *p, struct process *parent, u64 flags)
 		file_get(p->exe);
 	spin_unlock(&parent->sig_lock);
 	p->personality = parent->personality;
-	p->keep_caps = parent->keep_caps;
 	if (flags & CLONE_SIGHAND) {
 		p->sighand = hand;
 		return 0;

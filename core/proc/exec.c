@@ -8,7 +8,6 @@
 #include "core/proc/exec.h"
 
 #include <linux/mount.h>
-#include <linux/securebits.h>
 #include <linux/stat.h>
 
 #include "core/base/log.h"
@@ -133,83 +132,6 @@ static co_t exec_find_program(struct co *co, struct exec_find_program *f)
 	CO_END;
 }
 
-/* --- credentials --- */
-
-static void exec_set_ids(struct cred *new, const struct file *file, const struct thread *t)
-{
-	struct attr_stat st;
-
-	attr_stat(file->inode, &st);
-	if ((file->path.mount->flags & MS_NOSUID) || new->no_new_privs)
-		return;
-	if (st.mode & S_ISUID) {
-		new->euid = st.uid;
-		atomic_store_relaxed((u32 *)&t->process->personality,
-				     t->process->personality & ~0x0040000u);
-	}
-	if ((st.mode & (S_ISGID | S_IXGRP)) == (S_ISGID | S_IXGRP))
-		new->egid = st.gid;
-}
-
-/* Capabilities after exec without file capabilities: capabilities(7). */
-static void exec_set_capabilities(struct cred *new, const struct cred *old, bool changed)
-{
-	bool root = !(new->securebits & issecure_mask(SECURE_NOROOT));
-
-	if (changed)
-		new->ambient = 0;
-	new->permitted = new->ambient;
-	new->effective = new->ambient;
-	if (root && (!new->euid || !new->uid)) {
-		new->permitted = (old->inheritable | old->bounding);
-		new->effective = new->euid ? new->ambient : new->permitted;
-	}
-	new->securebits &= ~issecure_mask(SECURE_KEEP_CAPS);
-}
-
-/* Who traces a program would get its rights with it: only one who has them all may. */
-static bool exec_is_watched(struct thread *t)
-{
-	struct trace *tr;
-	bool watched;
-
-	spin_lock(&proc_tree_lock);
-	tr = trace_of(t);
-	watched = tr && !tr->capable;
-	spin_unlock(&proc_tree_lock);
-	return watched;
-}
-
-static int exec_prepare_cred(struct exec_image *im, struct thread *t)
-{
-	const struct cred *old = t->task.cred;
-	struct cred *new = cred_clone(old);
-	bool changed;
-
-	if (!new)
-		return -ENOMEM;
-	exec_set_ids(new, im->file, t);
-	changed = new->euid != old->euid || new->egid != old->egid;
-	if (changed && exec_is_watched(t) && !cred_capable(old, CAP_SETUID)) {
-		new->euid = new->uid;
-		new->egid = new->gid;
-	}
-	new->suid = new->fsuid = new->euid;
-	new->sgid = new->fsgid = new->egid;
-	exec_set_capabilities(new, old, changed);
-	if (exec_is_watched(t))
-		new->permitted &= changed || (new->permitted & ~old->permitted) ?
-					  old->permitted : ~0ul;
-	new->effective &= new->permitted;
-	im->secure = new->euid != old->uid || new->egid != old->gid ||
-		     (new->uid && (new->permitted & ~new->ambient));
-	im->dumpable = !im->secure && new->euid == new->uid && new->egid == new->gid &&
-		       !(cred_permission(new, im->file->inode->mode, im->file->inode->uid,
-					 im->file->inode->gid, CRED_READ));
-	im->cred = new;
-	return 0;
-}
-
 /* --- the other threads --- */
 
 static int exec_claim(struct thread *t)
@@ -299,9 +221,9 @@ static void exec_reset(struct thread *t, struct exec_image *im)
 	p->exe = exe;
 	spin_unlock(&p->sig_lock);
 	file_put(old_exe);
-	if (im->secure)
+	if (im->secure || !im->dumpable)
 		p->pdeath_signal = 0;
-	p->keep_caps = false;
+	p->personality &= ~im->clear_personality;
 	posix_timer_release_all(p, true);
 	thread_forget_restart(t);
 	t->fault_esr = 0;
@@ -437,7 +359,7 @@ co_t exec_run(struct co *co, struct exec_run *f)
 	f->tid = thread_id(t);
 	f->counted = true;
 	exec_count(t->process, 1);
-	f->err = exec_prepare_cred(f->image, t);
+	CO_AWAIT(f->err, exec_rights, .image = f->image);
 	if (f->err)
 		goto out;
 	CO_AWAIT(f->err, exec_image_build, .image = f->image);

@@ -16,6 +16,7 @@ struct exec_image {
 	struct space *space;			/* owned until it is used */
 	struct cred *cred;			/* owned: after the exec */
 	bool secure, dumpable;
+	u32 clear_personality;
 	u64 entry, sp;
 
 	/* the stack, from the top down */
@@ -41,6 +42,17 @@ struct exec_image_build {
 /* From image->file (an ELF), args, name, cred: 0, or a negative errno and nothing kept but
  * what exec_image_free frees. */
 co_t exec_image_build(struct co *co, struct exec_image_build *f);
+
+/* image->file's program: whose rights it gets (cred, secure, dumpable), set-id bits and file
+ * capabilities considered. -EPERM for one that cannot have what it needs, -EAGAIN for a user
+ * with too many processes. */
+struct exec_rights {
+	struct co_frame co;
+	struct exec_image *image;
+	u32 caps[6];		/* security.capability */
+	long n;
+};
+co_t exec_rights(struct co *co, struct exec_rights *f);
 
 /* Drops what it owns; the space through exec_image_leave before. */
 void exec_image_free(struct exec_image *image);

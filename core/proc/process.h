@@ -107,7 +107,7 @@ struct process {
 	int oom_score_adj;		/* [a] -1000 .. 1000 */
 	int oom_score_adj_min;		/* [a] how low it may go without a privilege */
 	bool oom_given_up;		/* [a] was to end for memory, and does not */
-	bool keep_caps;			/* [a] */
+	bool over_nproc;		/* [a] when it became another user: exec asks again */
 	u32 vfork_done;			/* [a] a child of vfork let go of the space */
 	struct waitq vfork_wait;
 	struct sem_undos *undos;	/* [a] owned, set once until the end; NULL: none */

@@ -11,6 +11,7 @@
 #include "mem/space/reclaim.h"
 #include "mem/space/space.h"
 #include "vfs/fd.h"
+#include "vfs/protect.h"
 
 /* --- names --- */
 
@@ -276,6 +277,35 @@ static const struct proc_entry vm_entries[] = {
 	{},
 };
 
+/* --- fs/protected_* --- */
+
+static int protected_store(enum protect_rule rule, unsigned most, const char *text)
+{
+	const char *end;
+	u64 n;
+
+	/* The file's own mode asks for no capability. */
+	if (!string_to_u64(text, &end, 10, &n) || n > most || (*end && *end != '\n'))
+		return -EINVAL;
+	protect_set(rule, (unsigned)n);
+	return 0;
+}
+
+#define PROTECTED(name_, rule_, most_)                                                          \
+	static int name_##_show(const struct proc_subject *who, struct text *to)               \
+	{                                                                                       \
+		text_add(to, "%u\n", protect_get(rule_));                                       \
+		return 0;                                                                       \
+	}                                                                                       \
+	static int name_##_store(const struct proc_subject *who, const char *text, size_t len)  \
+	{                                                                                       \
+		return protected_store(rule_, most_, text);                                     \
+	}
+PROTECTED(hardlinks, PROTECT_HARDLINKS, 1)
+PROTECTED(symlinks, PROTECT_SYMLINKS, 1)
+PROTECTED(fifos, PROTECT_FIFOS, 2)
+PROTECTED(regular, PROTECT_REGULAR, 2)
+
 static const struct proc_entry fs_entries[] = {
 	FILE("file-max", 0444, .show = file_max_show),
 	DIR("mqueue", .children = proc_mqueue_limits),
@@ -283,6 +313,10 @@ static const struct proc_entry fs_entries[] = {
 	FILE("overflowgid", 0444, .show = overflow_id_show),
 	FILE("overflowuid", 0444, .show = overflow_id_show),
 	FILE("pipe-max-size", 0444, .show = pipe_max_size_show),
+	FILE("protected_fifos", 0600, .show = fifos_show, .store = fifos_store),
+	FILE("protected_hardlinks", 0600, .show = hardlinks_show, .store = hardlinks_store),
+	FILE("protected_regular", 0600, .show = regular_show, .store = regular_store),
+	FILE("protected_symlinks", 0600, .show = symlinks_show, .store = symlinks_store),
 	{},
 };
 

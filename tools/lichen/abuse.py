@@ -1,4 +1,4 @@
-"""`./lichen abuse calls|elf|images`: using the kernel badly. For calls and elf a program says
+"""`./lichen abuse calls|elf|images|rights`: using the kernel badly. Of all but images a program says
 what came of it, line by line, and the lines must be Linux's; images is in images.py.
 
 The calls tried are those of the dispatch table, so that a call without a row in
@@ -11,7 +11,7 @@ import re
 from . import base, build, guest, images, oracle, vm
 
 FOLDER = base.SOURCE / "tests/guest/abuse"
-PROGRAMS = ("calls", "elf", "images")
+PROGRAMS = ("calls", "elf", "images", "rights")
 SHOWN_MAX = 60              # differences shown
 STALL = 90                  # seconds without a line
 
