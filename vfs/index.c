@@ -41,6 +41,18 @@ struct page *index_get(const struct mapping *m, u64 index)
 	return (struct page *)at;
 }
 
+void *const *index_run(const struct mapping *m, u64 index, unsigned *n)
+{
+	const struct page_node *node = m->root;
+
+	*n = INDEX_SLOTS - index_slot(index, 1);
+	if (!node || !index_covers(m->height, index))
+		return NULL;
+	for (u32 level = m->height; node && level > 1; level--)
+		node = node->slots[index_slot(index, level)];
+	return node ? &node->slots[index_slot(index, 1)] : NULL;
+}
+
 static struct page_node *index_new_node(void)
 {
 	return slab_zalloc(index_cache);

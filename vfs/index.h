@@ -11,6 +11,9 @@
 void index_setup(void);
 
 struct page *index_get(const struct mapping *m, u64 index) REQUIRES(m->lock);
+/* Where the pages from index on hang, as far as they hang together: *n places of a page or
+ * NULL; or NULL: none of these *n is there. */
+void *const *index_run(const struct mapping *m, u64 index, unsigned *n) REQUIRES(m->lock);
 /* 0, -EEXIST or -ENOMEM. */
 int index_set(struct mapping *m, u64 index, struct page *page) REQUIRES(m->lock);
 /* What was there, or NULL; empty nodes are freed. */

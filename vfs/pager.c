@@ -83,25 +83,34 @@ static co_t page_discard(struct co *co, struct page_discard *f)
 	CO_END;
 }
 
+/* The page with a reference, if it may be handed out. */
+static struct page *peek_at(struct mapping *m, struct page *page, bool write) REQUIRES(m->lock)
+{
+	u32 flags = page ? atomic_load(&page->flags) : 0;
+
+	if (!(flags & PAGE_UPTODATE) || ((flags & PAGE_BUSY) && write))
+		return NULL;
+	phys_page_get(page);
+	if (!(flags & PAGE_ACTIVE))
+		atomic_or(&page->flags, (u32)PAGE_ACTIVE);
+	if (write)
+		page_mark_dirty(m, page);
+	return page;
+}
+
 static void page_peek(struct pager *p, u64 index, unsigned n, bool write, struct page **to)
 {
 	struct mapping *m = pager_mapping(p);
-	u64 end = pager_end(m);
+	u64 end = min(pager_end(m), index + n);
+	unsigned run = 0;
 
 	spin_lock(&m->lock);
-	for (unsigned i = 0; i < n; i++) {
-		struct page *page = index + i < end ? index_get(m, index + i) : NULL;
-		u32 flags = page ? atomic_load(&page->flags) : 0;
+	for (u64 at = index; at < index + n; at += run) {
+		void *const *pages = index_run(m, at, &run);
 
-		to[i] = NULL;
-		if (!(flags & PAGE_UPTODATE) || ((flags & PAGE_BUSY) && write))
-			continue;
-		phys_page_get(page);
-		if (!(flags & PAGE_ACTIVE))
-			atomic_or(&page->flags, (u32)PAGE_ACTIVE);
-		if (write)
-			page_mark_dirty(m, page);
-		to[i] = page;
+		run = (unsigned)min((u64)run, index + n - at);
+		for (unsigned i = 0; i < run; i++, to++)
+			*to = pages && at + i < end ? peek_at(m, pages[i], write) : NULL;
 	}
 	spin_unlock(&m->lock);
 }

@@ -171,6 +171,7 @@ static enum fault_result pager_read(struct space *s, const struct vma *v, u64 va
 	unsigned n = (unsigned)((last - first) >> PAGE_SHIFT);
 	unsigned mine = (unsigned)((va - first) >> PAGE_SHIFT);
 	struct page *pages[AROUND] = {};
+	bool found;
 	u64 *slot;
 
 	v->pager->ops->peek(v->pager, vma_index(v, first), n, false, pages);
@@ -178,24 +179,13 @@ static enum fault_result pager_read(struct space *s, const struct vma *v, u64 va
 		pages[mine] = take_given(need, v->pager, vma_index(v, va), false);
 	if (!pages[mine])
 		pages[mine] = peek_one(v->pager, vma_index(v, va), false);
+	found = pages[mine];
 
 	spin_lock(&s->pt_lock);
 	slot = pt_slot_make(s, va);
-	if (slot) {
-		slot -= mine; /* the window lies in one table */
-		for (unsigned i = 0; i < n; i++)
-			if (pages[i] && !slot[i] && atomic_load(&pages[i]->flags) & PAGE_CACHE) {
-				pt_fill(s, &slot[i], pt_entry(pages[i], v->flags, false));
-				if (i != mine)
-					pages[i] = NULL;
-				else
-					phys_page_get(pages[i]);
-			}
-		hal_pt_publish();
-	}
+	if (slot) /* the window lies in one table */
+		pt_fill(s, slot - mine, pages, n, v->flags);
 	spin_unlock(&s->pt_lock);
-
-	bool found = pages[mine];
 	for (unsigned i = 0; i < n; i++)
 		if (pages[i])
 			phys_page_put(pages[i]);

@@ -21,10 +21,11 @@ void pt_init(void)
 	pt_zero_page->flags = PAGE_RESERVED | PAGE_UPTODATE;
 }
 
-u64 pt_entry(const struct page *p, u32 vma_flags, bool writable)
+/* Everything of an entry but the page's address. */
+static u64 rights(u32 vma_flags, bool writable)
 {
-	u64 e = phys_page_addr(p).raw | HAL_PTE_PAGE | HAL_PTE_NORMAL | HAL_PTE_SHARED |
-		HAL_PTE_ACCESSED | HAL_PTE_NONGLOBAL | HAL_PTE_PXN | HAL_PTE_USER;
+	u64 e = HAL_PTE_PAGE | HAL_PTE_NORMAL | HAL_PTE_SHARED | HAL_PTE_ACCESSED |
+		HAL_PTE_NONGLOBAL | HAL_PTE_PXN | HAL_PTE_USER;
 
 	if (!writable)
 		e |= HAL_PTE_RDONLY;
@@ -33,6 +34,11 @@ u64 pt_entry(const struct page *p, u32 vma_flags, bool writable)
 	if (!(vma_flags & VMA_PROT))
 		e = (e & ~(HAL_PTE_VALID | HAL_PTE_USER)) | PTE_HIDDEN;
 	return e;
+}
+
+u64 pt_entry(const struct page *p, u32 vma_flags, bool writable)
+{
+	return phys_page_addr(p).raw | rights(vma_flags, writable);
 }
 
 struct page *pt_page(u64 e)
@@ -54,28 +60,18 @@ bool pt_allows(u64 e, unsigned access)
 	       atomic_load_relaxed(&p->mappings) == 1;
 }
 
-static unsigned index_at(u64 va, unsigned level)
-{
-	return va >> (PAGE_SHIFT + 9 * (HAL_PT_LEVELS - 1 - level)) & (HAL_PT_ENTRIES - 1);
-}
-
-static u64 *table_of(u64 e)
-{
-	return hal_phys_to_virt(paddr_of(e & HAL_PTE_ADDR));
-}
-
 u64 *pt_slot(struct space *s, u64 va)
 {
 	u64 *table = hal_phys_to_virt(s->hal.root);
 
 	for (unsigned level = 0; level < HAL_PT_LEVELS - 1; level++) {
-		u64 e = table[index_at(va, level)];
+		u64 e = table[pt_index(va, level)];
 
 		if (!e)
 			return NULL;
-		table = table_of(e);
+		table = pt_table(e);
 	}
-	return &table[index_at(va, HAL_PT_LEVELS - 1)];
+	return &table[pt_index(va, HAL_PT_LEVELS - 1)];
 }
 
 u64 *pt_slot_make(struct space *s, u64 va)
@@ -83,7 +79,7 @@ u64 *pt_slot_make(struct space *s, u64 va)
 	u64 *table = hal_phys_to_virt(s->hal.root);
 
 	for (unsigned level = 0; level < HAL_PT_LEVELS - 1; level++) {
-		u64 *slot = &table[index_at(va, level)];
+		u64 *slot = &table[pt_index(va, level)];
 
 		if (!*slot) {
 			struct page *p = buddy_alloc(0, BUDDY_ZERO);
@@ -95,9 +91,9 @@ u64 *pt_slot_make(struct space *s, u64 va)
 			/* A release: its zeros are seen before it is. */
 			atomic_store(slot, phys_page_addr(p).raw | HAL_PTE_TABLE);
 		}
-		table = table_of(*slot);
+		table = pt_table(*slot);
 	}
-	return &table[index_at(va, HAL_PT_LEVELS - 1)];
+	return &table[pt_index(va, HAL_PT_LEVELS - 1)];
 }
 
 u64 *pt_run(struct space *s, u64 *va, u64 end, unsigned *n, int *budget)
@@ -107,14 +103,14 @@ u64 *pt_run(struct space *s, u64 *va, u64 end, unsigned *n, int *budget)
 		unsigned level = 0, first;
 
 		for (; level < HAL_PT_LEVELS - 1; level++) {
-			u64 e = table[index_at(*va, level)];
+			u64 e = table[pt_index(*va, level)];
 
 			if (!e)
 				break;
-			table = table_of(e);
+			table = pt_table(e);
 		}
 		if (level == HAL_PT_LEVELS - 1) {
-			first = index_at(*va, level);
+			first = pt_index(*va, level);
 			*n = (unsigned)min((u64)HAL_PT_ENTRIES - first, (end - *va) >> PAGE_SHIFT);
 			return &table[first];
 		}
@@ -202,15 +198,37 @@ static void store(u64 *slot, u64 e)
 	atomic_store(slot, e);
 }
 
-void pt_fill(struct space *s, u64 *slot, u64 e)
+void pt_fill(struct space *s, u64 *slot, struct page **pages, unsigned n, u32 vma_flags)
 {
-	count_in(s, pt_page(e));
-	store(slot, e);
+	u64 all = 0, shm = 0, e = rights(vma_flags, false);
+
+	for (unsigned i = 0; i < n; i++) {
+		struct page *p = pages[i];
+		u32 flags;
+
+		if (!p || slot[i])
+			continue;
+		flags = atomic_load(&p->flags);
+		if (!(flags & PAGE_CACHE))
+			continue;
+		atomic_add_relaxed(&p->mappings, 1u);
+		all++;
+		shm += !!(flags & PAGE_SHM);
+		store(&slot[i], phys_page_addr(p).raw | e);
+		pages[i] = NULL;
+	}
+	if (!all)
+		return;
+	__atomic_store_n(&s->rss_shm, s->rss_shm + shm, __ATOMIC_RELAXED);
+	__atomic_store_n(&s->rss_file, s->rss_file + all - shm, __ATOMIC_RELAXED);
+	note_peak(s);
+	hal_pt_publish();
 }
 
 void pt_set(struct space *s, u64 *slot, u64 e)
 {
-	pt_fill(s, slot, e);
+	count_in(s, pt_page(e));
+	store(slot, e);
 	hal_pt_publish();
 }
 
@@ -484,58 +502,4 @@ bool pt_put_copies(struct space *s, const struct pt_copied *from)
 		if (phys_page_unmap(pt_page(from->e[i])))
 			phys_page_release(pt_page(from->e[i]));
 	return false;
-}
-
-/* --- giving tables back --- */
-
-struct freed {
-	struct page *pages[PT_BATCH];
-	unsigned n;
-};
-
-/* Unhook the tables wholly inside [start, end) that hang below `table`: a leaf table because
- * no VMA has pages in it, the others when they are empty. false when `to` is full. */
-static bool unhook(struct space *s, u64 *table, unsigned level, u64 start, u64 end,
-		   struct freed *to) REQUIRES(s->pt_lock)
-{
-	u64 size = PAGE_SIZE << 9 * (HAL_PT_LEVELS - 1 - level), next;
-
-	for (u64 va = start; va < end; va = next) {
-		u64 *slot = &table[index_at(va, level)];
-		struct page *child;
-
-		next = (va | (size - 1)) + 1;
-		if (!*slot)
-			continue;
-		if (level < HAL_PT_LEVELS - 2 &&
-		    !unhook(s, table_of(*slot), level + 1, va, next < end ? next : end, to))
-			return false;
-		child = pt_page(*slot);
-		if (level < HAL_PT_LEVELS - 2 && child->index)
-			continue;
-		if (to->n == PT_BATCH)
-			return false;
-		atomic_store_relaxed(slot, 0ul);
-		pt_page(hal_virt_to_phys(table).raw)->index--;
-		s->tables--;
-		to->pages[to->n++] = child;
-	}
-	return true;
-}
-
-bool pt_free_some(struct space *s, u64 start, u64 end, bool quiet)
-{
-	struct freed freed = {.n = 0};
-	bool done;
-
-	spin_lock(&s->pt_lock);
-	done = unhook(s, hal_phys_to_virt(s->hal.root), 0, start, end, &freed);
-	if (freed.n && !quiet)
-		hal_tlb_flush_asid(s->hal.asid); /* walkers remember upper levels too */
-	spin_unlock(&s->pt_lock);
-	for (unsigned i = 0; i < freed.n; i++) {
-		freed.pages[i]->index = 0;
-		phys_page_put(freed.pages[i]);
-	}
-	return done;
 }

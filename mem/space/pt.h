@@ -37,6 +37,17 @@ struct page *pt_page(u64 e);
  * through? */
 bool pt_allows(u64 e, unsigned access);
 
+/* Which entry of a table at `level` (0: the root) leads to va, and the table an entry is for. */
+static inline unsigned pt_index(u64 va, unsigned level)
+{
+	return va >> (PAGE_SHIFT + 9 * (HAL_PT_LEVELS - 1 - level)) & (HAL_PT_ENTRIES - 1);
+}
+
+static inline u64 *pt_table(u64 e)
+{
+	return hal_phys_to_virt(paddr_of(e & HAL_PTE_ADDR));
+}
+
 /* Where va's leaf entry is: NULL if there is no table. */
 u64 *pt_slot(struct space *s, u64 va) REQUIRES(s->pt_lock);
 /* The same, adding tables; NULL without memory. */
@@ -50,8 +61,10 @@ u64 *pt_next(struct space *s, u64 *va, u64 end) REQUIRES(s->pt_lock);
 
 /* Fill an absent entry; takes over the caller's reference of the page. */
 void pt_set(struct space *s, u64 *slot, u64 e) REQUIRES(s->pt_lock);
-/* The same for one of several; hal_pt_publish follows the last. */
-void pt_fill(struct space *s, u64 *slot, u64 e) REQUIRES(s->pt_lock);
+/* The same, not writable, for those of n entries of one table that are absent and have a page
+ * that is still its pager's; the pages they took are NULL then. */
+void pt_fill(struct space *s, u64 *slot, struct page **pages, unsigned n, u32 vma_flags)
+	REQUIRES(s->pt_lock);
 /* Change a present one to the same page with other rights. */
 void pt_change(struct space *s, u64 va, u64 *slot, u64 e) REQUIRES(s->pt_lock);
 /* Change a present one to another page: its reference is taken over, the old one's dropped. */

@@ -233,7 +233,7 @@ static void test_remaps(void **state)
 
 /* --- files --- */
 
-struct files { COMMON; struct vma_info info; struct futex_key k1, k2; };
+struct files { COMMON; struct vma_info info; struct vma_count count; struct futex_key k1, k2; };
 static co_t files(struct co *co, struct files *f)
 {
 	CO_BEGIN;
@@ -304,8 +304,10 @@ static co_t files(struct co *co, struct files *f)
 	HOLDS(f->b + 3 * PG, 0x333);
 	check_space(f->s);
 	/* maps */
-	EXPECT(1, space_info, .space = f->s, .addr = f->b, .count_rss = true, .info = &f->info);
-	host_expect(f->info.start == f->b && f->info.offset == 10 * PG && f->info.path_len == 12 && f->info.rss >= 2);
+	EXPECT(1, space_info, .space = f->s, .addr = f->b, .info = &f->info);
+	host_expect(f->info.start == f->b && f->info.offset == 10 * PG && f->info.path_len == 12);
+	EXPECT(0, space_count, .space = f->s, .at = f->info.start, .end = f->info.end, .count = &f->count);
+	host_expect(f->count.rss >= 2);
 	EXPECT(0, space_info, .space = f->s, .addr = HAL_USER_END - 1, .info = &f->info);
 	/* truncate takes pages away, copies too */
 	file_cut(11);
