@@ -73,6 +73,8 @@ static struct hal_user *main_boot(const struct hal_machine *m)
 	random_init();
 	space_init();
 	executor_init(&eevdf_runq_ops);
+	sample_setup();
+	watchdog_init(report_stuck);
 	reaper_setup();
 	super_setup();
 	inode_setup();

@@ -2,6 +2,7 @@
 #include "core/report.h"
 
 #include "core/base/log.h"
+#include "core/proc/thread.h"
 #include "coro/executor.h"
 
 static const char *report_state(const struct task *t)
@@ -46,6 +47,37 @@ static void report_everything(bool locked)
 		report_cpu(executor_nth(i));
 	panic_print("tasks:\n");
 	task_each(report_task, NULL, locked);
+}
+
+/* --- a stuck poll --- */
+
+struct report_stuck {
+	const struct executor *ex;
+	u64 ns;
+};
+
+static void report_stuck_frame(void *arg, const struct co_point *at)
+{
+	log_warn("    %s %s:%u", at->func, at->file, at->line);
+}
+
+/* In the list of tasks it cannot go away. */
+static void report_stuck_task(struct task *t, void *arg)
+{
+	const struct report_stuck *r = arg;
+
+	if (t != r->ex->current)
+		return;
+	log_warn("cpu %u is stuck: %lu ms in one poll of %s, thread %d", r->ex->id,
+		 r->ns / 1000000, t->name, t->user ? thread_id(thread_of(t)) : 0);
+	co_backtrace(&t->co, report_stuck_frame, NULL);
+}
+
+void report_stuck(struct executor *ex, u64 ns)
+{
+	struct report_stuck r = {.ex = ex, .ns = ns};
+
+	task_each(report_stuck_task, &r, true);
 }
 
 void report_panic(void)

@@ -81,14 +81,36 @@ co_t co_resume(struct co *co)
 	return status;
 }
 
+bool co_is_point(const struct co_point *at)
+{
+	return at >= co_points_start && at < co_points_end;
+}
+
+/* Does a frame lie in [area, area + size)? */
+static bool co_frame_in(const struct co_frame *f, const char *area, size_t size)
+{
+	return area && (const char *)f >= area &&
+	       (const char *)f <= area + size - sizeof(*f) && !((u64)f % 16);
+}
+
 void co_backtrace(const struct co *co, void (*line)(void *arg, const struct co_point *at),
 		  void *arg)
 {
-	const struct co_frame *f;
+	const struct co_frame *f = co->leaf;
+	const char *chunk = co->chunk;
 
-	for (f = co->leaf; f; f = f->caller)
-		if (f->at)
-			line(arg, f->at);
+	/* No frame is smaller than 32 bytes: the bound is only for what changes under us. */
+	for (unsigned n = 0; f && n < (CO_INLINE_SIZE + CO_CHUNK_SIZE) / 32; n++) {
+		const struct co_point *at;
+
+		if (!co_frame_in(f, container_of(co, struct task, co)->frames, CO_INLINE_SIZE) &&
+		    !co_frame_in(f, chunk, CO_CHUNK_SIZE))
+			return;
+		at = f->at;
+		if (co_is_point(at))
+			line(arg, at);
+		f = f->caller;
+	}
 }
 
 void co_requeue(struct co *co)

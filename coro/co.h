@@ -346,12 +346,15 @@ static inline void co_wait_again(struct co *co)
 int co_wait_check(struct co *co);
 void co_wait_end(struct co *co);
 
+/* Is it one? For what may be stale. */
+bool co_is_point(const struct co_point *at);
+
 /* Every await in the image, in no order. */
 extern struct co_point co_points_start[] __asm__("__start_co_points");
 extern struct co_point co_points_end[] __asm__("__stop_co_points");
 
-/* Print the coroutine backtrace, leaf first, one frame a call: function, file, line. Safe on
- * a parked task. */
+/* Print the coroutine backtrace, leaf first, one frame a call: function, file, line. Exact on a
+ * parked task; on one that another CPU is stepping it may miss frames, but is safe. */
 void co_backtrace(const struct co *co, void (*line)(void *arg, const struct co_point *at),
 		  void *arg);
 

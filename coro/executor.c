@@ -32,11 +32,13 @@ void executor_init(const struct runq_ops *ops)
 		policy = ops;
 	*ex = (struct executor){
 		.id = cpu->id,
+		.slept = true,
 		.timer_set_ns = CO_FOREVER,
 		.slice_end_ns = CO_FOREVER,
 		.has_peers = hal_cpu_count() > 1,
 	};
 	spin_init(&ex->timer_lock, RANK_TIMER);
+	sample_init(ex);
 	ex->runq = ops->create(cpu->id);
 	cpu->upper = ex;
 	atomic_or(&ready_cpus, 1ul << cpu->id);
@@ -45,6 +47,16 @@ void executor_init(const struct runq_ops *ops)
 struct executor *executor_nth(unsigned cpu)
 {
 	return &executors[cpu];
+}
+
+u64 executor_ready_mask(void)
+{
+	return atomic_load(&ready_cpus);
+}
+
+u64 executor_idle_mask(void)
+{
+	return atomic_load(&idle_cpus);
 }
 
 /* --- queueing --- */
@@ -167,7 +179,9 @@ static inline void executor_window(struct executor *ex)
 {
 	if (!hal_irq_pending())
 		return;
+	ex->in_window = true;
 	hal_irq_window();
+	ex->in_window = false;
 	ex->now_ns = 0;
 }
 
@@ -209,6 +223,7 @@ executor_leave(struct executor *ex, struct task *t, bool again)
 	now = executor_now(ex);
 	ran = now - t->sched.picked_ns;
 	t->sched.ran_ns += ran;
+	atomic_store_relaxed(&t->sched.picked_ns, now);
 	if (executor_stock(ex))
 		next = policy->swap(ex->runq, t, ran, again);
 	else
@@ -298,18 +313,6 @@ void executor_unspill(struct executor *ex, struct co *co)
 	co->end = co->top + CO_INLINE_SIZE;
 }
 
-static void executor_note_poll(struct executor *ex, const struct task *t, u64 ns)
-{
-	unsigned bucket = ns < 128 ? 0 : bits_log2(ns) - 6;
-
-	ex->stats.polls++;
-	ex->stats.histogram[min(bucket, (unsigned)EXECUTOR_BUCKETS - 1)]++;
-	if (ns > ex->stats.longest_ns) {
-		ex->stats.longest_ns = ns;
-		ex->stats.longest_at = t->co.leaf ? t->co.leaf->at : NULL;
-	}
-}
-
 /* t's frame stack is empty: ask its owner whether that was all. */
 static inline co_t executor_complete(struct executor *ex, struct task *t)
 {
@@ -323,22 +326,26 @@ static inline co_t executor_complete(struct executor *ex, struct task *t)
 
 static __attribute__((noinline)) co_t executor_poll(struct executor *ex, struct task *t)
 {
-	u64 start = executor_now(ex);
 	co_t status;
 
-	atomic_store_relaxed(&ex->poll_start_ns, start);
+	ex->poll_start_ns = executor_now(ex);
 	status = co_resume(&t->co);
 	if (status == CO_DONE)
 		status = executor_complete(ex, t);
-	atomic_store_relaxed(&ex->poll_start_ns, 0ul);
-	ex->now_ns = hal_clock_ns();
-	executor_note_poll(ex, t, ex->now_ns - start);
+	ex->now_ns = executor_poll_end(ex, t);
 	return status;
 }
 
 static co_t executor_step(struct executor *ex, struct task *t)
 {
-	return t->co.leaf ? executor_poll(ex, t) : executor_complete(ex, t);
+	co_t status;
+
+	if (t->co.leaf)
+		return executor_poll(ex, t);
+	status = executor_complete(ex, t);
+	if (ex->poll_start_ns)
+		ex->now_ns = executor_poll_end(ex, t);
+	return status;
 }
 
 /* Its entry was complete before others went first, and nothing has happened to it since. */
@@ -380,6 +387,7 @@ static struct runq_pick executor_idle(struct executor *ex)
 		atomic_store_relaxed(&ex->idle_since_ns, 0ul);
 		ex->now_ns = hal_clock_ns();
 		ex->stats.idle_ns += ex->now_ns - slept;
+		ex->slept = true;
 	}
 	atomic_and(&idle_cpus, ~(1ul << ex->id));
 	return next;
@@ -399,6 +407,11 @@ static __attribute__((noinline)) struct task *executor_next(struct executor *ex)
 			next = policy->pick(ex->runq);
 		if (!next.task)
 			next = executor_idle(ex);
+	}
+	if (ex->slept) {
+		ex->slept = false;
+		watchdog_awake(ex);
+		sample_awake(ex);
 	}
 	return executor_make_current(ex, next, executor_now(ex));
 }
@@ -462,22 +475,27 @@ void executor_timer(void)
 	struct task *t = ex->current;
 	u64 now = hal_clock_ns();
 
+	if (now > ex->timer_set_ns)
+		ex->stats.late_ns = max(ex->stats.late_ns, now - ex->timer_set_ns);
 	ex->timer_set_ns = CO_FOREVER;
 	if (t && now >= ex->slice_end_ns) {
 		u64 ran = now - t->sched.picked_ns;
 
-		atomic_store_relaxed(&t->sched.picked_ns, now);
 		t->sched.ran_ns += ran;
+		atomic_store_relaxed(&t->sched.picked_ns, now);
 		atomic_store(&ex->slice_end_ns, CO_FOREVER);
 		atomic_or(&ex->resched,
 			  policy->charge(ex->runq, t, ran) ? RESCHED_NOW : RESCHED_ARM);
 	}
 	timer_run_due(ex);
+	if (ex->watchdog.due)
+		watchdog_look(ex);
 }
 
 void executor_kicked(void)
 {
 	/* Who kicked left a flag or a queued task; the way out of the interrupt looks. */
+	watchdog_kicked(executor_this());
 }
 
 void executor_user_sync(struct task *t)

@@ -10,6 +10,9 @@
 #define CORO_EXECUTOR_H
 
 #include "coro/lock_rank.h"
+#include "coro/sample.h"
+#include "coro/watchdog.h"
+#include "hal/clock.h"
 
 #define EXECUTOR_BUCKETS 24
 
@@ -18,7 +21,10 @@ struct executor_stats {
 	/* [i]: polls that took 2^i .. 2^(i+1)-1 times 64 ns. */
 	u64 histogram[EXECUTOR_BUCKETS];
 	u64 longest_ns;
-	const struct co_point *longest_at;	/* where that poll ended */
+	const struct co_point *longest_at;	/* where that poll ended; of a call that did not
+						 * wait, its last await; NULL: it has none */
+	char longest_name[16];			/* the task */
+	u64 late_ns;				/* the most a timer interrupt came too late */
 };
 
 struct executor {
@@ -35,8 +41,12 @@ struct executor {
 	u64 timer_set_ns;		/* what the hardware is armed for */
 	u64 now_ns;			/* the clock, while nothing that takes time went by; or 0 */
 	u64 slice_end_ns;		/* [a] current's, CO_FOREVER if it is alone */
-	u64 poll_start_ns;		/* [a] of the poll under way, 0 if none: for the watchdog */
+	u64 poll_start_ns;		/* of the measured poll under way, 0 if none */
+	bool in_window;			/* interrupts are taken in the kernel */
+	bool slept;			/* since it last ran a task */
 	u64 idle_since_ns;		/* [a] when it fell asleep; 0: it is awake */
+	struct sampler sampler;
+	struct watchdog watchdog;
 	struct executor_stats stats;	/* written by its CPU only */
 };
 
@@ -74,6 +84,9 @@ struct runq_ops {
 void executor_init(const struct runq_ops *ops);
 
 struct executor *executor_nth(unsigned cpu);
+/* A bit per CPU: whose executor is set up; who sleeps. */
+u64 executor_ready_mask(void);
+u64 executor_idle_mask(void);
 
 static inline struct executor *executor_this(void)
 {
@@ -83,6 +96,16 @@ static inline struct executor *executor_this(void)
 /* End of an entry by the current task: `status` of what was begun; if it is CO_DONE the frame
  * stack is empty and its page given back (executor_unspill). The user context to enter next. */
 struct hal_user *executor_return(co_t status);
+
+/* A coroutine that is begun from outside is measured, as the executor's own polls are. The end
+ * gives the time. */
+static inline void executor_poll_begin(struct executor *ex)
+{
+	ex->poll_start_ns = hal_clock_ns();
+}
+u64 executor_poll_end(struct executor *ex, const struct task *t);
+/* The longest poll and the latest interrupt from now on. */
+void executor_poll_forget(void);
 
 /* The current task's frame stack is empty: back to its inline area; a lent page goes home. */
 void executor_unspill(struct executor *ex, struct co *co);

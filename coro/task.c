@@ -19,6 +19,7 @@ void task_init(struct task *t, const char *name, struct hal_user *user,
 	t->home = executor_this();
 	t->affinity = TASK_ANYWHERE;
 	t->sched = (struct sched_task){0};
+	sample_task(t);
 	t->user = user;
 	t->ops = ops;
 	t->hal_space = NULL;
@@ -97,6 +98,22 @@ void task_interrupt(struct task *t, u32 flags)
 void task_clear_flags(struct task *t, u32 flags)
 {
 	atomic_and(&t->flags, ~flags);
+}
+
+u64 task_ran_ns(const struct task *t)
+{
+	u32 state = atomic_load(&t->state);
+	u64 picked, ran, now;
+
+	/* ran_ns is written before picked_ns. */
+	do {
+		ran = atomic_load(&t->sched.ran_ns);
+		picked = atomic_load(&t->sched.picked_ns);
+	} while (ran != atomic_load(&t->sched.ran_ns));
+	now = hal_clock_ns();
+	if ((state == TASK_RUNNING || state == TASK_RUNNING_WOKEN) && now > picked)
+		ran += now - picked;
+	return ran;
 }
 
 struct task *task_current(void)

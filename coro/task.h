@@ -43,14 +43,17 @@ enum {
 struct sched_task {
 	struct rb_node node;	/* in the run queue, under its lock */
 	i64 vruntime, vdeadline;	/* ns of a nice-0 task */
-	i64 min_vruntime;		/* of the subtree */
-	i64 vlag;			/* kept while not queued */
+	union {
+		i64 min_vruntime;	/* of the subtree, while queued */
+		i64 vlag;		/* kept while not queued */
+	};
 	u64 slice_ns;
 	u32 weight;
 	i8 nice;		/* -20 .. 19 */
 	bool yielded;		/* [own] asked to let the others go first */
-	u64 ran_ns;		/* total, for accounting */
-	u64 picked_ns;		/* when it was last picked */
+	u64 ran_ns;		/* [a] total, for accounting, up to picked_ns */
+	u64 picked_ns;		/* [a] when it was last picked, charged or put back */
+	u64 split;		/* [a] user and system time: coro/sample.c */
 	u64 switches_voluntary, switches_involuntary;
 };
 
@@ -125,6 +128,9 @@ void task_put(struct task *t);
 /* Call fn for every task there is, for reports; it must not wait, and the task may run
  * meanwhile. `locked` false: a panic's way, which waits for no lock. */
 void task_each(void (*fn)(struct task *t, void *arg), void *arg, bool locked);
+
+/* How long it has run, the time since it was picked included if it is running. */
+u64 task_ran_ns(const struct task *t);
 
 /* The task whose poll this is, or that is in user mode on this CPU. NULL in idle. */
 struct task *task_current(void);

@@ -87,6 +87,10 @@ void hal_user_load(struct hal_user *u);
 /* u stops being the CPU's user context: TLS and FP registers are saved into it. */
 void hal_user_save(struct hal_user *u);
 
+/* Is the instruction before pc a system call, in the loaded user space? false if it cannot be
+ * read. */
+bool hal_user_after_syscall(const struct hal_user *u);
+
 /* Return addresses of the kernel stack, innermost first: of the caller, or of `regs` as
  * hal_upcalls.died got them. At most `max`; returns how many. */
 unsigned hal_backtrace(const struct hal_user *regs, u64 *pcs, unsigned max);

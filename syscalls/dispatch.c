@@ -27,8 +27,11 @@ static __attribute__((noinline)) struct hal_user *dispatch_awaiting(struct task 
 	struct executor *ex = executor_this();
 	struct thread *thread = thread_of(t);
 
-	if (status == CO_PENDING)
+	if (status == CO_PENDING) {
+		ex->now_ns = executor_poll_end(ex, t);
 		return executor_return(CO_PENDING);
+	}
+	executor_poll_end(ex, t);
 	executor_unspill(ex, &t->co);
 	if (thread_wants_restart(t->co.result))
 		atomic_or(&t->flags, (u32)TASK_RETURN);
@@ -105,8 +108,10 @@ struct hal_user *dispatch_syscall(struct hal_user *u)
 	if (__builtin_expect(atomic_load_relaxed(&t->flags) & TASK_TRACED, 0))
 		return dispatch_begin_traced(t);
 	result = syscall_table[nr].plain(t, u->x);
-	if (__builtin_expect(result == SYS_MUST_WAIT, 0))
+	if (__builtin_expect(result == SYS_MUST_WAIT, 0)) {
+		executor_poll_begin(ex);
 		return dispatch_awaiting(t, syscall_table[nr].begin(&t->co, u->x));
+	}
 	if (__builtin_expect(atomic_load_relaxed(&t->flags), 0)) {
 		/* thread_returned stores it. */
 		t->co.result = result;

@@ -5,6 +5,7 @@
 #include "core/cred/cred.h"
 #include "core/proc/internal.h"
 #include "core/proc/pidfd.h"
+#include "core/proc/posix_timer.h"
 #include "core/proc/trace.h"
 #include "coro/executor.h"
 #include "hal/clock.h"
@@ -326,6 +327,9 @@ co_t thread_clone(struct co *co, struct thread_clone *f)
 	f->err = clone_publish(f, me);
 	if (f->err)
 		goto leave;
+	/* A child whose limit cannot be watched does not run. */
+	if (f->made && posix_timer_limit(f->made))
+		signal_process(f->made, SIGKILL, NULL);
 	f->wait = f->child->vforked;
 	task_start(&f->child->task);
 	if (f->event)

@@ -8,6 +8,8 @@
 #include "mem/phys/slab.h"
 
 #define CPU_LOOK_NS 1000000ul	/* a CPU-time timer looks again after this at the earliest */
+#define LIMIT_ID    (-4)
+#define NS	    1000000000ul
 
 static struct posix_timer *expired_list;	/* [a] */
 static struct task *worker;			/* [I] */
@@ -68,11 +70,11 @@ static u64 posix_timer_cpu_now(struct posix_timer *t)
 		thread_usage(t->target, &u);
 	else
 		process_cpu_time(t->process, &u);
-	return u.user_ns + u.system_ns;
+	return t->id == -1 - ITIMER_VIRTUAL ? u.user_ns : u.user_ns + u.system_ns;
 }
 
 /* When the CPU time may be used up at the earliest. */
-static void posix_timer_arm_cpu(struct posix_timer *t, u64 now_cpu)
+static void posix_timer_arm_cpu(struct posix_timer *t, u64 now_cpu) REQUIRES(t->lock)
 {
 	u64 left = t->cpu_deadline > now_cpu ? t->cpu_deadline - now_cpu : 0;
 	u64 threads = max(t->process->thread_count, 1u);
@@ -85,14 +87,16 @@ static u64 posix_timer_check_cpu(struct posix_timer *t)
 {
 	u64 now = posix_timer_cpu_now(t), times = 0;
 
+	spin_lock(&t->lock);
 	if (now >= t->cpu_deadline) {
 		times = 1;
-		if (!t->interval)
-			return 1;
-		times += (now - t->cpu_deadline) / t->interval;
+		if (t->interval)
+			times += (now - t->cpu_deadline) / t->interval;
 		t->cpu_deadline += times * t->interval;
 	}
-	posix_timer_arm_cpu(t, now);
+	if (!t->dead && (!times || t->interval))
+		posix_timer_arm_cpu(t, now);
+	spin_unlock(&t->lock);
 	return times;
 }
 
@@ -160,6 +164,7 @@ static struct posix_timer *posix_timer_new(struct process *p, int clock, int not
 		return NULL;
 	ref_init(&t->refs);
 	list_init(&t->link);
+	spin_init(&t->lock, RANK_POSIX_TIMER);
 	process_get(p);
 	t->process = p;
 	t->clock = clock;
@@ -174,6 +179,7 @@ void posix_timer_init(struct posix_timer *t, int clock,
 {
 	ref_init(&t->refs);
 	list_init(&t->link);
+	spin_init(&t->lock, RANK_POSIX_TIMER);
 	t->clock = clock;
 	t->notify = SIGEV_SIGNAL;
 	t->notified = notified;
@@ -287,10 +293,11 @@ void posix_timer_read(struct posix_timer *t, struct posix_timer_setting *to)
 int posix_timer_change(struct posix_timer *t, bool absolute,
 		       const struct posix_timer_setting *new, struct posix_timer_setting *old)
 {
-	u64 deadline = 0, now;
+	bool cpu = posix_timer_is_cpu(t);
+	u64 deadline = 0, now = cpu ? posix_timer_cpu_now(t) : 0;
 	int err = 0;
 
-	if (new->value && !posix_timer_is_cpu(t))
+	if (new->value && !cpu)
 		err = clock_deadline(t->clock, new->value, absolute, &deadline);
 	if (err)
 		return err;
@@ -300,17 +307,19 @@ int posix_timer_change(struct posix_timer *t, bool absolute,
 	atomic_store(&t->expired, 0ul);
 	if (t->process)
 		signal_forget(t->process, &t->record);
-	t->interval = new->interval;
-	if (!new->value)
-		return 0;
-	if (posix_timer_is_cpu(t)) {
-		now = posix_timer_cpu_now(t);
+	spin_lock(&t->lock);
+	if (t->dead)
+		err = -EINVAL;
+	else
+		t->interval = new->interval;
+	if (!err && new->value && cpu) {
 		t->cpu_deadline = absolute ? new->value : now + new->value;
 		posix_timer_arm_cpu(t, now);
-	} else {
+	} else if (!err && new->value) {
 		timer_arm(&t->timer, deadline);
 	}
-	return 0;
+	spin_unlock(&t->lock);
+	return err;
 }
 
 int posix_timer_set(struct process *p, int id, bool absolute,
@@ -352,8 +361,10 @@ int posix_timer_overrun(struct process *p, int id)
 /* Out of its process's list already. */
 void posix_timer_kill(struct posix_timer *t)
 {
+	spin_lock(&t->lock);
 	atomic_store(&t->dead, true);
 	timer_cancel(&t->timer);
+	spin_unlock(&t->lock);
 	if (t->process)
 		signal_forget(t->process, &t->record);
 	posix_timer_put(t);
@@ -396,21 +407,30 @@ void posix_timer_release_all(struct process *p, bool exec)
 
 /* --- setitimer --- */
 
-/* The process's timer for `which`, made when it is first set. */
-static struct posix_timer *posix_timer_of_itimer(struct process *p, int which, bool make)
+/* A process's timer that is made when it is first set; a reference. */
+static struct posix_timer *posix_timer_of(struct process *p, int id, int clock, bool make)
 {
-	struct posix_timer *t = posix_timer_find(p, -1 - which);
+	struct posix_timer *t = posix_timer_find(p, id);
+	bool dying;
 
 	if (t || !make)
 		return t;
-	t = posix_timer_new(p, which ? CLOCK_PROCESS_CPUTIME_ID : CLOCK_MONOTONIC, SIGEV_SIGNAL);
+	t = posix_timer_new(p, clock, SIGEV_SIGNAL);
 	if (!t)
 		return NULL;
-	t->id = -1 - which;
+	t->id = id;
 	ref_get(&t->refs);
 	spin_lock(&p->sig_lock);
-	list_add_back(&p->timers, &t->link);
+	dying = !atomic_load(&p->live);
+	if (!dying)
+		list_add_back(&p->timers, &t->link);
 	spin_unlock(&p->sig_lock);
+	/* Its timers are released, or will be: nobody would release this one. */
+	if (dying) {
+		posix_timer_put(t);
+		posix_timer_put(t);
+		return NULL;
+	}
 	return t;
 }
 
@@ -422,7 +442,8 @@ int posix_timer_itimer(struct process *p, int which, const struct posix_timer_se
 
 	if (which < 0 || which > 2)
 		return -EINVAL;
-	t = posix_timer_of_itimer(p, which, new && new->value);
+	t = posix_timer_of(p, -1 - which, which ? CLOCK_PROCESS_CPUTIME_ID : CLOCK_MONOTONIC,
+			   new && new->value);
 	*old = (struct posix_timer_setting){0};
 	if (!t)
 		return new && new->value ? -ENOMEM : 0;
@@ -432,4 +453,49 @@ int posix_timer_itimer(struct process *p, int which, const struct posix_timer_se
 		posix_timer_read(t, old);
 	posix_timer_put(t);
 	return err;
+}
+
+/* --- RLIMIT_CPU --- */
+
+static void posix_timer_limit_set(struct posix_timer *t)
+{
+	const struct rlimit *r = &t->process->limits.of[RLIMIT_CPU];
+	u64 seconds = min(atomic_load_relaxed(&r->rlim_cur), atomic_load_relaxed(&r->rlim_max));
+	struct posix_timer_setting none = {0}, at = {
+		.value = min(max(seconds, 1ul), INT64_MAX / NS) * NS
+	};
+
+	posix_timer_change(t, true, seconds == RLIM_INFINITY ? &none : &at, NULL);
+}
+
+static void posix_timer_limit_reached(struct posix_timer *t, u64 times)
+{
+	struct process *p = t->process;
+	struct rlimit *r = &p->limits.of[RLIMIT_CPU];
+	u64 seconds = posix_timer_cpu_now(t) / NS;
+	bool end;
+
+	spin_lock(&p->sig_lock);
+	end = seconds >= r->rlim_max;
+	if (!end && r->rlim_cur != RLIM_INFINITY)
+		r->rlim_cur = max(r->rlim_cur, seconds) + 1;
+	spin_unlock(&p->sig_lock);
+	signal_process(p, end ? SIGKILL : SIGXCPU, NULL);
+	if (!end)
+		posix_timer_limit_set(t);
+}
+
+int posix_timer_limit(struct process *p)
+{
+	const struct rlimit *r = &p->limits.of[RLIMIT_CPU];
+	bool limited = atomic_load_relaxed(&r->rlim_cur) != RLIM_INFINITY ||
+		       atomic_load_relaxed(&r->rlim_max) != RLIM_INFINITY;
+	struct posix_timer *t = posix_timer_of(p, LIMIT_ID, CLOCK_PROCESS_CPUTIME_ID, limited);
+
+	if (!t)
+		return limited && atomic_load(&p->live) ? -ENOMEM : 0;
+	t->notified = posix_timer_limit_reached;
+	posix_timer_limit_set(t);
+	posix_timer_put(t);
+	return 0;
 }

@@ -6,8 +6,8 @@
  *
  * Ownership  a process's list holds one reference of each timer, the expired list another.
  * Units      ns.
- * Locking    process->sig_lock for the list; a timer's settings change only while it is not
- *            armed. Nothing here waits.
+ * Locking    process->sig_lock for the list; a timer's own lock [l] for what it is set to and
+ *            for arming it. Nothing here waits.
  */
 #ifndef PROC_POSIX_TIMER_H
 #define PROC_POSIX_TIMER_H
@@ -21,16 +21,17 @@ struct posix_timer {
 	void (*notified)(struct posix_timer *t, u64 times);	/* [I] by the worker, or NULL */
 	void (*release)(struct posix_timer *t);	/* [I] frees the record; NULL: kfree */
 	struct thread *target;		/* [I] owned task reference, or NULL */
-	int id;				/* [I] -1 - which: setitimer's */
+	int id;				/* [I] -1 - which: setitimer's; -4: RLIMIT_CPU's */
 	int clock;			/* [I] */
 	int notify;			/* [I] SIGEV_* */
-	struct timer timer;
+	spinlock lock;			/* RANK_POSIX_TIMER */
+	struct timer timer;		/* [l] */
 	struct signal_record record;	/* [s] */
-	u64 interval;
-	u64 cpu_deadline;		/* a CPU clock's value */
+	u64 interval;			/* [l] */
+	u64 cpu_deadline;		/* [l] a CPU clock's value */
 	u64 expired;			/* [a] times since the worker looked */
 	u32 queued;			/* [a] on the expired list */
-	bool dead;			/* [a] deleted */
+	bool dead;			/* [l] deleted: it is not armed any more */
 	struct posix_timer *next;	/* the expired list's */
 };
 
@@ -50,6 +51,10 @@ int posix_timer_set(struct process *p, int id, bool absolute,
 int posix_timer_get(struct process *p, int id, struct posix_timer_setting *to);
 int posix_timer_overrun(struct process *p, int id);
 int posix_timer_delete(struct process *p, int id);
+
+/* RLIMIT_CPU was set, or inherited: SIGXCPU when its soft limit is used up and each second from
+ * then on, SIGKILL at the hard one. 0 or -ENOMEM. */
+int posix_timer_limit(struct process *p);
 
 /* A timer inside another object (timerfd): set up with one reference, changed and read as
  * above, and at the end killed, which drops that reference. */

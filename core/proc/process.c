@@ -178,7 +178,10 @@ int process_nth_tid(struct process *p, unsigned n)
 
 static void process_add_thread_usage(struct process_usage *u, const struct thread *t)
 {
-	u->user_ns += t->task.sched.ran_ns;
+	u64 ran = task_ran_ns(&t->task), system = sample_system_ns(&t->task, ran);
+
+	u->user_ns += ran - system;
+	u->system_ns += system;
 	u->minor_faults += t->minor_faults;
 	u->major_faults += t->major_faults;
 	u->voluntary += t->task.sched.switches_voluntary;
@@ -200,8 +203,6 @@ void thread_usage(struct thread *t, struct process_usage *to)
 {
 	*to = (struct process_usage){0};
 	process_add_thread_usage(to, t);
-	if (t == thread_current())
-		to->user_ns += hal_clock_ns() - t->task.sched.picked_ns;
 }
 
 /* What the process's threads and its dead ones used; either lock. */

@@ -45,8 +45,11 @@ static co_t thread_returned(struct task *task)
 	/* A call may have come to be traced while it was under way. */
 	if (restart || t->mask_is_saved ||
 	    flags & ~(u32)(TASK_RETURN | (call ? 0 : TASK_TRACED)) ||
-	    ((asked || !call) && rseq_update(t, !call)))
+	    ((asked || !call) && rseq_update(t, !call))) {
+		if (!executor_this()->poll_start_ns)
+			executor_poll_begin(executor_this());
 		return co_begin(&task->co, user_return);
+	}
 	t->syscall = -1;
 	return CO_DONE;
 }
@@ -235,8 +238,10 @@ static co_t fault_page(struct thread *t, u64 addr, enum hal_access access)
 
 	if (addr < HAL_USER_END)
 		result = fault_try(t->task.space, uptr_of(addr), access);
-	if (result == FAULT_WAIT)
+	if (result == FAULT_WAIT) {
+		executor_poll_begin(executor_this());
 		return co_begin(&t->task.co, fault_await, .addr = addr, .access = access);
+	}
 	if (result == FAULT_DONE)
 		t->minor_faults++;
 	else
@@ -299,14 +304,18 @@ static void thread_preempted(struct thread *t)
 
 struct hal_user *thread_fault(struct hal_user *u, const struct hal_fault *why)
 {
-	struct thread *t = thread_current();
+	struct executor *ex = executor_this();
+	struct thread *t = thread_of(ex->current);
 	co_t status;
 
 	t->syscall = -1;
+	ex->sampler.fault_pc = u->pc;
 	status = fault_take(t, why);
+	if (ex->poll_start_ns)
+		executor_poll_end(ex, &t->task);
 	if (status == CO_DONE) {
-		executor_unspill(executor_this(), &t->task.co);
-		if (executor_may_return(&t->task, executor_this()))
+		executor_unspill(ex, &t->task.co);
+		if (executor_may_return(&t->task, ex))
 			return u;
 		thread_preempted(t);
 	}

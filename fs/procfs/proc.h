@@ -148,5 +148,6 @@ int proc_interrupts_show(const struct proc_subject *who, struct text *to);
 int proc_vmstat_show(const struct proc_subject *who, struct text *to);
 int proc_slabinfo_show(const struct proc_subject *who, struct text *to);
 int proc_executor_show(const struct proc_subject *who, struct text *to);
+int proc_executor_store(const struct proc_subject *who, const char *text, size_t len);
 
 #endif

@@ -152,7 +152,7 @@ const struct proc_entry proc_root_entries[] = {
 	FILE("devices", 0444, .show = devices_show),
 	FILE("diskstats", 0444, .show = diskstats_show),
 	FILE("execdomains", 0444, .show = execdomains_show),
-	FILE("executor", 0444, .show = proc_executor_show),
+	FILE("executor", 0644, .show = proc_executor_show, .store = proc_executor_store),
 	FILE("filesystems", 0444, .show = filesystems_show),
 	FILE("interrupts", 0444, .show = proc_interrupts_show),
 	FILE("loadavg", 0444, .show = proc_loadavg_show),

@@ -139,16 +139,18 @@ int proc_cpuinfo_show(const struct proc_subject *who, struct text *to)
 
 static u64 idle_ns(unsigned cpu)
 {
-	const struct executor *ex = executor_nth(cpu);
-	u64 since = atomic_load_relaxed(&ex->idle_since_ns), now = hal_clock_ns();
+	struct sample_times t;
 
-	return atomic_load_relaxed(&ex->stats.idle_ns) + (since && now > since ? now - since : 0);
+	sample_cpu(cpu, &t);
+	return t.idle_ns;
 }
 
-/* CPU time is not split between user and kernel: all that was not idle counts as user. */
-static void show_cpu(struct text *to, const char *name, u64 busy, u64 idle)
+/* Waiting for a disk counts as idle; time in interrupt handlers is their victim's. */
+static void show_cpu(struct text *to, const char *name, const struct sample_times *t)
 {
-	text_add(to, "%s %lu 0 0 %lu 0 0 0 0 0 0\n", name, busy / TICK_NS, idle / TICK_NS);
+	text_add(to, "%s %lu %lu %lu %lu 0 0 0 0 0 0\n", name, t->spent_ns[SAMPLE_USER] / TICK_NS,
+		 t->spent_ns[SAMPLE_NICE] / TICK_NS, t->spent_ns[SAMPLE_SYSTEM] / TICK_NS,
+		 t->idle_ns / TICK_NS);
 }
 
 static u64 interrupts_of(unsigned irq)
@@ -194,19 +196,21 @@ int proc_softirqs_show(const struct proc_subject *who, struct text *to)
 
 int proc_stat_all_show(const struct proc_subject *who, struct text *to)
 {
-	u64 now = hal_clock_ns(), idle = 0, all = now * hal_cpu_count(), switches = 0;
+	struct sample_times of[HAL_MAX_CPUS], all = {0};
+	u64 switches = 0;
 	char name[16];
 
 	for (unsigned n = 0; n < hal_cpu_count(); n++) {
-		idle += idle_ns(n);
+		sample_cpu(n, &of[n]);
+		for (int i = 0; i < SAMPLE_MODES; i++)
+			all.spent_ns[i] += of[n].spent_ns[i];
+		all.idle_ns += of[n].idle_ns;
 		switches += atomic_load_relaxed(&executor_nth(n)->stats.switches);
 	}
-	show_cpu(to, "cpu ", all > idle ? all - idle : 0, idle);
+	show_cpu(to, "cpu ", &all);
 	for (unsigned n = 0; n < hal_cpu_count(); n++) {
-		u64 mine = idle_ns(n);
-
 		format(name, sizeof(name), "cpu%u", n);
-		show_cpu(to, name, now > mine ? now - mine : 0, mine);
+		show_cpu(to, name, &of[n]);
 	}
 	show_interrupts(to);
 	text_add(to, "ctxt %lu\nbtime %lu\nprocesses %lu\nprocs_running %u\n"
@@ -283,11 +287,19 @@ int proc_executor_show(const struct proc_subject *who, struct text *to)
 		text_add(to, "longest_ns %lu", s->longest_ns);
 		if (at)
 			text_add(to, " %s %s:%u", at->func, at->file, at->line);
-		text_add(to, "\nhistogram_ns");
+		text_add(to, " %s\nlate_ns %lu\nhistogram_ns", s->longest_ns ? s->longest_name : "",
+			 s->late_ns);
 		for (unsigned b = 0; b < EXECUTOR_BUCKETS; b++)
 			if (s->histogram[b])
-				text_add(to, " %lu:%lu", 64ul << b, s->histogram[b]);
+				text_add(to, " %lu:%lu", b ? 64ul << b : 0, s->histogram[b]);
 		text_add(to, "\n");
 	}
+	return 0;
+}
+
+/* Whatever is written: the longest and the latest are those from now on. */
+int proc_executor_store(const struct proc_subject *who, const char *text, size_t len)
+{
+	executor_poll_forget();
 	return 0;
 }

@@ -4,6 +4,7 @@
 #include "core/base/string.h"
 #include "hal/arm64/arm64.h"
 #include "hal/console.h"
+#include "hal/uaccess.h"
 
 static_assert(offsetof(struct hal_user, x[30]) == USER_X30);
 static_assert(offsetof(struct hal_user, sp) == USER_SP);
@@ -31,6 +32,8 @@ enum {
 #define FSC_ALIGNMENT  0x21
 #define KERNEL_HALF    (1ul << 55)
 #define MDSCR_SS       1ul
+#define SVC	       0xd4000001u	/* svc #imm */
+#define SVC_MASK       0xffe0001fu
 
 struct hal_user *trap_user(struct hal_user *u, u32 esr, u64 far);
 void trap_kernel(struct hal_user *regs, u32 esr, u64 far);
@@ -202,6 +205,14 @@ void hal_user_init(struct hal_user *u, u64 pc, u64 sp)
 	u->sp = sp;
 	u->pstate = PSR_MODE_EL0t;
 	u->fp_cpu = -1;
+}
+
+bool hal_user_after_syscall(const struct hal_user *u)
+{
+	u32 insn;
+
+	return u->pc >= 4 && hal_load_user32(&insn, uptr_of(u->pc - 4)) &&
+	       (insn & SVC_MASK) == SVC;
 }
 
 bool hal_user_sanitise(struct hal_user *u)

@@ -49,6 +49,19 @@ void hal_user_init(struct hal_user *u, u64 pc, u64 sp)
 	u->fp_cpu = -1;
 }
 
+bool hal_user_after_syscall(const struct hal_user *u)
+{
+	u64 pc = u->pc - INSN_SIZE;
+	const struct host_insn *at;
+	bool present;
+
+	if (pc - HOST_ROM < host_config.rom_count * INSN_SIZE)
+		at = &host_config.rom[(pc - HOST_ROM) / INSN_SIZE];
+	else
+		at = pc % INSN_SIZE ? NULL : (void *)host_translate(pc, HAL_EXEC, &present);
+	return at && at->op == HOST_OP_SVC;
+}
+
 bool hal_user_sanitise(struct hal_user *u)
 {
 	bool asked_more = u->pstate & PSR_MODE_MASK;

@@ -64,7 +64,7 @@ static bool next_shared(struct space_sync *f)
 {
 	struct vma *v = vma_find(f->space, f->at);
 
-	for (; v && v->start < f->end; v = vma_next(v)) {
+	for (; v && f->at < f->end && v->start < f->end; v = vma_next(v)) {
 		u64 from = max(v->start, f->at), to = min(v->end, f->end);
 
 		if (v->start > f->at)

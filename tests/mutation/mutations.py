@@ -5,6 +5,7 @@ TESTS below says what those names run.
 """
 
 TESTS = {
+    "watchdog": ("unit-watchdog", []),
     "coro": ("unit-coro", []),
     "sched": ("unit-sched", []),
     "lock": ("unit-coro_lock", []),
@@ -98,6 +99,19 @@ MUTATIONS = [
 ]
 
 MUTATIONS += [
+    ("nobody is asked to look for stuck polls", "coro/executor.c",
+     "\t\twatchdog_awake(ex);\n", "", ["watchdog"]),
+    ("a stuck poll is reported again and again", "coro/watchdog.c",
+     "atomic_swap(&ex->watchdog.reported, kicks + 1) != kicks + 1", "true", ["watchdog"]),
+    ("a long poll counts as stuck", "coro/watchdog.h",
+     "#define WATCHDOG_STUCK_NS 2000000000ul", "#define WATCHDOG_STUCK_NS 500000000ul",
+     ["watchdog"]),
+    ("system time counts as the user's", "coro/sample.c",
+     "system = was_in_kernel(ex, t);", "system = false;", ["watchdog"]),
+    ("a poll's end counts as user mode", "coro/sample.c", "return ex->in_window || ", "return ",
+     ["watchdog"]),
+    ("a sample looks only at what was interrupted", "coro/sample.c",
+     " ||\n\t       hal_user_after_syscall(t->user)", "", ["watchdog"]),
     # memory
     ("no flush when an entry is taken out", "mem/space/pt.c",
      "\tatomic_store(slot, 0ul);\n\tif (old & HAL_PTE_VALID)\n\t\thal_tlb_flush_page(s->hal.asid, va);",
