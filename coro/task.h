@@ -72,7 +72,7 @@ struct task {
 	refcount refs;			/* [a] */
 	u32 locks;			/* debug builds: awaitable locks held, coro/lock_rank.h */
 	u8 state;			/* [a] enum task_state */
-	bool exiting;			/* the next empty frame stack is the end */
+	bool exiting;			/* the next empty frame stack is the end; with a flag set */
 	u16 affinity;			/* [a] bit n: may run on CPU n */
 	struct executor *home;		/* [a] where it runs or last ran */
 	struct sched_task sched;

@@ -387,6 +387,8 @@ static co_t leave(struct co *co, struct leave *f)
 {
 	CO_BEGIN;
 	co_task(co)->exiting = true;
+	/* It began in a system call, so without a flag it would go back from there. */
+	atomic_or(&co_task(co)->flags, (u32)TASK_RETURN);
 	CO_RETURN(0);
 	CO_END;
 }

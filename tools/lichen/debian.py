@@ -11,7 +11,8 @@ import subprocess
 
 from . import base
 
-SUITE = "trixie"
+SUITE = "trixie"            # unless a recipe names another one
+ROLLING = "sid"             # its index may be past its date: a mirror of it can rest
 APT = ("/etc/apt/sources.list", "/etc/apt/sources.list.d")
 OFFLINE = re.compile(rb"Could not resolve|Temporary failure|Could not connect|Connection failed"
                      rb"|Network is unreachable|Unable to connect|connection timed out", re.I)
@@ -44,47 +45,48 @@ def mirror():
     return found[0] if found else None
 
 
-def mmdebstrap(packages, hooks, tar):
-    """The command that unpacks `packages` into the file `tar`."""
+def mmdebstrap(packages, hooks, tar, suite):
+    """The command that unpacks `packages` of `suite` into the file `tar`."""
+    dates = ['--aptopt=Acquire::Check-Valid-Until "false"'] if suite == ROLLING else []
     argv = ["mmdebstrap", "--variant=extract", "--arch=arm64", "--format=tar",
             *(f"--include={package}" for package in packages),
             "--skip=essential/unlink",      # the hooks may want the packages
-            "--aptopt=Acquire::Retries \"3\"",
+            "--aptopt=Acquire::Retries \"3\"", *dates,
             *(f"--extract-hook={hook}" for hook in hooks),
             "--extract-hook=rm -rf \"$1/var/cache/apt/archives\"",
-            SUITE, str(tar)]
+            suite, str(tar)]
     where = mirror()
     return argv + [where] if where else argv
 
 
-def explain(log):
+def explain(log, suite=SUITE):
     """One line for why mmdebstrap failed."""
     if OFFLINE.search(log):
         return "the Debian mirror cannot be reached; is the network up?"
     if UNSIGNED.search(log):
-        return (f"the keys of Debian {SUITE} are missing or too old;"
+        return (f"the keys of Debian {suite} are missing or too old;"
                 " install a newer debian-archive-keyring")
     lines = [l for l in log.decode(errors="replace").splitlines() if l.startswith("E:")]
     return lines[0][3:] if lines else "mmdebstrap failed"
 
 
-def fetch(name, packages, hooks=()):
+def fetch(name, packages, hooks=(), suite=SUITE):
     """Return the tar file of a tree that holds `packages`, made now or earlier."""
-    recipe = base.digest(SUITE, *packages, *hooks)
+    recipe = base.digest(suite, *packages, *hooks)
     tar = base.cache_dir() / f"{name}-{recipe}.tar"
     with base.locked(tar):
         if tar.exists():
             return tar
-        base.say(f"fetching {name} (Debian {SUITE}, arm64)")
+        base.say(f"fetching {name} (Debian {suite}, arm64)")
         with base.replacing(tar) as made:
             try:
-                done = subprocess.run(mmdebstrap(packages, hooks, made),
+                done = subprocess.run(mmdebstrap(packages, hooks, made, suite),
                                       stdin=subprocess.DEVNULL, capture_output=True)
             except FileNotFoundError:
                 raise base.Failure("mmdebstrap is missing;"
                                    " `./lichen setup` installs what is needed") from None
             if done.returncode != 0:
-                raise base.Failure(f"{name}: {explain(done.stderr)}")
+                raise base.Failure(f"{name}: {explain(done.stderr, suite)}")
     return tar
 
 

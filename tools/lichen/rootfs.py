@@ -34,6 +34,12 @@ def listed(recipe):
             yield " ".join(words)
 
 
+def suite(recipe):
+    """The Debian suite a recipe is made of: the one in its file `suite`, or Debian 13."""
+    file = recipe / "suite"
+    return file.read_text().strip() if file.exists() else debian.SUITE
+
+
 def packages(recipe):
     return [ESSENTIAL, *listed(recipe)]
 
@@ -93,7 +99,7 @@ def cut_holes(path):
 
 def recipe_hash(name):
     recipe = RECIPES / name
-    return base.digest(debian.SUITE, *packages(recipe), recipe / "configure", *KEEP_DEBS)
+    return base.digest(suite(recipe), *packages(recipe), recipe / "configure", *KEEP_DEBS)
 
 
 def recipe_tar(name):
@@ -102,7 +108,8 @@ def recipe_tar(name):
     tar = base.cache_dir() / f"rootfs-{name}-{recipe_hash(name)}.tar"
     with base.locked(tar):
         if not tar.exists():
-            unpacked = debian.fetch(f"unpacked-{name}", packages(recipe), KEEP_DEBS)
+            unpacked = debian.fetch(f"unpacked-{name}", packages(recipe), KEEP_DEBS,
+                                    suite(recipe))
             with base.replacing(tar) as made:
                 configure(recipe, unpacked, made)
                 cut_holes(made)
