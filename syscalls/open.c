@@ -1,5 +1,6 @@
 /* syscalls/open.c -- openat, close, close_range. */
 #include <linux/close_range.h>
+#include <linux/openat2.h>
 
 #include "core/proc/process.h"
 #include "syscalls/name.h"
@@ -36,6 +37,110 @@ static co_t sys_openat(struct co *co, struct sys_openat *f)
 	CO_END;
 }
 SYSCALL_CO(openat, dirfd, path, flags, mode);
+
+/* --- openat2: nothing that is not understood is ignored --- */
+
+#define OPEN_TMPFILE 020000000u	/* __O_TMPFILE */
+#define OPEN_VALID                                                                          \
+	(O_ACCMODE | O_CREAT | O_EXCL | O_NOCTTY | O_TRUNC | O_APPEND | O_NONBLOCK | O_SYNC | \
+	 O_DSYNC | FASYNC | O_DIRECT | O_LARGEFILE | O_DIRECTORY | O_NOFOLLOW | O_NOATIME |  \
+	 O_CLOEXEC | O_PATH | OPEN_TMPFILE)
+#define OPEN_RESOLVE                                                                        \
+	(RESOLVE_NO_XDEV | RESOLVE_NO_MAGICLINKS | RESOLVE_NO_SYMLINKS | RESOLVE_BENEATH |    \
+	 RESOLVE_IN_ROOT | RESOLVE_CACHED)
+
+static long open_check_how(const struct open_how *how)
+{
+	if ((how->flags & ~(u64)OPEN_VALID) || (how->resolve & ~(u64)OPEN_RESOLVE))
+		return -EINVAL;
+	if ((how->resolve & RESOLVE_BENEATH) && (how->resolve & RESOLVE_IN_ROOT))
+		return -EINVAL;
+	if (how->mode & ~(how->flags & (O_CREAT | OPEN_TMPFILE) ? 07777ul : 0ul))
+		return -EINVAL;
+	if ((how->flags & O_PATH) &&
+	    (how->flags & ~(u64)(O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC)))
+		return -EINVAL;
+	if ((how->resolve & RESOLVE_CACHED) &&
+	    (how->flags & (O_TRUNC | O_CREAT | OPEN_TMPFILE)))
+		return -EAGAIN;
+	return 0;
+}
+
+static u32 open_limits(u64 resolve)
+{
+	return (resolve & RESOLVE_NO_XDEV ? WALK_NO_MOUNTS : 0) |
+	       (resolve & RESOLVE_NO_MAGICLINKS ? WALK_NO_MAGIC : 0) |
+	       (resolve & RESOLVE_NO_SYMLINKS ? WALK_NO_LINKS : 0) |
+	       (resolve & RESOLVE_BENEATH ? WALK_BENEATH : 0) |
+	       (resolve & RESOLVE_IN_ROOT ? WALK_IN_ROOT : 0) |
+	       (resolve & RESOLVE_CACHED ? WALK_CACHED : 0);
+}
+
+/* What a newer program has more of must be zeros: 0, -E2BIG, -EFAULT. */
+struct open_check_rest {
+	struct co_frame co;
+	uptr from;
+	size_t n, at;
+	u64 word;
+	long err;
+};
+static co_t open_check_rest(struct co *co, struct open_check_rest *f)
+{
+	CO_BEGIN;
+	for (f->at = 0; f->at < f->n; f->at += sizeof(f->word)) {
+		f->word = 0;
+		CO_COPY_FROM_USER(f->err, &f->word, uptr_add(f->from, f->at),
+				  min(f->n - f->at, sizeof(f->word)));
+		if (f->err)
+			CO_RETURN(f->err);
+		if (f->word)
+			CO_RETURN(-E2BIG);
+	}
+	CO_RETURN(0);
+	CO_END;
+}
+
+struct sys_openat2 {
+	struct co_frame co;
+	int dirfd;
+	uptr path, from;
+	size_t size;
+	struct open_how how;
+	char *name;
+	struct file *file;
+	long err;
+};
+static co_t sys_openat2(struct co *co, struct sys_openat2 *f)
+{
+	CO_BEGIN;
+	if (f->size < sizeof(f->how))
+		CO_RETURN(-EINVAL);
+	if (f->size > PAGE_SIZE)
+		CO_RETURN(-E2BIG);
+	CO_AWAIT(f->err, open_check_rest, .from = uptr_add(f->from, sizeof(f->how)),
+		 .n = f->size - sizeof(f->how));
+	if (!f->err)
+		CO_COPY_FROM_USER(f->err, &f->how, f->from, sizeof(f->how));
+	if (!f->err)
+		f->err = open_check_how(&f->how);
+	if (f->err)
+		CO_RETURN(f->err);
+	NAME_FROM_USER(f->err, f->name, f->path);
+	if (!f->err)
+		CO_AWAIT(f->err, open_at, .dirfd = f->dirfd, .name = f->name,
+			 .flags = (u32)f->how.flags, .mode = (u32)f->how.mode,
+			 .limits = open_limits(f->how.resolve), .file = &f->file);
+	kfree(f->name);
+	if (f->err)
+		CO_RETURN(f->err);
+	f->err = fd_add(fd_current(co), f->file, 0, rlimit_get(process_of(co), RLIMIT_NOFILE),
+			f->how.flags & O_CLOEXEC);
+	if (f->err < 0)
+		file_put(f->file);
+	CO_RETURN(f->err);
+	CO_END;
+}
+SYSCALL_CO(openat2, dirfd, path, from, size);
 
 /* Only a file whose release has something to do may have to wait. */
 static long try_close(struct task *t, int fd)

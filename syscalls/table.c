@@ -8,7 +8,7 @@
 
 #define CALLS(P, A, B)                                                         \
 	/* open.c */                                                          \
-	A(openat) B(close) A(close_range)                                      \
+	A(openat) A(openat2) B(close) A(close_range)                                      \
 	/* read.c */                                                          \
 	B(read) B(write) B(pread64) B(pwrite64) B(lseek)                       \
 	A(readv) A(writev) A(preadv) A(pwritev) A(preadv2) A(pwritev2)         \

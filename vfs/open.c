@@ -174,17 +174,19 @@ static long open_check_last(const struct walk *w, u32 flags)
 }
 
 /* The walk's place becomes d below it, or what is mounted there. */
-static void open_descend(struct walk *w, struct dentry *d)
+static long open_descend(struct walk *w, struct dentry *d)
 {
 	struct path to = {w->path.mount, d};
+	bool crossed;
 
 	spin_lock(&dentry_lock);
-	mount_cross_locked(&to);
+	crossed = mount_cross_locked(&to);
 	mount_get(to.mount);
 	dentry_get_locked(to.dentry);
 	spin_unlock(&dentry_lock);
 	path_put(&w->path);
 	w->path = to;
+	return crossed && (w->flags & WALK_NO_MOUNTS) ? -EXDEV : 0;
 }
 
 /* 0: open.walk.path is it. 1: it is a link; the walk was taken through it. */
@@ -217,7 +219,7 @@ static co_t open_create(struct co *co, struct open_create *f)
 		if (!f->err)
 			f->err = 1;
 	} else {
-		open_descend(&f->open->walk, f->d);
+		f->err = open_descend(&f->open->walk, f->d);
 	}
 out:
 	dentry_put(f->d);
@@ -272,14 +274,15 @@ co_t open_at(struct co *co, struct open_at *f)
 		CO_RETURN(f->err);
 	f->err = -ENOENT;
 	if (!(f->flags & O_CREAT) || !(f->flags & O_EXCL)) {
-		f->err = walk_start(&f->walk, co, f->dirfd, f->name, open_walk_flags(f->flags));
+		f->err = walk_start(&f->walk, co, f->dirfd, f->name,
+				    open_walk_flags(f->flags) | f->limits);
 		if (!f->err)
 			WALK(f->err, &f->walk);
 	}
 	/* Not there (or a link to nothing): make it, looking again under the directory's lock. */
 	if (f->err == -ENOENT && (f->flags & O_CREAT)) {
 		walk_finish(&f->walk);
-		f->err = walk_start(&f->walk, co, f->dirfd, f->name, WALK_PARENT);
+		f->err = walk_start(&f->walk, co, f->dirfd, f->name, WALK_PARENT | f->limits);
 		if (!f->err)
 			WALK(f->err, &f->walk);
 		while (!f->err) {

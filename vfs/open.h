@@ -12,13 +12,13 @@
  * Must not wait. Set once at boot by core/dev. */
 void open_set_devices(const struct file_ops *(*lookup)(u32 mode, u32 rdev));
 
-/* openat(2): flags O_*, mode already masked to 07777 (umask is applied here). O_TMPFILE is
- * -EOPNOTSUPP. */
+/* openat2(2): flags O_*, mode already masked to 07777 (umask is applied here); `limits` are the
+ * WALK_* that say where the name may lead. O_TMPFILE is -EOPNOTSUPP. */
 struct open_at {
 	struct co_frame co;
 	int dirfd;
 	const char *name;
-	u32 flags, mode;
+	u32 flags, mode, limits;
 	struct file **file;
 	struct walk walk;
 	bool created;

@@ -44,7 +44,9 @@ int walk_start(struct walk *w, struct co *co, int dirfd, const char *name, unsig
 	if (!*name && !(flags & WALK_EMPTY))
 		return -ENOENT;
 	fs_context_root(fs_current(co), &w->root);
-	if (*name == '/') {
+	if (*name == '/' && (flags & WALK_BENEATH))
+		return -EXDEV;
+	if (*name == '/' && !(flags & WALK_IN_ROOT)) {
 		w->path = w->root;
 		path_get(&w->path);
 	} else if (dirfd == AT_FDCWD) {
@@ -60,6 +62,11 @@ int walk_start(struct walk *w, struct co *co, int dirfd, const char *name, unsig
 			err = -ENOTDIR;
 		}
 		file_put(file);
+	}
+	if (!err && (flags & (WALK_BENEATH | WALK_IN_ROOT))) {
+		path_put(&w->root);
+		w->root = w->path;
+		path_get(&w->root);
 	}
 	return err;
 }
@@ -90,6 +97,10 @@ static int walk_push(struct walk *w, struct path *at, const char *target)
 
 	if (!first)
 		return -ENOENT;
+	if (*target == '/' &&
+	    ((w->flags & WALK_BENEATH) ||
+	     ((w->flags & WALK_NO_MOUNTS) && at->mount != w->root.mount)))
+		return -EXDEV;
 	if (++w->links > WALK_LINKS_MAX)
 		return -ELOOP;
 	text = kmalloc(first + second + 1);
@@ -105,8 +116,12 @@ static int walk_push(struct walk *w, struct path *at, const char *target)
 	return 0;
 }
 
-static void walk_up(struct walk *w, struct path *at) REQUIRES(dentry_lock)
+static int walk_up(struct walk *w, struct path *at) REQUIRES(dentry_lock)
 {
+	const struct mount *from = at->mount;
+
+	if ((w->flags & WALK_BENEATH) && path_same(at, &w->root))
+		return -EXDEV;
 	while (!path_same(at, &w->root)) {
 		if (at->dentry != at->mount->root) {
 			at->dentry = at->dentry->parent;
@@ -117,6 +132,7 @@ static void walk_up(struct walk *w, struct path *at) REQUIRES(dentry_lock)
 		*at = (struct path){at->mount->parent, at->mount->point};
 	}
 	mount_cross_locked(at);
+	return (w->flags & WALK_NO_MOUNTS) && at->mount != from ? -EXDEV : 0;
 }
 
 /* What follows the component: its trailing slashes and whether it is the last. */
@@ -136,6 +152,14 @@ static bool walk_must_ask(const struct dentry *d)
 	return inode && inode->ops->revalidate;
 }
 
+/* A magic link leads anywhere. */
+static int walk_may_jump(const struct walk *w)
+{
+	if (w->flags & WALK_NO_MAGIC)
+		return -ELOOP;
+	return w->flags & (WALK_BENEATH | WALK_IN_ROOT) ? -EXDEV : STEP_JUMP;
+}
+
 /* Go into child: across mounts, through links. */
 static int walk_enter(struct walk *w, struct path *at, struct dentry *child, const char *after,
 		      bool last, bool slash) REQUIRES(dentry_lock)
@@ -150,8 +174,10 @@ static int walk_enter(struct walk *w, struct path *at, struct dentry *child, con
 
 		if (err)
 			return err;
+		if (w->flags & WALK_NO_LINKS)
+			return -ELOOP;
 		if (inode->ops->jump)
-			return w->flags & WALK_NO_MAGIC ? -ELOOP : STEP_JUMP;
+			return walk_may_jump(w);
 		target = inode->ops->link_target ? inode->ops->link_target(inode) : NULL;
 		if (!target) {
 			w->need = NEED_READLINK;
@@ -162,8 +188,9 @@ static int walk_enter(struct walk *w, struct path *at, struct dentry *child, con
 	}
 	at->dentry = child;
 	w->rest = after;
-	if (!last || !(w->flags & WALK_MOUNTPOINT))
-		mount_cross_locked(at);
+	if ((!last || !(w->flags & WALK_MOUNTPOINT)) && mount_cross_locked(at) &&
+	    (w->flags & WALK_NO_MOUNTS))
+		return -EXDEV;
 	if (slash && !S_ISDIR(at->dentry->inode->mode))
 		return -ENOTDIR;
 	return 0;
@@ -220,10 +247,8 @@ static int walk_step(struct walk *w, struct path *at, struct dentry **found)
 		return STEP_END;
 	}
 	if (name[0] == '.' && (len == 1 || (len == 2 && name[1] == '.'))) {
-		if (len == 2)
-			walk_up(w, at);
 		w->rest = end;
-		return 0;
+		return len == 2 ? walk_up(w, at) : 0;
 	}
 	child = w->held ? w->held : dentry_find_locked(at->dentry, name, len);
 	*found = child;
@@ -259,6 +284,10 @@ static int walk_jump(struct walk *w, struct dentry *link)
 	err = link->inode->ops->jump(link->inode, &to);
 	if (err)
 		return err;
+	if ((w->flags & WALK_NO_MOUNTS) && to.mount != w->path.mount) {
+		path_put(&to);
+		return -EXDEV;
+	}
 	path_put(&w->path);
 	w->path = to;
 	while (*end && *end != '/')
@@ -318,7 +347,7 @@ int walk_try(struct walk *w)
 		if (step < 0)
 			return step;
 		if (step == STEP_WAITS)
-			return WALK_WAITS;
+			return w->flags & WALK_CACHED ? -EAGAIN : WALK_WAITS;
 		if (step == STEP_END)
 			return 0;
 		if (step == STEP_ASK && walk_ask(w->held))
@@ -440,7 +469,7 @@ co_t walk_follow(struct co *co, struct walk_follow *f)
 	dentry_get(f->link);
 	f->walk->held = f->link;
 	inode = f->link->inode;
-	if (inode->ops->jump)
+	if (inode->ops->jump || (f->walk->flags & WALK_NO_LINKS))
 		CO_RETURN(-ELOOP);
 	target = inode->ops->link_target ? inode->ops->link_target(inode) : NULL;
 	if (!target) {

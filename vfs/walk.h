@@ -31,6 +31,12 @@ enum {
 	WALK_EMPTY = 1u << 3,	  /* "" means dirfd itself (AT_EMPTY_PATH) */
 	WALK_MOUNTPOINT = 1u << 4, /* do not cross a mount at the end (umount looks at the top) */
 	WALK_NO_MAGIC = 1u << 5,  /* magic links give -ELOOP */
+	/* openat2's limits on the way: */
+	WALK_NO_LINKS = 1u << 6,  /* no link is followed: -ELOOP */
+	WALK_NO_MOUNTS = 1u << 7, /* stay on the mount: -EXDEV */
+	WALK_BENEATH = 1u << 8,	  /* not above dirfd, nor anywhere by an absolute name: -EXDEV */
+	WALK_IN_ROOT = 1u << 9,	  /* dirfd is the root */
+	WALK_CACHED = 1u << 10,	  /* what would have to wait: -EAGAIN */
 };
 
 /* What the last name is; only with WALK_PARENT. */
