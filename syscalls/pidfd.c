@@ -102,7 +102,7 @@ static long sys_pidfd_send_signal(struct task *t, int fd, int sig, uptr from, u3
 	if (from.raw && !user_get(t, &info, from, sizeof(info)))
 		return SYS_MUST_WAIT;
 	file = fd_get(t->fds, fd);
-	pid = file ? pidfd_pid(file) : NULL;
+	pid = file ? pidfd_receiver(file) : NULL;
 	if (!pid)
 		goto out;
 	if (!scope)

@@ -150,3 +150,19 @@ int pidfd_open(int nr, u32 flags, const struct cred *cred, struct file **file)
 	pid_put(pid);
 	return err;
 }
+
+/* --- folders of /proc --- */
+
+static struct pid *(*pidfd_folder)(const struct file *folder);	/* [I] after boot */
+
+void pidfd_set_folders(struct pid *(*pid_of)(const struct file *folder))
+{
+	pidfd_folder = pid_of;
+}
+
+struct pid *pidfd_receiver(const struct file *file)
+{
+	struct pid *pid = pidfd_pid(file);
+
+	return pid || !pidfd_folder ? pid : pidfd_folder(file);
+}

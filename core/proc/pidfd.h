@@ -22,6 +22,10 @@ int pidfd_open(int nr, u32 flags, const struct cred *cred, struct file **file);
 /* Whom it stands for, borrowed from it; NULL: the file is none of these. */
 struct pid *pidfd_pid(const struct file *file);
 bool pidfd_is_thread(const struct file *file);
+/* Whom a signal through it goes to: the same, and for a folder /proc/<pid> its process, which
+ * fs/procfs, once it is there, tells. */
+struct pid *pidfd_receiver(const struct file *file);
+void pidfd_set_folders(struct pid *(*pid_of)(const struct file *folder));
 
 /* What pid names has changed: tell who polls. */
 void pidfd_changed(struct pid *pid) REQUIRES(proc_tree_lock);

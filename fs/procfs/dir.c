@@ -11,7 +11,7 @@
 
 enum { DT_DIR_ = 4, DT_REG_ = 8, DT_LNK_ = 10 };
 
-static const struct proc_entry pid_dir = {.mode = S_IFDIR | 0555, .children = proc_pid_entries};
+const struct proc_entry proc_pid_dir = {.mode = S_IFDIR | 0555, .children = proc_pid_entries};
 
 static u8 type_of(const struct proc_entry *e)
 {
@@ -36,7 +36,7 @@ static const struct proc_entry *entry_of(enum proc_kind kind)
 	case PROC_MEMORY:
 		return &sysfs_memory_dir;
 	default:
-		return &pid_dir;
+		return &proc_pid_dir;
 	}
 }
 

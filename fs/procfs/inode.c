@@ -1,6 +1,7 @@
 /* fs/procfs/inode.c -- inodes of /proc: made at each lookup, told by their entry and subject
  * what they are. */
 #include "core/cred/cred.h"
+#include "core/proc/pidfd.h"
 #include "fs/procfs/proc.h"
 #include "fs/procfs/procfs.h"
 #include "mem/phys/slab.h"
@@ -268,8 +269,19 @@ static struct fs_type sysfs_type = {
 	.name = "sysfs", .mount = CO_IMPLEMENTS(fs_mount, sysfs_mount)
 };
 
+/* The process that the folder /proc/<pid> stands for. */
+static struct pid *pid_of_folder(const struct file *file)
+{
+	const struct proc_inode *p = proc_inode_of(file->inode);
+
+	if (file->inode->super->ops != &super_ops || p->entry != &proc_pid_dir || p->who.tid)
+		return NULL;
+	return p->who.process->pid;
+}
+
 void procfs_register(void)
 {
+	pidfd_set_folders(pid_of_folder);
 	fs_register(&proc_type);
 	fs_register(&sysfs_type);
 }

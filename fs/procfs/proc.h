@@ -100,6 +100,7 @@ u64 proc_inode_number(const struct inode *dir, const char *name, size_t len);
 bool proc_inode_holds(const struct proc_inode *p);
 
 /* dir.c */
+extern const struct proc_entry proc_pid_dir;	/* /proc/<pid> */
 struct proc_lookup {
 	struct inode_lookup;
 };
@@ -130,6 +131,8 @@ int proc_statm_show(const struct proc_subject *who, struct text *to);
 int proc_limits_show(const struct proc_subject *who, struct text *to);
 /* proc_locks.c */
 int proc_locks_show(const struct proc_subject *who, struct text *to);
+/* Those that the file, or the table it is open in, holds on it. */
+void proc_locks_of(const struct file *file, const void *table, struct text *to);
 /* proc_usage.c */
 int proc_io_show(const struct proc_subject *who, struct text *to);
 int proc_schedstat_show(const struct proc_subject *who, struct text *to);

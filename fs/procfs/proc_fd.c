@@ -48,12 +48,16 @@ static int fdinfo_show(const struct proc_subject *who, struct text *to)
 {
 	bool cloexec;
 	struct file *file = file_of(who, &cloexec);
+	struct fd_table *fds;
 
 	if (!file)
 		return -ENOENT;
 	text_add(to, "pos:\t%ld\nflags:\t0%o\nmnt_id:\t%u\nino:\t%lu\n", atomic_load(&file->pos),
 		 atomic_load(&file->flags) | (cloexec ? O_CLOEXEC : 0), file->path.mount->id,
 		 file->inode->ino);
+	fds = process_fds(who->process);
+	proc_locks_of(file, fds, to);
+	fd_table_put(fds);
 	if (file->ops->fdinfo)
 		file->ops->fdinfo(file, to);
 	file_put(file);

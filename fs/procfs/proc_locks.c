@@ -4,6 +4,9 @@
 
 struct show_locks {
 	struct text *to;
+	const char *before;
+	const struct file *file;	/* only those on its inode of these owners; NULL: all */
+	const void *table;
 	u64 n;
 };
 
@@ -14,8 +17,11 @@ static void show_lock(void *arg, const struct inode *inode, const struct flock_r
 	};
 	struct show_locks *s = arg;
 
-	text_add(s->to, "%lu: %-6s ADVISORY  %s %d %02x:%02x:%lu %lu ", ++s->n, kinds[r->kind],
-		 r->type == FLOCK_EXCLUSIVE ? "WRITE" : "READ",
+	if (s->file &&
+	    (s->file->inode != inode || (r->owner != s->file && r->owner != s->table)))
+		return;
+	text_add(s->to, "%s%lu: %-6s ADVISORY  %s %d %02x:%02x:%lu %lu ", s->before, ++s->n,
+		 kinds[r->kind], r->type == FLOCK_EXCLUSIVE ? "WRITE" : "READ",
 		 r->kind == FLOCK_OFD ? -1 : (int)r->pid, inode->super->dev >> 20,
 		 inode->super->dev & 0xfffff, inode->ino, r->start);
 	if (r->last >= INT64_MAX)
@@ -26,8 +32,16 @@ static void show_lock(void *arg, const struct inode *inode, const struct flock_r
 
 int proc_locks_show(const struct proc_subject *who, struct text *to)
 {
-	struct show_locks s = {.to = to};
+	struct show_locks s = {.to = to, .before = ""};
 
 	flock_each(show_lock, &s);
 	return 0;
+}
+
+void proc_locks_of(const struct file *file, const void *table, struct text *to)
+{
+	struct show_locks s = {.to = to, .before = "lock:\t", .file = file, .table = table};
+
+	if (atomic_load_relaxed(&file->inode->locks))
+		flock_each(show_lock, &s);
 }

@@ -134,7 +134,7 @@ static co_t proc_smaps(struct co *co, struct proc_smaps *f)
 		CO_BREATHE;
 	}
 	if (!f->more && f->rollup) {
-		text_add(f->text, "%08lx-%08lx ---p 00000000 00:00 0 %26s[rollup]\n",
+		text_add(f->text, "%08lx-%08lx ---p 00000000 00:00 0 %25s[rollup]\n",
 			 f->s->first, f->at, "");
 		show_counts(f->text, &f->s->sum, f->s->locked, true);
 	}

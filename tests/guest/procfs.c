@@ -382,3 +382,34 @@ TEST(io_priorities)
 	CHECK_ERR(io_priority(9, 0), EINVAL);
 	CHECK_EQ(test_child_as(1000, without_privilege, NULL), 0);
 }
+
+TEST(a_folder_of_a_process_takes_signals)
+{
+	char path[32];
+	pid_t child = fork();
+	int folder;
+
+	if (!child)
+		_exit(pause());
+	snprintf(path, sizeof(path), "/proc/%d", child);
+	folder = open(path, O_RDONLY | O_DIRECTORY);
+	CHECK_EQ(syscall(SYS_pidfd_send_signal, folder, 0, NULL, 0), 0);
+	CHECK_EQ(syscall(SYS_pidfd_send_signal, folder, SIGKILL, NULL, 0), 0);
+	CHECK_EQ(test_wait(child), SIGKILL);
+	CHECK_ERR(syscall(SYS_pidfd_send_signal, folder, 0, NULL, 0), ESRCH);
+	CHECK_ERR(syscall(SYS_pidfd_send_signal, open("/proc", O_RDONLY), 0, NULL, 0), EBADF);
+	CHECK_ERR(syscall(SYS_pidfd_send_signal, open("/proc/self/task", O_RDONLY), 0, NULL, 0), EBADF);
+}
+
+TEST(locks_of_a_descriptor)
+{
+	char path[64], want[64];
+	int fd = open("f", O_RDWR | O_CREAT, 0600);
+
+	CHECK_EQ(flock(fd, LOCK_EX), 0);
+	snprintf(path, sizeof(path), "/proc/self/fdinfo/%d", fd);
+	snprintf(want, sizeof(want), "\nlock:\t1: FLOCK  ADVISORY  WRITE %d ", getpid());
+	CHECK(strstr(test_read_file(path), want));
+	CHECK_EQ(flock(fd, LOCK_UN), 0);
+	CHECK(!strstr(test_read_file(path), "lock:"));
+}
