@@ -49,13 +49,23 @@ struct sched_task {
 	};
 	u64 slice_ns;
 	u32 weight;
-	i8 nice;		/* -20 .. 19 */
+	i8 nice;		/* [a] -20 .. 19 */
+	i8 weighs;		/* [a] the nice value it runs with: its own, or a better one lent */
+	u8 boost;		/* [a] 20 - the nice value it is lent; 0: none */
 	bool yielded;		/* [own] asked to let the others go first */
 	u64 ran_ns;		/* [a] total, for accounting, up to picked_ns */
 	u64 picked_ns;		/* [a] when it was last picked, charged or put back */
 	u64 split;		/* [a] user and system time: coro/sample.c */
 	u64 switches_voluntary, switches_involuntary;
 };
+
+/* nice or boost changed. It counts when the task is queued next. */
+static inline void sched_task_weigh(struct sched_task *s)
+{
+	int lent = 20 - atomic_load_relaxed(&s->boost);
+
+	atomic_store_relaxed(&s->weighs, (i8)min((int)atomic_load_relaxed(&s->nice), lent));
+}
 
 /* A translation table to load: mem/space owns it. */
 struct hal_space {

@@ -225,7 +225,7 @@ static bool eevdf_runq_enqueue(struct runq *rq, struct task *t, bool woken)
 	spin_lock(&rq->lock);
 	if (!s->slice_ns)
 		s->slice_ns = SLICE_NS;
-	s->weight = eevdf_weight(s->nice);
+	s->weight = eevdf_weight(s->weighs);
 	eevdf_place(rq, s);
 	eevdf_count(rq, s);
 	eevdf_insert(rq, s);
@@ -239,7 +239,7 @@ static void eevdf_reweigh(struct runq *rq, struct sched_task *s) REQUIRES(rq->lo
 {
 	eevdf_keep_lag(rq, s);
 	eevdf_uncount(rq, s);
-	s->weight = eevdf_weight(s->nice);
+	s->weight = eevdf_weight(s->weighs);
 	eevdf_place(rq, s);
 	eevdf_count(rq, s);
 }
@@ -253,7 +253,7 @@ static inline void eevdf_stop(struct runq *rq, struct sched_task *s, u64 ran_ns,
 		eevdf_keep_lag(rq, s);
 		eevdf_uncount(rq, s);
 	} else {
-		if (s->weight != eevdf_weights[s->nice + 20])
+		if (s->weight != eevdf_weights[s->weighs + 20])
 			eevdf_reweigh(rq, s);
 		if (s->yielded)
 			s->vdeadline += eevdf_virtual(s, s->slice_ns);
@@ -352,7 +352,7 @@ static struct runq_pick eevdf_runq_swap(struct runq *rq, struct task *t, u64 ran
 	i64 left;
 
 	spin_lock(&rq->lock);
-	if (!again || rq->queued != 1 || rq->weight != 2 * NICE0_WEIGHT || s->nice ||
+	if (!again || rq->queued != 1 || rq->weight != 2 * NICE0_WEIGHT || s->weighs ||
 	    rq->weighted >= REBASE_AT)
 		return eevdf_swap_any(rq, s, ran_ns, again);
 	other = eevdf_of(rq->tree.root);

@@ -4,6 +4,7 @@
 #include <linux/futex.h>
 
 #include "core/proc/clock.h"
+#include "core/proc/futex_pi.h"
 #include "hal/clock.h"
 #include "mem/space/uaccess.h"
 #include "syscalls/retry.h"
@@ -24,13 +25,15 @@ struct sys_futex {
 
 static bool futex_takes_time(u32 cmd)
 {
-	return cmd == FUTEX_WAIT || cmd == FUTEX_WAIT_BITSET;
+	return cmd == FUTEX_WAIT || cmd == FUTEX_WAIT_BITSET || cmd == FUTEX_LOCK_PI ||
+	       cmd == FUTEX_LOCK_PI2;
 }
 
-/* FUTEX_WAIT's time is relative, FUTEX_WAIT_BITSET's absolute. */
+/* FUTEX_WAIT's time is relative, the others' absolute; FUTEX_LOCK_PI's has a clock of its own. */
 static int futex_set_deadline(struct sys_futex *f)
 {
-	int id = f->op & FUTEX_CLOCK_REALTIME ? CLOCK_REALTIME : CLOCK_MONOTONIC;
+	bool real = (f->op & FUTEX_CLOCK_REALTIME) || f->cmd == FUTEX_LOCK_PI;
+	int id = real ? CLOCK_REALTIME : CLOCK_MONOTONIC;
 	int err = clock_from_timespec(&f->ts, &f->ns);
 
 	return err ? err : clock_deadline(id, f->ns, f->cmd != FUTEX_WAIT, &f->deadline_ns);
@@ -41,7 +44,8 @@ static co_t sys_futex(struct co *co, struct sys_futex *f)
 	CO_BEGIN;
 	f->cmd = f->op & FUTEX_CMD_MASK;
 	f->shared = !(f->op & FUTEX_PRIVATE_FLAG);
-	if ((f->op & FUTEX_CLOCK_REALTIME) && !futex_takes_time(f->cmd))
+	if ((f->op & FUTEX_CLOCK_REALTIME) && f->cmd != FUTEX_WAIT_BITSET &&
+	    f->cmd != FUTEX_LOCK_PI2)
 		CO_RETURN(-ENOSYS);
 	f->deadline_ns = CO_FOREVER;
 	if (futex_takes_time(f->cmd) && f->timeout) {
@@ -63,11 +67,18 @@ static co_t sys_futex(struct co *co, struct sys_futex *f)
 	} else if (f->cmd == FUTEX_REQUEUE || f->cmd == FUTEX_CMP_REQUEUE) {
 		CO_AWAIT(f->result, futex_requeue, .addr = f->addr, .addr2 = f->addr2,
 			 .wake = f->value, .requeue = (u32)f->timeout, .shared = f->shared,
-			 .compare = f->cmd == FUTEX_CMP_REQUEUE, .value = f->value3);
+			 .shared2 = f->shared, .compare = f->cmd == FUTEX_CMP_REQUEUE,
+			 .value = f->value3);
 	} else if (f->cmd == FUTEX_WAKE_OP) {
 		CO_AWAIT(f->result, futex_wake_op, .addr = f->addr, .addr2 = f->addr2,
 			 .wake = f->value, .wake2 = (u32)f->timeout, .op = f->value3,
 			 .shared = f->shared);
+	} else if (f->cmd == FUTEX_LOCK_PI || f->cmd == FUTEX_LOCK_PI2 ||
+		   f->cmd == FUTEX_TRYLOCK_PI) {
+		CO_AWAIT(f->result, futex_lock_pi, .addr = f->addr, .shared = f->shared,
+			 .only_try = f->cmd == FUTEX_TRYLOCK_PI, .deadline_ns = f->deadline_ns);
+	} else if (f->cmd == FUTEX_UNLOCK_PI) {
+		CO_AWAIT(f->result, futex_unlock_pi, .addr = f->addr, .shared = f->shared);
 	} else {
 		f->result = -ENOSYS;
 	}

@@ -243,6 +243,7 @@ static long sched_set_nice(struct task *t, struct thread *target, int nice)
 		return -EACCES;
 	/* The run queue takes it up when the task is queued next. */
 	__atomic_store_n(&target->task.sched.nice, (i8)nice, __ATOMIC_RELAXED);
+	sched_task_weigh(&target->task.sched);
 	return 0;
 }
 

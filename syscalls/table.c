@@ -72,8 +72,9 @@
 	P(msgget) A(msgsnd) A(msgrcv) A(msgctl)                                \
 	/* ioprio.c */                                                        \
 	P(ioprio_set) P(ioprio_get)                                            \
-	/* futex.c */                                                         \
+	/* futex.c, futex2.c */                                               \
 	A(futex) P(set_robust_list) B(get_robust_list)                         \
+	A(futex_waitv) A(futex_wake) A(futex_wait) A(futex_requeue)            \
 	/* time.c */                                                          \
 	B(clock_gettime) B(clock_getres) B(clock_settime) B(gettimeofday)      \
 	B(settimeofday) B(adjtimex) B(clock_adjtime) A(nanosleep)              \

@@ -134,6 +134,7 @@ static void clone_thread_state(struct thread *child, struct thread *me, const st
 {
 	child->task.affinity = me->task.affinity;
 	child->task.sched.nice = me->task.sched.nice;
+	sched_task_weigh(&child->task.sched);
 	child->ioprio = atomic_load_relaxed(&me->ioprio);
 	child->task.sched.weight = me->task.sched.weight;
 	child->task.sched.slice_ns = me->task.sched.slice_ns;

@@ -12,6 +12,7 @@
 #include "core/base/log.h"
 #include "core/cred/cred.h"
 #include "core/proc/futex.h"
+#include "core/proc/futex_pi.h"
 #include "core/proc/internal.h"
 #include "core/proc/oom.h"
 #include "core/proc/pidfd.h"
@@ -161,6 +162,7 @@ co_t exit_release_user(struct co *co, struct exit_release_user *f)
 		CO_AWAIT(f->err, exit_robust, .list = t->robust_list);
 		t->robust_list = uptr_of(0);
 	}
+	futex_pi_exit(t);
 	if (t->clear_tid.raw && atomic_load(&co_task(co)->space->users.n) > 1) {
 		f->zero = 0;
 		CO_COPY_TO_USER(f->err, t->clear_tid, &f->zero, sizeof(f->zero));

@@ -12,6 +12,7 @@
 
 #include <linux/futex.h>
 
+#include "core/proc/futex_pi.h"
 #include "core/proc/internal.h"
 #include "hal/clock.h"
 #include "mem/space/space.h"
@@ -32,6 +33,7 @@ void futex_init(void)
 		spin_init(&buckets[i].lock, RANK_NONE);
 		list_init(&buckets[i].waiters);
 	}
+	futex_pi_init();
 }
 
 static struct futex_bucket *futex_bucket(const struct futex_key *key)
@@ -50,36 +52,32 @@ static bool futex_same(const struct futex_key *a, const struct futex_key *b)
 
 /* --- waiting --- */
 
-/* Enter and look at the word: 0 (waiting now), -EAGAIN (another value), -EFAULT (the word's
- * page is not there). */
-static int futex_enter(struct futex_wait *f, struct task *task)
+int futex_enter(struct futex_waiter *w, uptr addr, u32 wanted, struct task *task)
 {
-	struct futex_bucket *b = futex_bucket(&f->me.key);
+	struct futex_bucket *b = futex_bucket(&w->key);
 	u32 value;
 	int err = 0;
 
 	spin_lock(&b->lock);
-	if (!hal_load_user32(&value, f->addr)) {
+	if (!hal_load_user32(&value, addr)) {
 		err = -EFAULT;
-	} else if (value != f->value) {
+	} else if (value != wanted) {
 		err = -EAGAIN;
 	} else {
-		f->me.task = task;
-		f->me.bitset = f->bitset;
-		atomic_store(&f->me.bucket, b);
-		list_add_back(&b->waiters, &f->me.link);
+		w->task = task;
+		atomic_store(&w->bucket, b);
+		list_add_back(&b->waiters, &w->link);
 	}
 	spin_unlock(&b->lock);
 	return err;
 }
 
-static bool futex_is_woken(struct futex_waiter *w)
+bool futex_is_woken(struct futex_waiter *w)
 {
 	return !atomic_load(&w->bucket);
 }
 
-/* true: it had not been woken. */
-static bool futex_leave(struct futex_waiter *w)
+bool futex_leave(struct futex_waiter *w)
 {
 	struct futex_bucket *b;
 	bool mine = false;
@@ -117,6 +115,7 @@ co_t futex_wait(struct co *co, struct futex_wait *f)
 		CO_RETURN(-EINVAL);
 	if (f->addr.raw & 3)
 		CO_RETURN(-EINVAL);
+	f->me.bitset = f->bitset;
 	for (;;) {
 		f->err = space_try_futex_key(co_task(co)->space, f->addr, f->shared, &f->me.key);
 		if (f->err == -EAGAIN) {
@@ -125,7 +124,7 @@ co_t futex_wait(struct co *co, struct futex_wait *f)
 		}
 		if (f->err)
 			CO_RETURN(f->err);
-		f->err = futex_enter(f, co_task(co));
+		f->err = futex_enter(&f->me, f->addr, f->value, co_task(co));
 		if (f->err != -EFAULT)
 			break;
 		CO_AWAIT(f->err, user_fault_in, .addr = f->addr, .n = sizeof(u32));
@@ -293,7 +292,7 @@ co_t futex_requeue(struct co *co, struct futex_requeue *f)
 		if (f->err)
 			CO_RETURN(f->err);
 		CO_AWAIT(f->err, space_futex_key, .space = co_task(co)->space, .addr = f->addr2,
-			 .shared = f->shared, .key = &f->key2);
+			 .shared = f->shared2, .key = &f->key2);
 		if (f->err)
 			CO_RETURN(f->err);
 		f->err = futex_move(f);

@@ -21,6 +21,13 @@ struct futex_waiter {
 
 void futex_init(void);
 
+/* For who waits on several words. Enter and look at the word: 0 (waiting now), -EAGAIN (another
+ * value), -EFAULT (the word's page is not there). key and bitset are the caller's. */
+int futex_enter(struct futex_waiter *w, uptr addr, u32 wanted, struct task *task);
+bool futex_is_woken(struct futex_waiter *w);
+/* true: it had not been woken. */
+bool futex_leave(struct futex_waiter *w);
+
 struct futex_wait {
 	struct co_frame co;
 	uptr addr;
@@ -48,7 +55,7 @@ struct futex_requeue {
 	struct co_frame co;
 	uptr addr, addr2;
 	u32 wake, requeue;
-	bool shared, compare;
+	bool shared, shared2, compare;
 	u32 value;
 	struct futex_key key, key2;
 	struct page *page;

@@ -42,8 +42,9 @@ struct thread {
 	bool stop_counted;		/* [s] has yet to stop in the group stop under way */
 	bool leaving;			/* [s] past the point where signals reach it */
 	bool waits;			/* [s] for waits_for; no mask is saved then */
-	bool vforked;			/* its parent waits for it to let go of the space */
-	bool own_undos;			/* of semaphores, not the process's */
+	bool pi_closed;			/* futex_pi.c's: no lock is taken to be its any more */
+	bool vforked : 1;		/* its parent waits for it to let go of the space */
+	bool own_undos : 1;		/* of semaphores, not the process's */
 	u8 ioprio;			/* [a] class << 3 | level; 0: none */
 	sigmask blocked;		/* [s] written by the thread only */
 	union {

@@ -1,0 +1,440 @@
+/* core/proc/futex_pi.c
+ *
+ * Whoever waits is on his lock's list and in a table by thread, so that the way from a thread
+ * to what it waits for, to its owner, and so on can be followed: for circles, and to hand the
+ * better nice value on. All of it is slow paths under one lock.
+ *
+ * A lock whose owner unlocks it goes to the best waiter at once, its word with it. If the owner
+ * died, who inherits writes the word himself, as the memory may not be the dead one's any more;
+ * until then the record is kept (`mending`).
+ */
+#include "core/proc/futex_pi.h"
+
+#include <linux/futex.h>
+
+#include "mem/phys/slab.h"
+#include "mem/space/uaccess.h"
+
+#define PI_SLOTS     64u
+#define PI_DEPTH_MAX 1024	/* links from owner to owner, as on Linux */
+
+struct futex_pi {
+	struct list by_key, by_owner;	/* in the tables */
+	struct futex_key key;
+	struct thread *owner;		/* borrowed: it gives it away before it ends */
+	struct list waiters;		/* struct futex_pi_waiter.link */
+	bool mending;
+};
+
+static spinlock pi_lock = SPINLOCK_INIT(RANK_FUTEX);
+/* Under pi_lock. */
+static struct list pi_keys[PI_SLOTS], pi_owners[PI_SLOTS], pi_waiting[PI_SLOTS];
+
+void futex_pi_init(void)
+{
+	for (unsigned i = 0; i < PI_SLOTS; i++) {
+		list_init(&pi_keys[i]);
+		list_init(&pi_owners[i]);
+		list_init(&pi_waiting[i]);
+	}
+}
+
+static struct list *pi_slot(struct list *table, u64 a, u64 b)
+{
+	u64 hash = (a >> 4) * 0x9e3779b97f4a7c15ul + (b >> 2);
+
+	return &table[hash * 0x9e3779b97f4a7c15ul >> 58];
+}
+static_assert(PI_SLOTS == 64, "the hash's top 6 bits");
+
+static struct list *pi_thread_slot(struct list *table, const struct thread *t)
+{
+	return pi_slot(table, (u64)(uintptr_t)t, 0);
+}
+
+static struct futex_pi *pi_find(const struct futex_key *key) REQUIRES(pi_lock)
+{
+	struct futex_pi *pi;
+
+	list_each(pi, pi_slot(pi_keys, key->object, key->at), by_key)
+		if (pi->key.object == key->object && pi->key.at == key->at)
+			return pi;
+	return NULL;
+}
+
+/* What t waits for; NULL: nothing. */
+static struct futex_pi *pi_blocks(const struct thread *t) REQUIRES(pi_lock)
+{
+	struct futex_pi_waiter *w;
+
+	list_each(w, pi_thread_slot(pi_waiting, t), by_task)
+		if (w->thread == t)
+			return w->lock;
+	return NULL;
+}
+
+/* --- nice values --- */
+
+static int pi_nice(const struct thread *t)
+{
+	return atomic_load_relaxed(&t->task.sched.weighs);
+}
+
+/* 20: none. */
+static void pi_boost(struct thread *t, int nice)
+{
+	atomic_store_relaxed(&t->task.sched.boost, (u8)(20 - nice));
+	sched_task_weigh(&t->task.sched);
+}
+
+/* From t along the chain of owners: each runs at least as well as those who wait for him. */
+static void pi_hand_on(struct thread *t, int nice) REQUIRES(pi_lock)
+{
+	struct futex_pi *pi;
+
+	for (int depth = 0; depth < PI_DEPTH_MAX && nice < pi_nice(t); depth++) {
+		pi_boost(t, nice);
+		pi = pi_blocks(t);
+		if (!pi)
+			break;
+		t = pi->owner;
+	}
+}
+
+/* Somebody no longer waits for t. */
+static void pi_settle(struct thread *t) REQUIRES(pi_lock)
+{
+	struct futex_pi *pi;
+	struct futex_pi_waiter *w;
+	int best = 20;
+
+	if (!atomic_load_relaxed(&t->task.sched.boost))
+		return;
+	list_each(pi, pi_thread_slot(pi_owners, t), by_owner)
+		if (pi->owner == t)
+			list_each(w, &pi->waiters, link)
+				best = min(best, pi_nice(w->thread));
+	pi_boost(t, best);
+}
+
+/* --- records --- */
+
+static void pi_own(struct futex_pi *pi, struct thread *owner) REQUIRES(pi_lock)
+{
+	pi->owner = owner;
+	list_remove(&pi->by_owner);
+	list_add_back(pi_thread_slot(pi_owners, owner), &pi->by_owner);
+}
+
+static struct futex_pi *pi_new(const struct futex_key *key, struct thread *owner) REQUIRES(pi_lock)
+{
+	struct futex_pi *pi = kzalloc(sizeof(*pi));
+
+	if (!pi)
+		return NULL;
+	pi->key = *key;
+	list_init(&pi->waiters);
+	list_init(&pi->by_owner);
+	list_add_back(pi_slot(pi_keys, key->object, key->at), &pi->by_key);
+	pi_own(pi, owner);
+	return pi;
+}
+
+static void pi_free_if_idle(struct futex_pi *pi) REQUIRES(pi_lock)
+{
+	if (pi->mending || !list_empty(&pi->waiters))
+		return;
+	list_remove(&pi->by_key);
+	list_remove(&pi->by_owner);
+	kfree(pi);
+}
+
+static void pi_enlist(struct futex_pi *pi, struct futex_pi_waiter *w, struct thread *me)
+	REQUIRES(pi_lock)
+{
+	w->lock = pi;
+	w->thread = me;
+	w->state = FUTEX_PI_WAITS;
+	list_add_back(&pi->waiters, &w->link);
+	list_add_back(pi_thread_slot(pi_waiting, me), &w->by_task);
+	pi_hand_on(pi->owner, pi_nice(me));
+}
+
+static void pi_delist(struct futex_pi_waiter *w) REQUIRES(pi_lock)
+{
+	list_remove(&w->link);
+	list_remove(&w->by_task);
+	w->lock = NULL;
+}
+
+static struct futex_pi_waiter *pi_best(struct futex_pi *pi) REQUIRES(pi_lock)
+{
+	struct futex_pi_waiter *w, *best = NULL;
+
+	list_each(w, &pi->waiters, link)
+		if (!best || pi_nice(w->thread) < pi_nice(best->thread))
+			best = w;
+	return best;
+}
+
+/* The lock is w's now, who may return from his call at once. */
+static void pi_grant(struct futex_pi *pi, struct futex_pi_waiter *w, enum futex_pi_state how)
+	REQUIRES(pi_lock)
+{
+	struct thread *old = pi->owner, *new = w->thread;
+	struct futex_pi_waiter *other;
+
+	pi_delist(w);
+	pi_own(pi, new);
+	pi->mending = how == FUTEX_PI_INHERITS;
+	pi_settle(old);
+	list_each(other, &pi->waiters, link)
+		pi_hand_on(new, pi_nice(other->thread));
+	/* He cannot end before he has had pi_lock. */
+	atomic_store(&w->state, (u32)how);
+	task_wake(&new->task);
+	pi_free_if_idle(pi);
+}
+
+/* --- locking --- */
+
+static u32 *pi_word(const struct page *page, uptr addr)
+{
+	return (u32 *)((char *)phys_page_data(page) + (addr.raw & ~PAGE_MASK));
+}
+
+/* Would waiting for `owner` close a circle? */
+static bool pi_is_circle(const struct thread *me, const struct thread *owner) REQUIRES(pi_lock)
+{
+	struct futex_pi *pi;
+
+	for (int depth = 0; depth < PI_DEPTH_MAX; depth++) {
+		if (owner == me)
+			return true;
+		pi = pi_blocks(owner);
+		if (!pi)
+			return false;
+		owner = pi->owner;
+	}
+	return true;
+}
+
+enum { PI_ENLISTED = 1, PI_AGAIN = 2 };
+
+/* The word has no owner: it is ours. */
+static int pi_take(u32 *word, u32 old, const struct thread *me)
+{
+	return atomic_cas(word, &old, (old & FUTEX_OWNER_DIED) | (u32)thread_id(me)) ? 0 : PI_AGAIN;
+}
+
+/* The record of a lock that `owner` took in user mode; *pi NULL: of one that others wait for. */
+static int pi_attach(struct futex_lock_pi *f, u32 *word, u32 old, struct thread *owner,
+		     struct futex_pi **pi) REQUIRES(pi_lock)
+{
+	if (!(old & FUTEX_WAITERS) && !atomic_cas(word, &old, old | FUTEX_WAITERS))
+		return PI_AGAIN;
+	if (!owner || owner->pi_closed)
+		return -ESRCH;
+	if (f->only_try)
+		return -EAGAIN;
+	*pi = pi_new(&f->key, owner);
+	return *pi ? 0 : -ENOMEM;
+}
+
+static int pi_enter(struct futex_lock_pi *f, struct thread *me, u32 seen, struct thread *owner)
+	REQUIRES(pi_lock)
+{
+	u32 *word = pi_word(f->page, f->addr), old = atomic_load(word);
+	struct futex_pi *pi = pi_find(&f->key);
+	int err = 0;
+
+	if (old != seen)
+		return PI_AGAIN;
+	if ((old & FUTEX_TID_MASK) == (u32)thread_id(me))
+		return -EDEADLK;
+	if (!pi && !(old & FUTEX_TID_MASK))
+		return pi_take(word, old, me);
+	if (pi && !(old & FUTEX_OWNER_DIED) &&
+	    (old & FUTEX_TID_MASK) != (u32)thread_id(pi->owner))
+		return -EINVAL;
+	if (pi && f->only_try)
+		return -EAGAIN;
+	if (!pi)
+		err = pi_attach(f, word, old, owner, &pi);
+	if (err)
+		return err;
+	if (pi_is_circle(me, pi->owner)) {
+		pi_free_if_idle(pi);
+		return -EDEADLK;
+	}
+	pi_enlist(pi, &f->me, me);
+	return PI_ENLISTED;
+}
+
+/* With the page at hand: 0, PI_ENLISTED, PI_AGAIN or an error. */
+static int pi_try(struct futex_lock_pi *f, struct thread *me)
+{
+	u32 seen = atomic_load(pi_word(f->page, f->addr));
+	int tid = (int)(seen & FUTEX_TID_MASK), result;
+	struct thread *owner = tid ? thread_find(tid) : NULL;
+
+	spin_lock(&pi_lock);
+	result = pi_enter(f, me, seen, owner);
+	spin_unlock(&pi_lock);
+	if (owner)
+		task_put(&owner->task);
+	return result;
+}
+
+/* false: it had been granted. */
+static bool pi_give_up(struct futex_pi_waiter *w)
+{
+	struct futex_pi *pi;
+
+	spin_lock(&pi_lock);
+	pi = w->lock;
+	if (pi) {
+		pi_delist(w);
+		pi_settle(pi->owner);
+		pi_free_if_idle(pi);
+	}
+	spin_unlock(&pi_lock);
+	return pi;
+}
+
+/* Inherited: say so in the word; `page` NULL: it is gone, so the lock goes on. */
+static void pi_mend(struct futex_lock_pi *f, struct thread *me)
+{
+	u32 *word = f->page ? pi_word(f->page, f->addr) : NULL;
+	struct futex_pi_waiter *next;
+	struct futex_pi *pi;
+
+	spin_lock(&pi_lock);
+	pi = pi_find(&f->key);
+	if (pi && pi->owner == me && pi->mending) {
+		pi->mending = false;
+		next = pi_best(pi);
+		if (word)
+			atomic_store(word, (u32)thread_id(me) | FUTEX_WAITERS | FUTEX_OWNER_DIED);
+		if (!word && next)
+			pi_grant(pi, next, FUTEX_PI_INHERITS);
+		else
+			pi_free_if_idle(pi);
+	}
+	spin_unlock(&pi_lock);
+}
+
+/* The key, and the word's page for writing. */
+struct futex_pi_reach {
+	struct co_frame co;
+	uptr addr;
+	bool shared;
+	struct futex_key *key;
+	struct page **page;
+	long err;
+};
+static co_t futex_pi_reach(struct co *co, struct futex_pi_reach *f)
+{
+	CO_BEGIN;
+	*f->page = NULL;
+	if (f->addr.raw & 3)
+		CO_RETURN(-EINVAL);
+	f->err = space_try_futex_key(co_task(co)->space, f->addr, f->shared, f->key);
+	if (f->err == -EAGAIN) {
+		CO_AWAIT(f->err, space_futex_key, .space = co_task(co)->space, .addr = f->addr,
+			 .shared = f->shared, .key = f->key);
+	}
+	if (!f->err)
+		CO_AWAIT(f->err, space_pin, .space = co_task(co)->space, .addr = f->addr,
+			 .access = HAL_READ | HAL_WRITE, .page = f->page);
+	CO_RETURN(f->err);
+	CO_END;
+}
+
+co_t futex_lock_pi(struct co *co, struct futex_lock_pi *f)
+{
+	CO_BEGIN;
+	do {
+		CO_AWAIT(f->err, futex_pi_reach, .addr = f->addr, .shared = f->shared,
+			 .key = &f->key, .page = &f->page);
+		if (f->err)
+			CO_RETURN(f->err);
+		f->err = pi_try(f, thread_of_co(co));
+		phys_page_put(f->page);
+		CO_BREATHE;
+	} while (f->err == PI_AGAIN);
+	if (f->err != PI_ENLISTED)
+		CO_RETURN(f->err);
+	CO_WAIT_UNTIL(f->err, NULL, atomic_load(&f->me.state) != FUTEX_PI_WAITS, f->deadline_ns);
+	if (f->err && pi_give_up(&f->me))
+		CO_RETURN(f->err == -ERESTARTSYS ? -ERESTARTNOINTR : f->err);
+	if (atomic_load(&f->me.state) != FUTEX_PI_INHERITS)
+		CO_RETURN(0);
+	CO_AWAIT(f->faulted, futex_pi_reach, .addr = f->addr, .shared = f->shared, .key = &f->key,
+		 .page = &f->page);
+	pi_mend(f, thread_of_co(co));
+	if (f->page)
+		phys_page_put(f->page);
+	CO_RETURN(f->faulted);
+	CO_END;
+}
+
+/* --- unlocking --- */
+
+static int pi_leave(struct futex_unlock_pi *f, struct thread *me) REQUIRES(pi_lock)
+{
+	u32 *word = pi_word(f->page, f->addr), old = atomic_load(word);
+	struct futex_pi *pi = pi_find(&f->key);
+	struct futex_pi_waiter *next = pi ? pi_best(pi) : NULL;
+
+	if ((old & FUTEX_TID_MASK) != (u32)thread_id(me))
+		return -EPERM;
+	if (pi && pi->owner != me)
+		return -EINVAL;
+	if (!next)
+		return atomic_cas(word, &old, 0u) ? 0 : PI_AGAIN;
+	if (!atomic_cas(word, &old, FUTEX_WAITERS | (u32)thread_id(next->thread)))
+		return PI_AGAIN;
+	pi_grant(pi, next, FUTEX_PI_OWNS);
+	return 0;
+}
+
+co_t futex_unlock_pi(struct co *co, struct futex_unlock_pi *f)
+{
+	CO_BEGIN;
+	/* Whose it is comes before where it is. */
+	CO_COPY_FROM_USER(f->err, &f->seen, f->addr, sizeof(f->seen));
+	if (f->err)
+		CO_RETURN(f->err);
+	if ((f->seen & FUTEX_TID_MASK) != (u32)thread_id(thread_of_co(co)))
+		CO_RETURN(-EPERM);
+	do {
+		CO_AWAIT(f->err, futex_pi_reach, .addr = f->addr, .shared = f->shared,
+			 .key = &f->key, .page = &f->page);
+		if (f->err)
+			CO_RETURN(f->err);
+		spin_lock(&pi_lock);
+		f->err = pi_leave(f, thread_of_co(co));
+		spin_unlock(&pi_lock);
+		phys_page_put(f->page);
+		CO_BREATHE;
+	} while (f->err == PI_AGAIN);
+	CO_RETURN(f->err);
+	CO_END;
+}
+
+void futex_pi_exit(struct thread *t)
+{
+	struct list *slot = pi_thread_slot(pi_owners, t);
+	struct futex_pi *pi, *next;
+	struct futex_pi_waiter *heir;
+
+	spin_lock(&pi_lock);
+	t->pi_closed = t->leaving;
+	list_each_safe(pi, next, slot, by_owner) {
+		heir = pi->owner == t ? pi_best(pi) : NULL;
+		if (heir)
+			pi_grant(pi, heir, FUTEX_PI_INHERITS);
+	}
+	spin_unlock(&pi_lock);
+}
