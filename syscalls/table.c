@@ -61,6 +61,8 @@
 	/* mm.c */                                                            \
 	A(brk) A(mmap) A(munmap) A(mprotect) A(mremap) A(madvise) A(msync)     \
 	A(mincore)                                                             \
+	/* process_madvise.c */                                                \
+	A(process_madvise)                                                     \
 	/* mlock.c */                                                         \
 	A(mlock) A(mlock2) A(munlock) A(mlockall) A(munlockall) A(mseal)       \
 	P(pkey_alloc) P(pkey_free) A(pkey_mprotect) A(remap_file_pages)        \

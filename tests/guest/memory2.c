@@ -10,6 +10,7 @@
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
+#include <sys/uio.h>
 #include <unistd.h>
 
 #include "test.h"
@@ -414,4 +415,46 @@ TEST(the_break_is_limited)
 	CHECK_EQ(setrlimit(RLIMIT_DATA, &limit), 0);
 	CHECK_ERR(brk(was + (1 << 30)), ENOMEM);
 	CHECK_EQ(brk(was), 0);
+}
+
+/* --- another process's --- */
+
+static long advise(int fd, void *at, size_t len, int advice, unsigned flags)
+{
+	struct iovec one = { at, len };
+
+	return syscall(SYS_process_madvise, fd, &one, 1, advice, flags);
+}
+
+static int others;
+static void *other_memory;
+
+static void advises_a_stranger(void *)
+{
+	CHECK_ERR(advise(others, other_memory, PAGE, MADV_COLD, 0), EACCES);
+}
+
+TEST(advice_for_another_process)
+{
+	char *p = map(4, MAP_PRIVATE);
+	int me = (int)syscall(SYS_pidfd_open, getpid(), 0);
+	pid_t child = fork();
+
+	if (!child)
+		_exit(pause());
+	others = (int)syscall(SYS_pidfd_open, child, 0);
+	other_memory = p;
+	CHECK(me >= 0 && others >= 0);
+	CHECK_EQ(advise(others, p, 2 * PAGE, MADV_COLD, 0), 2 * PAGE);
+	CHECK_EQ(advise(others, p, PAGE, MADV_WILLNEED, 0), PAGE);
+	CHECK_EQ(advise(me, p, PAGE, MADV_PAGEOUT, 0), PAGE);
+	CHECK_ERR(advise(others, p, PAGE, MADV_DONTNEED, 0), EINVAL);
+	CHECK_ERR(advise(others, p, PAGE, MADV_COLD, 1), EINVAL);
+	CHECK_ERR(advise(others, p + 1, PAGE, MADV_COLD, 0), EINVAL);
+	CHECK_ERR(advise(0, p, PAGE, MADV_COLD, 0), EBADF);
+	CHECK_ERR(syscall(SYS_process_madvise, others, (void *)1, 1, MADV_COLD, 0), EFAULT);
+	CHECK_EQ(test_child_as(1000, advises_a_stranger, NULL), 0);
+	kill(child, SIGKILL);
+	test_wait(child);
+	CHECK_ERR(advise(others, p, PAGE, MADV_COLD, 0), ESRCH);
 }
