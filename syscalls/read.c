@@ -27,10 +27,11 @@ static u64 read_size_limit(struct task *t)
 	return rlimit_get(thread_of(t)->process, RLIMIT_FSIZE) + 1;
 }
 
-/* What a failed write means for its thread besides the errno. */
-static long read_signals(struct task *t, long n)
+/* What a failed write means for its thread besides the errno. Sockets see to it themselves: not
+ * all of them signal. */
+static long read_signals(struct task *t, const struct file *file, long n)
 {
-	if (n == -EPIPE)
+	if (n == -EPIPE && !S_ISSOCK(file->inode->mode))
 		signal_self(SIGPIPE);
 	if (n == -EFBIG && read_size_limit(t))
 		signal_self(SIGXFSZ);
@@ -60,11 +61,13 @@ static long read_try(struct task *t, int fd, uptr buf, size_t len, i64 pos, bool
 	if (!n)
 		n = write ? file_try_write(file, &uio, pos, read_size_limit(t))
 			  : file_try_read(file, &uio, pos);
+	if (n < 0 && n != FILE_WAITS && write)
+		n = read_signals(t, file, n);
 	file_put(file);
 	if (n == FILE_WAITS)
 		return SYS_MUST_WAIT;
 	process_count_io(thread_of(t)->process, n, write);
-	return n < 0 && write ? read_signals(t, n) : n;
+	return n;
 }
 
 struct read_one {
@@ -90,9 +93,11 @@ static co_t read_one(struct co *co, struct read_one *f)
 			 .limit_fsize = read_size_limit(co_task(co)));
 	else if (!f->n)
 		CO_AWAIT(f->n, file_read, .file = f->file, .uio = &f->uio, .pos = f->pos);
+	if (f->write)
+		f->n = read_signals(co_task(co), f->file, f->n);
 	file_put(f->file);
 	process_count_io(process_of(co), f->n, f->write);
-	CO_RETURN(f->write ? read_signals(co_task(co), f->n) : f->n);
+	CO_RETURN(f->n);
 	CO_END;
 }
 
@@ -203,8 +208,10 @@ static co_t read_vec(struct co *co, struct read_vec *f)
 out:
 	if (f->vecs != f->few)
 		kfree(f->vecs);
+	if (f->write)
+		f->n = read_signals(co_task(co), f->file, f->n);
 	file_put(f->file);
-	CO_RETURN(f->write ? read_signals(co_task(co), f->n) : f->n);
+	CO_RETURN(f->n);
 	CO_END;
 }
 
@@ -311,7 +318,7 @@ static co_t read_copy(struct co *co, struct read_copy *f)
 	process_count_io(process_of(co), (long)f->done, true);
 	if (f->done)
 		CO_RETURN((long)f->done);
-	CO_RETURN(f->n < 0 ? read_signals(co_task(co), f->n) : 0);
+	CO_RETURN(f->n < 0 ? read_signals(co_task(co), f->to, f->n) : 0);
 	CO_END;
 }
 

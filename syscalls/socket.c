@@ -382,6 +382,8 @@ static co_t sys_getsockopt(struct co *co, struct sys_getsockopt *f)
 	f->err = option_get(socket_of(f->file), f->level, f->option, f->value, &f->len);
 	if (!f->err)
 		CO_COPY_TO_USER(f->err, f->to, f->value, (size_t)f->len);
+	if (f->err == -EFAULT && f->level == SOL_SOCKET && f->option == SO_PEERPIDFD)
+		file_put(fd_take(fd_current(co), option_int(f->value)));
 	if (!f->err || f->err == -ERANGE) {
 		CO_COPY_TO_USER(f->fault, f->to_len, &f->len, sizeof(f->len));
 		f->err = f->fault ? f->fault : f->err;

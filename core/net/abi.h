@@ -62,6 +62,7 @@ enum {
 enum {
 	SCM_RIGHTS = 1,
 	SCM_CREDENTIALS = 2,
+	SCM_PIDFD = 4,
 	SCM_MAX_FD = 253,
 };
 

@@ -7,6 +7,7 @@
 #include "core/base/string.h"
 #include "core/cred/cred.h"
 #include "core/net/rights.h"
+#include "core/proc/pidfd.h"
 #include "core/proc/process.h"
 #include "core/proc/rlimit.h"
 #include "vfs/fd.h"
@@ -196,7 +197,31 @@ u32 control_build(struct socket *s, struct socket_control *c, char *buf, u32 roo
 		rights_land(c->rights);
 		control_install(c->rights, buf, &used, room, cloexec, got);
 	}
+	if ((s->flags & SOCKET_PASSPIDFD) && s->family == AF_UNIX && c->pid) {
+		int fd = room - used < sizeof(struct net_cmsghdr) + sizeof(int)
+				 ? -EMSGSIZE : control_pidfd(c->pid);
+
+		if (fd < 0)
+			*got |= MSG_CTRUNC;
+		else
+			control_add(buf, &used, room, SOL_SOCKET, SCM_PIDFD, &fd, sizeof(fd), got);
+	}
 	return used;
+}
+
+int control_pidfd(struct pid *pid)
+{
+	u64 limit = rlimit_get(process_current(), RLIMIT_NOFILE);
+	struct task *t = task_current();
+	struct file *file;
+	int fd = pidfd_make(pid, 0, t->cred, &file);
+
+	if (fd)
+		return fd;
+	fd = fd_add(t->fds, file, 0, limit, true);
+	if (fd < 0)
+		file_put(file);
+	return fd;
 }
 
 void control_undo(const char *buf, u32 len)
@@ -205,7 +230,7 @@ void control_undo(const char *buf, u32 len)
 
 	for (u32 at = 0; at + sizeof(h) <= len; at += (u32)CONTROL_ALIGN(h.len)) {
 		memcpy(&h, buf + at, sizeof(h));
-		if (h.level != SOL_SOCKET || h.type != SCM_RIGHTS)
+		if (h.level != SOL_SOCKET || (h.type != SCM_RIGHTS && h.type != SCM_PIDFD))
 			continue;
 		for (u64 i = sizeof(h); i + sizeof(int) <= h.len; i += sizeof(int)) {
 			int fd;
@@ -218,7 +243,9 @@ void control_undo(const char *buf, u32 len)
 
 void control_skip(struct socket *s, const struct socket_control *c, u32 *got)
 {
-	if (c->rights || ((s->flags & SOCKET_PASSCRED) && s->family == AF_UNIX))
+	bool tells = s->flags & (SOCKET_PASSCRED | SOCKET_PASSPIDFD);
+
+	if (c->rights || (tells && s->family == AF_UNIX))
 		*got |= MSG_CTRUNC;
 }
 

@@ -24,6 +24,10 @@ void control_undo(const char *buf, u32 len);
 void control_skip(struct socket *s, const struct socket_control *c, u32 *got);
 void control_drop(struct socket_control *c);
 
+struct pid;
+/* A new descriptor that stands for this process, closed by exec: its number, or an error. */
+int control_pidfd(struct pid *pid);
+
 /* Append one, cut to the room there is. */
 void control_add(char *buf, u32 *used, u32 room, int level, int type, const void *data, u32 size,
 		 u32 *got);

@@ -18,6 +18,10 @@
 
 #include "core/net/socket.h"
 
+/* Those that the kernel chooses from. */
+#define INET_PORT_FIRST 32768u
+#define INET_PORT_LAST	60999u
+
 struct inet_address {
 	u8 bytes[16];
 };

@@ -10,14 +10,22 @@
 #include "mem/phys/slab.h"
 
 #define INET_BUCKETS   256u
-#define INET_FIRST     32768u	/* net.ipv4.ip_local_port_range */
-#define INET_COUNT     (60999u - INET_FIRST + 1)
+#define INET_COUNT     (INET_PORT_LAST - INET_PORT_FIRST + 1)
 #define INET_LINGER_NS 60000000000ul
+#define INET_ENDS_MAX  16384u
 #define INET_REUSE_NS  1000000000ul	/* a new connection may take it over after that long */
 
 spinlock inet_lock = SPINLOCK_INIT(RANK_NET_TABLE);
 static struct list inet_table[INET_BUCKETS] GUARDED_BY(&inet_lock);
 static u32 inet_next GUARDED_BY(&inet_lock);
+static u32 inet_ends GUARDED_BY(&inet_lock);	/* entries without a socket */
+
+static void inet_drop_end(struct inet_entry *e) REQUIRES(inet_lock)
+{
+	list_remove(&e->link);
+	inet_ends--;
+	kfree(e);
+}
 
 /* Of a port; ends whose time has passed go. */
 static struct list *inet_bucket(u16 port) REQUIRES(inet_lock)
@@ -32,10 +40,8 @@ static struct list *inet_bucket(u16 port) REQUIRES(inet_lock)
 		if (e->socket)
 			continue;
 		now = now ? now : hal_clock_ns();
-		if (now >= e->until_ns) {
-			list_remove(&e->link);
-			kfree(e);
-		}
+		if (now >= e->until_ns)
+			inet_drop_end(e);
 	}
 	return bucket;
 }
@@ -100,7 +106,7 @@ static u16 inet_choice(u32 n) REQUIRES(inet_lock)
 {
 	if (!n)
 		inet_next = (inet_next + 1) % INET_COUNT;
-	return (u16)(INET_FIRST + (inet_next + n) % INET_COUNT);
+	return (u16)(INET_PORT_FIRST + (inet_next + n) % INET_COUNT);
 }
 
 static int inet_take_locked(struct inet_socket *i, const struct inet_address *a, u16 port)
@@ -162,8 +168,7 @@ static bool inet_is_connected(const struct inet_entry *want) REQUIRES(inet_lock)
 			continue;
 		if (e->socket || hal_clock_ns() + INET_LINGER_NS - INET_REUSE_NS < e->until_ns)
 			return true;
-		list_remove(&e->link);
-		kfree(e);
+		inet_drop_end(e);
 	}
 	return false;
 }
@@ -238,7 +243,8 @@ void inet_linger(struct inet_socket *i)
 	struct inet_entry *e = kmalloc(sizeof(*e));
 
 	spin_lock(&inet_lock);
-	if (e && !list_empty(&i->entry.link)) {
+	if (e && !list_empty(&i->entry.link) && inet_ends < INET_ENDS_MAX) {
+		inet_ends++;
 		*e = i->entry;
 		e->socket = NULL;
 		e->reuse = i->socket.flags & SOCKET_REUSEADDR;

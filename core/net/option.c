@@ -5,9 +5,9 @@
 
 #include "core/base/string.h"
 #include "core/cred/cred.h"
+#include "core/net/control.h"
 #include "core/proc/pid.h"
 
-#define OPTION_BUFFER_MAX   212992u	/* net.core.wmem_max, rmem_max: doubled for the overhead */
 #define OPTION_SNDBUF_MIN   4608u
 #define OPTION_RCVBUF_MIN   2304u
 #define OPTION_NS_PER_SEC   1000000000l
@@ -53,6 +53,8 @@ static u32 option_flag(int option)
 		return SOCKET_BROADCAST;
 	case SO_PASSCRED:
 		return SOCKET_PASSCRED;
+	case SO_PASSPIDFD:
+		return SOCKET_PASSPIDFD;
 	case SO_OOBINLINE:
 		return SOCKET_OOBINLINE;
 	case SO_DONTROUTE:
@@ -82,7 +84,7 @@ static int option_set_buffer(struct socket *s, bool send, bool force, int value)
 
 	if (force && !cred_capable(task_current()->cred, CAP_NET_ADMIN))
 		return -EPERM;
-	size = force ? (u32)min(max(value, 0), INT32_MAX / 2) : min((u32)value, OPTION_BUFFER_MAX);
+	size = force ? (u32)min(max(value, 0), INT32_MAX / 2) : min((u32)value, SOCKET_BUFFER);
 	size = max(size * 2, least);
 	if (!send) {
 		atomic_store(&s->rcvbuf, size);
@@ -221,6 +223,19 @@ static int option_get_peergroups(struct socket *s, char *value, u32 *len)
 	return option_put_bytes(value, len, cred->groups, size);
 }
 
+/* A descriptor for who is at the other end. */
+static int option_get_peerpidfd(struct socket *s, char *value, u32 *len)
+{
+	int fd;
+
+	if (*len < sizeof(int))
+		return -EINVAL;
+	if (!atomic_load(&s->peer_cred))
+		return -ENODATA;
+	fd = control_pidfd(s->peer_pid);
+	return fd < 0 ? fd : option_put(value, len, fd);
+}
+
 static int option_get_peername(struct socket *s, char *value, u32 *len)
 {
 	int n = s->ops->name(s, true, value);
@@ -276,6 +291,8 @@ static int option_get_socket(struct socket *s, int option, char *value, u32 *len
 		return option_get_peercred(s, value, len);
 	case SO_PEERGROUPS:
 		return option_get_peergroups(s, value, len);
+	case SO_PEERPIDFD:
+		return option_get_peerpidfd(s, value, len);
 	case SO_PEERNAME:
 		return option_get_peername(s, value, len);
 	default:

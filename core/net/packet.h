@@ -36,7 +36,7 @@ struct packet {
 	u32 len, at;		/* bytes in all, and taken so far (streams) */
 	u32 charge;
 	u32 room;		/* bytes behind the header; the rest lies in pages */
-	bool urgent;		/* one byte of urgent data */
+	bool urgent;		/* one byte, which is not read with the others */
 	bool has_cred;		/* pid, uid and gid are the sender's */
 	u32 uid, gid;
 	struct pid *pid;	/* owned */

@@ -11,7 +11,7 @@ spinlock rights_lock = SPINLOCK_INIT(RANK_NET_RIGHTS);
 static struct list rights_sockets GUARDED_BY(&rights_lock) = LIST_INIT(rights_sockets);
 
 /* Sockets in flight may refer to each other in a circle. Without that nothing is ever lost. */
-static bool rights_cyclic GUARDED_BY(&rights_lock);
+static bool rights_cyclic;	/* [a] changed under rights_lock */
 
 static spinlock rights_drop_lock = SPINLOCK_INIT(RANK_NET_LEAF);
 static struct list rights_dropped GUARDED_BY(&rights_drop_lock) = LIST_INIT(rights_dropped);
@@ -59,7 +59,7 @@ int rights_fly(struct rights *r, struct socket *to)
 	/* The last step of a cycle is into a queue whose socket is in flight itself, or may be
 	 * one of a listener that is. */
 	if (unix_of(to)->flights || !atomic_load(&to->file))
-		rights_cyclic = true;
+		atomic_store(&rights_cyclic, true);
 	spin_unlock(&rights_lock);
 	return 0;
 }
@@ -77,7 +77,7 @@ void rights_land(struct rights *r)
 			list_remove(&u->flying);
 	}
 	if (list_empty(&rights_sockets))
-		rights_cyclic = false;
+		atomic_store(&rights_cyclic, false);
 	spin_unlock(&rights_lock);
 	atomic_sub(&r->user->in_flight, r->count);
 	user_counts_put(r->user);
@@ -108,12 +108,7 @@ void rights_drop(struct rights *r)
 
 void rights_collect(void)
 {
-	bool cyclic;
-
-	spin_lock(&rights_lock);
-	cyclic = rights_cyclic;
-	spin_unlock(&rights_lock);
-	if (!cyclic)
+	if (!atomic_load(&rights_cyclic))
 		return;
 	atomic_store(&rights_collecting, true);
 	waitq_wake(&rights_work);
@@ -243,11 +238,13 @@ static co_t rights_loop(struct co *co, struct rights_loop *f)
 {
 	CO_BEGIN;
 	for (;;) {
+		/* First what was dropped: it may be what would be looked for. */
 		CO_WAIT_IO(&rights_work,
-			   (f->collect = atomic_swap(&rights_collecting, false)) ||
-				   (f->rights = rights_next()));
+			   (f->rights = rights_next()) ||
+				   (f->collect = atomic_swap(&rights_collecting, false)));
 		if (f->collect)
 			rights_collect_now();
+		f->collect = false;
 		if (f->rights) {
 			rights_land(f->rights);
 			for (f->i = 0; f->i < f->rights->count; f->i++) {

@@ -12,9 +12,6 @@
 #include "core/proc/signal.h"
 #include "hal/clock.h"
 
-/* What a buffer is unless it is set: net.core.wmem_default. */
-#define SOCKET_BUFFER 212992u
-
 void socket_init(struct socket *s, const struct socket_ops *ops, u16 family, u16 type,
 		 u16 protocol)
 {
@@ -115,6 +112,26 @@ long socket_waited(long err, u64 deadline_ns, bool sending)
 
 /* --- the queue --- */
 
+/* p is a byte of urgent data. One before it that nobody received is a byte like others now. */
+static void socket_mark(struct socket *s, struct packet *p) REQUIRES(s->lock)
+{
+	struct uio uio = uio_kernel(&s->urgent_byte, 1);
+
+	if (s->urgent_at) {
+		s->urgent_at->urgent = false;
+		s->queued++;
+		s->urgent_at = NULL;
+	}
+	if (s->flags & SOCKET_OOBINLINE) {
+		p->urgent = false;
+		return;
+	}
+	packet_copy_out(p, 0, 1, &uio);
+	s->urgent_at = p;
+	s->urgent = true;
+	s->queued--;		/* counted by the caller, and not to be read */
+}
+
 int socket_queue(struct socket *s, struct packet *p)
 {
 	bool refused;
@@ -125,13 +142,15 @@ int socket_queue(struct socket *s, struct packet *p)
 	if (!refused) {
 		list_add_back(&s->queue, &p->link);
 		s->queued += p->len;
+		if (p->urgent)
+			socket_mark(s, p);
 		atomic_store_relaxed(&s->charge, s->charge + p->charge);
 		atomic_store_relaxed(&s->queue_len, s->queue_len + 1);
 	}
 	spin_unlock(&s->lock);
 	if (refused)
 		return -EPIPE;
-	waitq_wake_events(&s->can_read, POLLIN | POLLRDNORM | POLLRDBAND);
+	waitq_wake_events(&s->can_read, POLLIN | POLLRDNORM | POLLRDBAND | POLLPRI);
 	return 0;
 }
 
@@ -143,7 +162,10 @@ struct packet *socket_unqueue(struct socket *s)
 		return NULL;
 	p = list_first(&s->queue, struct packet, link);
 	list_remove(&p->link);
-	s->queued -= p->len - p->at;
+	if (p != s->urgent_at)
+		s->queued -= p->len - p->at;
+	else
+		s->urgent_at = NULL;
 	atomic_store_relaxed(&s->charge, s->charge - p->charge);
 	atomic_store_relaxed(&s->queue_len, s->queue_len - 1);
 	return p;
@@ -185,7 +207,7 @@ void socket_stamp(const struct socket *s, const struct socket *to, struct packet
 		p->uid = c->uid;
 		p->gid = c->gid;
 	} else if (((atomic_load_relaxed(&s->flags) | atomic_load_relaxed(&to->flags)) &
-		    SOCKET_PASSCRED) || !atomic_load_relaxed(&to->file)) {
+		    (SOCKET_PASSCRED | SOCKET_PASSPIDFD)) || !atomic_load_relaxed(&to->file)) {
 		p->pid = process_current()->pid;
 		p->uid = t->cred->uid;
 		p->gid = t->cred->gid;

@@ -21,6 +21,8 @@
 #include "vfs/file.h"
 
 #define SOCKET_AT_ONCE (16 * PAGE_SIZE)
+/* What a buffer is unless it is set, and what it may be set to (and is then doubled). */
+#define SOCKET_BUFFER  212992u
 
 struct socket;
 struct cred;
@@ -56,6 +58,7 @@ enum {
 	SOCKET_DONTROUTE = 1u << 8,
 	SOCKET_LINGER = 1u << 9,
 	SOCKET_DEBUG = 1u << 12,
+	SOCKET_PASSPIDFD = 1u << 13,
 	SOCKET_SNDBUF_SET = 1u << 10,
 	SOCKET_RCVBUF_SET = 1u << 11,
 };
@@ -155,6 +158,9 @@ struct socket {
 	u8 state;			/* [a] enum socket_state; changed under lock */
 	u8 shut;			/* [a] SOCKET_SHUT_*; changed under lock */
 	bool dead;			/* [s] closed: nothing is queued any more */
+	bool urgent;			/* [s] urgent_byte was not received yet */
+	u8 urgent_byte;			/* [s] */
+	struct packet *urgent_at;	/* [s] borrowed: its place in the queue; NULL: passed */
 	bool ended;			/* [s] the peer has said that nothing follows */
 	struct list queue;		/* [s] struct packet, received */
 	u32 queue_len;			/* [a] packets; changed under lock */

@@ -94,6 +94,9 @@ static u32 stream_next(const struct stream_send *f)
 	u64 most = max(f->socket->ops->limit(f->socket) / 2, 1024ul);
 
 	most = min(most, (u64)PACKET_STREAM_MAX);
+	/* The last byte of urgent data is a packet of its own. */
+	if ((f->message->flags & MSG_OOB) && f->message->uio.left > 1)
+		most = min(most, f->message->uio.left - 1);
 	return (u32)min(f->message->uio.left, most);
 }
 
@@ -203,6 +206,13 @@ static bool stream_take_one(struct stream_receive *f, struct packet *p, u32 *ski
 	u64 most = min(f->message->uio.left, *budget);
 	u32 left = p->len - p->at, n, got;
 
+	if (p->urgent) {
+		/* Reading stops in front of it, and the next read goes over it. */
+		f->ends = f->ends || f->n || f->done;
+		if (!f->ends && !peek)
+			p->at = p->len;
+		return !f->ends;
+	}
 	if (*skip >= left) {
 		*skip -= left;
 		return true;
@@ -245,6 +255,10 @@ static void stream_take(struct stream_receive *f, bool peek)
 		bool on = stream_take_one(f, p, &skip, peek, &budget);
 
 		if (!peek && p->at == p->len) {
+			if (p == s->urgent_at) {
+				s->urgent_at = NULL;
+				s->urgent = false;
+			}
 			list_remove(&p->link);
 			list_add_back(&used, &p->link);
 			atomic_store_relaxed(&s->charge, s->charge - p->charge);
@@ -286,6 +300,22 @@ static bool stream_has_news(const struct stream_receive *f)
 	return news;
 }
 
+/* The urgent byte, wherever reading is: 1 and f->byte, 0 at the end, or an error. */
+static long stream_take_urgent(struct stream_receive *f)
+{
+	struct socket *s = f->socket;
+	long n = 1;
+
+	spin_lock(&s->lock);
+	f->byte = (char)s->urgent_byte;
+	if (!s->urgent)
+		n = -EINVAL;
+	else if (!(f->message->flags & MSG_PEEK))
+		s->urgent = false;
+	spin_unlock(&s->lock);
+	return n;
+}
+
 i64 stream_try_receive(struct socket *s, struct uio *uio)
 {
 	struct socket_message m = {.uio = *uio};
@@ -316,6 +346,19 @@ co_t stream_receive(struct co *co, struct stream_receive *f)
 	f->err = s->ops->check(s, f->message, false);
 	if (f->err)
 		CO_RETURN(f->err);
+	if (f->message->flags & MSG_OOB) {
+		f->n = stream_take_urgent(f);
+		while (f->n == 1 && f->message->uio.left &&
+		       !uio_copy_to(&f->message->uio, &f->byte, 1)) {
+			CO_AWAIT(f->err, uio_fault_in, .uio = &f->message->uio, .n = 1,
+				 .write = true);
+			if (f->err)
+				CO_RETURN(f->err);
+		}
+		if (f->n == 1)
+			f->message->got |= MSG_OOB;
+		CO_RETURN(f->n);
+	}
 	f->target = f->message->uio.left;
 	if (!(f->message->flags & MSG_WAITALL))
 		f->target = min(f->target, (u64)atomic_load_relaxed(&s->rcvlowat));

@@ -25,6 +25,7 @@ struct stream_receive {
 	u64 target, done;
 	i64 n;
 	u32 skip;		/* MSG_PEEK: bytes already seen */
+	char byte;		/* MSG_OOB */
 	bool ends;		/* what follows belongs to another message */
 	bool named;		/* control holds a sender */
 	long err;

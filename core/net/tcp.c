@@ -230,8 +230,6 @@ static int tcp_check(struct socket *s, const struct socket_message *m, bool send
 {
 	u8 state = tcp_state(s);
 
-	if (m && (m->flags & MSG_OOB))
-		return send ? -EOPNOTSUPP : -EINVAL;
 	if (m && (m->flags & MSG_ERRQUEUE) && !send)
 		return -EAGAIN;
 	if (!send) {
@@ -286,7 +284,9 @@ static u32 tcp_poll(struct socket *s)
 		events |= POLLIN | POLLRDNORM | POLLRDHUP;
 	if (state == SOCKET_SYN_SENT)
 		return events;
-	if (atomic_load(&s->queue_len) && s->queued >= s->rcvlowat)
+	if (s->urgent)
+		events |= POLLPRI;
+	if (s->queued && s->queued >= s->rcvlowat)
 		events |= POLLIN | POLLRDNORM;
 	if ((shut & SOCKET_SHUT_WRITE) || stream_is_writable(s))
 		events |= POLLOUT | POLLWRNORM;
@@ -297,10 +297,13 @@ static int tcp_query(struct socket *s, unsigned cmd, int *value)
 {
 	if (tcp_state(s) == SOCKET_LISTEN)
 		return -EINVAL;
-	/* All that was sent has arrived, and no byte of it is urgent. */
 	if (cmd != SIOCOUTQ && cmd != SIOCATMARK)
 		return -ENOTTY;
-	*value = 0;
+	*value = 0;	/* SIOCOUTQ: all that was sent has arrived */
+	spin_lock(&s->lock);
+	if (cmd == SIOCATMARK && s->urgent_at)
+		*value = list_first(&s->queue, struct packet, link) == s->urgent_at;
+	spin_unlock(&s->lock);
 	return 0;
 }
 

@@ -58,7 +58,8 @@ static struct socket *unix_child(struct socket *listener)
 	net_name_get(u->name);
 	unix_of(child)->name = u->name;
 	atomic_store_relaxed(&child->flags,
-			     atomic_load_relaxed(&listener->flags) & SOCKET_PASSCRED);
+			     atomic_load_relaxed(&listener->flags) &
+				     (SOCKET_PASSCRED | SOCKET_PASSPIDFD));
 	return child;
 }
 

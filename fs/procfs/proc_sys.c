@@ -3,6 +3,8 @@
 #include "core/base/random.h"
 #include "core/cred/cred.h"
 #include "core/dev/console.h"
+#include "core/net/inet.h"
+#include "core/net/unix.h"
 #include "core/proc/pid.h"
 #include "core/proc/uts.h"
 #include "fs/procfs/proc.h"
@@ -225,11 +227,20 @@ CONSTANT(overflow_id, "%d", 65534)
 CONSTANT(randomize_va_space, "%d", 2)
 CONSTANT(poolsize, "%d", 256)
 CONSTANT(one, "%d", 1)
+CONSTANT(net_buffer, "%u", SOCKET_BUFFER)
+CONSTANT(somaxconn, "%d", SOMAXCONN_DEFAULT)
+CONSTANT(max_dgram_qlen, "%u", UNIX_QUEUE)
 CONSTANT(zero, "%d", 0)
 CONSTANT(nr_open, "%u", FD_MAX)
 CONSTANT(pipe_max_size, "%d", 1048576)
 CONSTANT(max_map_count, "%d", SPACE_MAX_VMAS)
 CONSTANT(mmap_min_addr, "%lu", SPACE_MIN_ADDR)
+
+static int port_range_show(const struct proc_subject *who, struct text *to)
+{
+	text_add(to, "%u\t%u\n", INET_PORT_FIRST, INET_PORT_LAST);
+	return 0;
+}
 
 #define FILE(name_, mode_, ...) {.name = name_, .mode = S_IFREG | (mode_), __VA_ARGS__}
 #define DIR(name_, ...)		{.name = name_, .mode = S_IFDIR | 0555, __VA_ARGS__}
@@ -320,9 +331,36 @@ static const struct proc_entry fs_entries[] = {
 	{},
 };
 
+static const struct proc_entry net_core_entries[] = {
+	FILE("rmem_default", 0444, .show = net_buffer_show),
+	FILE("rmem_max", 0444, .show = net_buffer_show),
+	FILE("somaxconn", 0444, .show = somaxconn_show),
+	FILE("wmem_default", 0444, .show = net_buffer_show),
+	FILE("wmem_max", 0444, .show = net_buffer_show),
+	{},
+};
+
+static const struct proc_entry net_ipv4_entries[] = {
+	FILE("ip_local_port_range", 0444, .show = port_range_show),
+	{},
+};
+
+static const struct proc_entry net_unix_entries[] = {
+	FILE("max_dgram_qlen", 0444, .show = max_dgram_qlen_show),
+	{},
+};
+
+static const struct proc_entry net_entries[] = {
+	DIR("core", .children = net_core_entries),
+	DIR("ipv4", .children = net_ipv4_entries),
+	DIR("unix", .children = net_unix_entries),
+	{},
+};
+
 const struct proc_entry proc_sys_entries[] = {
 	DIR("fs", .children = fs_entries),
 	DIR("kernel", .children = kernel_entries),
+	DIR("net", .children = net_entries),
 	DIR("vm", .children = vm_entries),
 	{},
 };

@@ -357,6 +357,65 @@ TEST(resets)
 	CHECK_ERR(send(fds[0], "x", 1, MSG_NOSIGNAL), EPIPE);
 }
 
+TEST(a_full_queue)
+{
+	int l = listening(0), port = port_of(l), first = tcp(), second = tcp();
+	struct pollfd p = { .fd = second, .events = POLLOUT };
+
+	CHECK_EQ(connect(first, IN4(LO, port)), 0);
+	fcntl(second, F_SETFL, O_NONBLOCK);
+	CHECK_ERR(connect(second, IN4(LO, port)), EINPROGRESS);
+	CHECK_EQ(poll(&p, 1, 50), 0);
+	CHECK_ERR(connect(second, IN4(LO, port)), EALREADY);
+	CHECK(accept(l, NULL, NULL) >= 0);
+	await(second, POLLOUT);
+	CHECK_EQ(error_of(second), 0);
+	CHECK(accept(l, NULL, NULL) >= 0);
+	/* Who still waits when the listener goes is refused. */
+	first = tcp();
+	CHECK_EQ(connect(first, IN4(LO, port)), 0);
+	p.fd = tcp();
+	fcntl(p.fd, F_SETFL, O_NONBLOCK);
+	CHECK_ERR(connect(p.fd, IN4(LO, port)), EINPROGRESS);
+	close(l);
+	await(p.fd, POLLOUT);
+	CHECK_EQ(error_of(p.fd), ECONNREFUSED);
+}
+
+TEST(urgent_data)
+{
+	char buffer[16] = "";
+	struct pollfd p;
+	int fds[2], n;
+
+	connection(fds);
+	p = (struct pollfd){ .fd = fds[1], .events = POLLPRI };
+	CHECK_ERR(recv(fds[1], buffer, 1, MSG_OOB), EINVAL);
+	CHECK_EQ(send(fds[0], "ab", 2, 0), 2);
+	CHECK_EQ(send(fds[0], "cU", 2, MSG_OOB), 2);
+	CHECK_EQ(send(fds[0], "de", 2, 0), 2);
+	CHECK_EQ(poll(&p, 1, 5000), 1);
+	test_sleep_ms(20);
+	CHECK_EQ(recv(fds[1], buffer, 1, MSG_OOB), 1);
+	CHECK_EQ(buffer[0], 'U');
+	CHECK_EQ(poll(&p, 1, 0), 0);
+	CHECK_ERR(recv(fds[1], buffer, 1, MSG_OOB), EINVAL);
+	CHECK_EQ(ioctl(fds[1], SIOCATMARK, &n), 0);
+	CHECK_EQ(n, 0);
+	CHECK_EQ(recv(fds[1], buffer, 16, 0), 3);	/* up to the mark */
+	CHECK(!memcmp(buffer, "abc", 3));
+	CHECK_EQ(ioctl(fds[1], SIOCATMARK, &n), 0);
+	CHECK_EQ(n, 1);
+	CHECK_EQ(recv(fds[1], buffer, 16, 0), 2);
+	CHECK(!memcmp(buffer, "de", 2));
+	on(fds[1], SO_OOBINLINE);
+	CHECK_EQ(send(fds[0], "V", 1, MSG_OOB), 1);
+	await(fds[1], POLLIN);
+	CHECK_ERR(recv(fds[1], buffer, 1, MSG_OOB), EINVAL);
+	CHECK_EQ(recv(fds[1], buffer, 16, 0), 1);
+	CHECK_EQ(buffer[0], 'V');
+}
+
 TEST(a_listener_goes)
 {
 	int l = listening(4), c = tcp(), d = tcp(), port = port_of(l);

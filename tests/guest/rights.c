@@ -371,6 +371,44 @@ static void expect_hangup(int fd)
 	CHECK_EQ(p.revents & POLLHUP, POLLHUP);
 }
 
+#ifndef SO_PEERPIDFD
+#define SO_PASSPIDFD 76
+#define SO_PEERPIDFD 77
+#endif
+#define PIDFD 4	/* SCM_PIDFD */
+
+/* The process a pidfd stands for. */
+static int pid_of(int fd)
+{
+	char path[64], *at;
+
+	snprintf(path, sizeof(path), "/proc/self/fdinfo/%d", fd);
+	at = strstr((char *)test_read_file(path), "Pid:");
+	return at ? atoi(at + 4) : -1;
+}
+
+TEST(peers_as_descriptors)
+{
+	int fds[2], fd = -1;
+	socklen_t len = sizeof(fd);
+	struct cmsghdr *c;
+	struct note n;
+
+	CHECK_ERR(getsockopt(socket(AF_UNIX, SOCK_STREAM, 0), SOL_SOCKET, SO_PEERPIDFD, &fd, &len),
+		  ENODATA);
+	pair(SOCK_DGRAM, fds);
+	CHECK_EQ(getsockopt(fds[0], SOL_SOCKET, SO_PEERPIDFD, &fd, &len), 0);
+	CHECK_EQ(fcntl(fd, F_GETFD), FD_CLOEXEC);
+	CHECK_EQ(pid_of(fd), getpid());
+	CHECK_EQ(setsockopt(fds[1], SOL_SOCKET, SO_PASSPIDFD, &(int){ 1 }, sizeof(int)), 0);
+	CHECK_EQ(write(fds[0], "x", 1), 1);
+	CHECK_EQ(recvmsg(fds[1], note(&n, NULL, ROOM), 0), 1);
+	c = CMSG_FIRSTHDR(&n.m);
+	CHECK(c && c->cmsg_level == SOL_SOCKET && c->cmsg_type == PIDFD);
+	memcpy(&fd, CMSG_DATA(c), sizeof(fd));
+	CHECK_EQ(pid_of(fd), getpid());
+}
+
 TEST(what_nobody_received_is_closed)
 {
 	int fds[2], ends[2];

@@ -404,6 +404,10 @@ TEST(sigpipe)
 	pair(SOCK_SEQPACKET, fds);
 	close(fds[1]);
 	CHECK_ERR(send(fds[0], "x", 1, 0), EPIPE);
+	CHECK_ERR(write(fds[0], "x", 1), EPIPE);
+	pair(SOCK_DGRAM, fds);
+	CHECK_EQ(shutdown(fds[0], SHUT_WR), 0);
+	CHECK_ERR(write(fds[0], "x", 1), EPIPE);
 	CHECK_EQ(pipes, 2);
 }
 
