@@ -212,6 +212,17 @@ struct dentry *dentry_new_loose(struct super *s, struct inode *inode, const char
 	return d;
 }
 
+struct dentry *dentry_new_hidden(struct dentry *parent, struct inode *inode, const char *name)
+{
+	struct dentry *d = dentry_new_loose(parent->super, inode, name);
+
+	if (d) {
+		dentry_get(parent);
+		d->parent = parent;
+	}
+	return d;
+}
+
 struct dentry *dentry_new_root(struct super *s, struct inode *root)
 {
 	struct dentry *d = dentry_new_loose(s, root, "/");

@@ -51,6 +51,9 @@ struct dentry *dentry_new_root(struct super *s, struct inode *root);
 /* One that no directory holds (pipes, sockets): takes the inode over as above. */
 struct dentry *dentry_new_loose(struct super *s, struct inode *inode, const char *name);
 
+/* One that its directory does not hold and nobody finds (O_TMPFILE). Takes the inode over. */
+struct dentry *dentry_new_hidden(struct dentry *parent, struct inode *inode, const char *name);
+
 u32 dentry_hash(const struct dentry *parent, const char *name, size_t len);
 /* The cached child, without a reference, or NULL. */
 struct dentry *dentry_find_locked(struct dentry *parent, const char *name, size_t len)

@@ -4,6 +4,7 @@
 #include <linux/fs.h>
 #include <linux/stat.h>
 
+#include "core/base/string.h"
 #include "mem/phys/slab.h"
 #include "vfs/acl.h"
 #include "vfs/fs_context.h"
@@ -108,6 +109,46 @@ co_t entry_create(struct co *co, struct entry_create *f)
 	CO_END;
 }
 
+static long entry_place_tmpfile(const struct entry_tmpfile *f)
+{
+	char name[24];
+	struct dentry *d;
+
+	if (f->linkable)
+		atomic_or(&f->made->flags, (u32)INODE_LINKABLE);
+	format(name, sizeof(name), "#%lu", (unsigned long)f->made->ino);
+	d = dentry_new_hidden(f->dir->dentry, f->made, name);
+	if (!d)
+		return -ENOMEM;
+	mount_get(f->dir->mount);
+	*f->to = (struct path){f->dir->mount, d};
+	return 0;
+}
+
+co_t entry_tmpfile(struct co *co, struct entry_tmpfile *f)
+{
+	u32 gid;
+
+	CO_BEGIN;
+	f->err = entry_may_create(f->dir, f->cred);
+	if (!f->err && !f->dir->dentry->inode->ops->tmpfile.step)
+		f->err = -EOPNOTSUPP;
+	if (f->err)
+		CO_RETURN(f->err);
+	entry_owner(f->dir->dentry->inode, f->cred, &f->mode, &gid);
+	f->err = acl_inherit(f->dir->dentry->inode, atomic_load_relaxed(&fs_current(co)->umask),
+			     &f->mode, &f->acl, &f->default_acl);
+	if (f->err)
+		CO_RETURN(f->err);
+	CO_AWAIT_OP(f->err, f->dir->dentry->inode->ops->tmpfile, .dir = f->dir->dentry->inode,
+		    .mode = f->mode, .uid = f->cred->fsuid, .gid = gid, .acl = f->acl,
+		    .made = &f->made);
+	acl_put(f->acl);
+	acl_put(f->default_acl);
+	CO_RETURN(f->err ? f->err : entry_place_tmpfile(f));
+	CO_END;
+}
+
 /* What the last name of a walk may be when something is to be made there. */
 static int entry_check_new(const struct walk *w, bool directory)
 {
@@ -163,7 +204,7 @@ static int entry_check_link(const struct entry_link *f, const struct cred *cred)
 		return -EPERM;
 	if (inode->super != entry_dir(&f->walk)->super || f->from->mount != f->walk.path.mount)
 		return -EXDEV;
-	if (!inode->nlink)
+	if (!inode->nlink && !(atomic_load(&inode->flags) & INODE_LINKABLE))
 		return -ENOENT;
 	err = protect_link(inode, cred);
 	if (err)
@@ -201,6 +242,7 @@ co_t entry_link(struct co *co, struct entry_link *f)
 	CO_AWAIT_OP(f->err, entry_dir(&f->walk)->ops->link, .dir = entry_dir(&f->walk),
 		    .name = f->d->name, .len = f->d->len, .inode = f->from->dentry->inode);
 	if (!f->err) {
+		atomic_and(&f->from->dentry->inode->flags, ~(u32)INODE_LINKABLE);
 		inode_get(f->from->dentry->inode);
 		dentry_fill(f->d, f->from->dentry->inode);
 		inotify_tell_inode(f->from->dentry->inode, IN_ATTRIB);

@@ -40,6 +40,21 @@ struct entry_create {
 };
 co_t entry_create(struct co *co, struct entry_create *f);
 
+/* A file without a name on the file system of `dir`, whose permission it takes: *to becomes its
+ * place, with references. */
+struct entry_tmpfile {
+	struct co_frame co;
+	const struct path *dir;
+	u32 mode;
+	const struct cred *cred;
+	bool linkable;
+	struct path *to;
+	struct acl *acl, *default_acl;	/* [a] owned */
+	struct inode *made;
+	long err;
+};
+co_t entry_tmpfile(struct co *co, struct entry_tmpfile *f);
+
 /* linkat: `from` is the walked source (borrowed). */
 struct entry_link {
 	struct co_frame co;

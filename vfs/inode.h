@@ -189,6 +189,8 @@ struct inode_ops {
 	 * (-EROFS on a read-only super), readlink -EINVAL, setattr -EPERM. */
 	struct inode_lookup_op lookup;
 	struct inode_create_op create;
+	/* A file without a name or a link; name NULL. Absent: -EOPNOTSUPP. */
+	struct inode_create_op tmpfile;
 	struct inode_link_op link;
 	struct inode_unlink_op unlink;
 	struct inode_rename_op rename;
@@ -223,6 +225,7 @@ struct inode_ops {
 enum {
 	INODE_DEAD = 1u << 0,	/* a removed directory: nothing can be made in it any more */
 	INODE_CAPS = 1u << 1,	/* it may have a "security.capability" */
+	INODE_LINKABLE = 1u << 2, /* it has no name yet, but may get one (O_TMPFILE) */
 	INODE_OPAQUE = 1u << 8,	/* as an overlay's upper directory: hides what lies below it */
 };
 

@@ -39,7 +39,7 @@ static long open_check(const struct path *path, u32 flags, const struct cred *cr
 	unsigned want = open_wants(flags);
 	long err;
 
-	if ((flags & O_DIRECTORY) && !S_ISDIR(inode->mode))
+	if ((flags & O_DIRECTORY) && !(flags & OPEN_TMPFILE) && !S_ISDIR(inode->mode))
 		return -ENOTDIR;
 	if (flags & O_PATH)
 		return 0;
@@ -235,8 +235,6 @@ static long open_check_flags(u32 *flags)
 	}
 	if ((*flags & OPEN_TMPFILE) && (!(*flags & O_DIRECTORY) || !(*flags & O_ACCMODE)))
 		return -EINVAL;
-	if (*flags & OPEN_TMPFILE)
-		return -EOPNOTSUPP;
 	if ((*flags & (O_CREAT | O_DIRECTORY)) == (O_CREAT | O_DIRECTORY))
 		return -EINVAL;
 	return 0;
@@ -291,6 +289,15 @@ co_t open_at(struct co *co, struct open_at *f)
 				break;
 			f->err = 0;
 		}
+	}
+	if (!f->err && (f->flags & OPEN_TMPFILE)) {
+		f->dir = f->walk.path;
+		f->walk.path = (struct path){};
+		CO_AWAIT(f->err, entry_tmpfile, .dir = &f->dir, .mode = S_IFREG | f->mode,
+			 .cred = cred_current(co), .linkable = !(f->flags & O_EXCL),
+			 .to = &f->walk.path);
+		path_put(&f->dir);
+		f->created = true;
 	}
 	if (!f->err && (f->flags & O_CREAT) && !f->created)
 		f->err = open_check_found(&f->walk.path, cred_current(co));

@@ -13,7 +13,7 @@
 void open_set_devices(const struct file_ops *(*lookup)(u32 mode, u32 rdev));
 
 /* openat2(2): flags O_*, mode already masked to 07777 (umask is applied here); `limits` are the
- * WALK_* that say where the name may lead. O_TMPFILE is -EOPNOTSUPP. */
+ * WALK_* that say where the name may lead. */
 struct open_at {
 	struct co_frame co;
 	int dirfd;
@@ -21,6 +21,7 @@ struct open_at {
 	u32 flags, mode, limits;
 	struct file **file;
 	struct walk walk;
+	struct path dir;	/* O_TMPFILE's */
 	bool created;
 	long err;
 };

@@ -155,11 +155,42 @@ static co_t overlay_create(struct co *co, struct overlay_create *f)
 	CO_END;
 }
 
+/* Not in the table as long as it has no name: nobody can come upon it. */
+struct overlay_tmpfile {
+	struct inode_create;
+	struct overlay_inode *new;
+	long err;
+};
+static co_t overlay_tmpfile(struct co *co, struct overlay_tmpfile *f)
+{
+	CO_BEGIN;
+	OVERLAY_COPY_UP(f->err, f->dir);
+	if (f->err)
+		CO_RETURN(f->err);
+	if (!overlay_upper(f->dir)->ops->tmpfile.step)
+		CO_RETURN(-EOPNOTSUPP);
+	f->new = overlay_new(0);
+	if (!f->new)
+		CO_RETURN(-ENOMEM);
+	CO_AWAIT_OP(f->err, overlay_upper(f->dir)->ops->tmpfile, .dir = overlay_upper(f->dir),
+		    .mode = f->mode, .uid = f->uid, .gid = f->gid, .acl = f->acl,
+		    .made = &f->new->upper);
+	if (f->err) {
+		overlay_drop(f->new);
+		CO_RETURN(f->err);
+	}
+	f->err = overlay_finish(overlay_fs(f->dir), f->new, NULL, NULL, 0, f->made);
+	if (!f->err)
+		overlay_unlinked(overlay_fs(f->dir), overlay_of(*f->made));
+	CO_RETURN(f->err);
+	CO_END;
+}
+
 struct overlay_link {
 	struct inode_link;
 	struct inode *real;
 	size_t temp_len;
-	bool hidden;
+	bool hidden, nameless;
 	long err;
 	char temp[OVERLAY_TEMP];
 };
@@ -174,6 +205,7 @@ static co_t overlay_link(struct co *co, struct overlay_link *f)
 	CO_AWAIT(f->err, overlay_has_whiteout, .dir = f->dir, .name = f->name, .len = f->len);
 	if (f->err < 0)
 		CO_RETURN(f->err);
+	f->nameless = !atomic_load(&overlay_upper(f->inode)->nlink);
 	f->hidden = f->err;
 	f->real = f->hidden ? overlay_work(overlay_fs(f->dir)) : overlay_upper(f->dir);
 	f->temp_len = overlay_temp_name(overlay_fs(f->dir), f->temp);
@@ -195,6 +227,8 @@ static co_t overlay_link(struct co *co, struct overlay_link *f)
 		}
 	}
 	if (!f->err) {
+		if (f->nameless)
+			overlay_pin(overlay_fs(f->dir), overlay_of(f->inode));
 		inode_touch(f->inode, ATTR_CTIME);
 		overlay_refresh(f->inode);
 		overlay_changed(f->dir);
@@ -384,6 +418,7 @@ static co_t overlay_rename(struct co *co, struct overlay_rename *f)
 const struct inode_ops overlay_dir_ops = {
 	.lookup = CO_IMPLEMENTS(inode_lookup, overlay_lookup),
 	.create = CO_IMPLEMENTS(inode_create, overlay_create),
+	.tmpfile = CO_IMPLEMENTS(inode_create, overlay_tmpfile),
 	.link = CO_IMPLEMENTS(inode_link, overlay_link),
 	.unlink = CO_IMPLEMENTS(inode_unlink, overlay_unlink),
 	.rename = CO_IMPLEMENTS(inode_rename, overlay_rename),

@@ -94,6 +94,26 @@ static co_t tmpfs_create(struct co *co, struct tmpfs_create *f)
 	CO_END;
 }
 
+static long dir_tmpfile(const struct inode_create *f)
+{
+	int err = tmpfs_inode_new(f->dir->super, f->mode, f->uid, f->gid, f->made);
+
+	if (err)
+		return err;
+	(*f->made)->nlink = 0;
+	dir_take_acls(*f->made, f);
+	return 0;
+}
+struct tmpfs_tmpfile {
+	struct inode_create;
+};
+static co_t tmpfs_tmpfile(struct co *co, struct tmpfs_tmpfile *f)
+{
+	CO_BEGIN;
+	CO_RETURN(dir_tmpfile((const struct inode_create *)f));
+	CO_END;
+}
+
 static long dir_link(struct inode *dir, const char *name, size_t len, struct inode *inode)
 {
 	struct tmpfs_entry *e = tmpfs_entry_new(name, len);
@@ -276,6 +296,7 @@ static co_t tmpfs_readdir(struct co *co, struct tmpfs_readdir *f)
 const struct inode_ops tmpfs_dir_ops = {
 	.lookup = CO_IMPLEMENTS(inode_lookup, tmpfs_lookup),
 	.create = CO_IMPLEMENTS(inode_create, tmpfs_create),
+	.tmpfile = CO_IMPLEMENTS(inode_create, tmpfs_tmpfile),
 	.link = CO_IMPLEMENTS(inode_link, tmpfs_link),
 	.unlink = CO_IMPLEMENTS(inode_unlink, tmpfs_unlink),
 	.rename = CO_IMPLEMENTS(inode_rename, tmpfs_rename),
