@@ -181,7 +181,8 @@ SYSCALL_RETRY(rseq, uptr, u32, int, u32);
 /* --- membarrier --- */
 
 /* Every other CPU has passed through its executor since: registers were saved and loaded, so
- * each of its threads saw a barrier. */
+ * each of its threads saw a barrier, and a restartable sequence that one was in has been
+ * aborted. */
 struct sys_membarrier {
 	struct co_frame co;
 	int cmd;
@@ -197,28 +198,45 @@ enum {
 	BARRIER_PRIVATE = MEMBARRIER_CMD_PRIVATE_EXPEDITED |
 			  MEMBARRIER_CMD_REGISTER_PRIVATE_EXPEDITED |
 			  MEMBARRIER_CMD_PRIVATE_EXPEDITED_SYNC_CORE |
-			  MEMBARRIER_CMD_REGISTER_PRIVATE_EXPEDITED_SYNC_CORE,
+			  MEMBARRIER_CMD_REGISTER_PRIVATE_EXPEDITED_SYNC_CORE |
+			  MEMBARRIER_CMD_PRIVATE_EXPEDITED_RSEQ |
+			  MEMBARRIER_CMD_REGISTER_PRIVATE_EXPEDITED_RSEQ,
 };
+
+/* As commands that register. Each private kind counts as the plain one too, as on Linux. */
+static long barrier_registrations(u32 registered)
+{
+	u32 commands = registered << 1;
+
+	if (commands & (MEMBARRIER_CMD_REGISTER_PRIVATE_EXPEDITED_SYNC_CORE |
+			MEMBARRIER_CMD_REGISTER_PRIVATE_EXPEDITED_RSEQ))
+		commands |= MEMBARRIER_CMD_REGISTER_PRIVATE_EXPEDITED;
+	return commands;
+}
 
 /* Registering, asking: what needs no other CPU. 1: go on. */
 static long barrier_check(struct co *co, struct sys_membarrier *f)
 {
 	u32 *registered = &co_task(co)->space->membarrier;
 
-	if (f->flags)
+	if (f->flags && (f->cmd != MEMBARRIER_CMD_PRIVATE_EXPEDITED_RSEQ ||
+			 f->flags != MEMBARRIER_CMD_FLAG_CPU))
 		return -EINVAL;
 	switch (f->cmd) {
 	case MEMBARRIER_CMD_QUERY:
-		return BARRIER_GLOBAL | BARRIER_PRIVATE;
+		return BARRIER_GLOBAL | BARRIER_PRIVATE | MEMBARRIER_CMD_GET_REGISTRATIONS;
+	case MEMBARRIER_CMD_GET_REGISTRATIONS:
+		return barrier_registrations(atomic_load(registered));
 	case MEMBARRIER_CMD_REGISTER_GLOBAL_EXPEDITED:
-		return 0;
 	case MEMBARRIER_CMD_REGISTER_PRIVATE_EXPEDITED:
 	case MEMBARRIER_CMD_REGISTER_PRIVATE_EXPEDITED_SYNC_CORE:
+	case MEMBARRIER_CMD_REGISTER_PRIVATE_EXPEDITED_RSEQ:
 		/* The command to use later is the bit before the one that registers. */
 		atomic_or(registered, (u32)f->cmd >> 1);
 		return 0;
 	case MEMBARRIER_CMD_PRIVATE_EXPEDITED:
 	case MEMBARRIER_CMD_PRIVATE_EXPEDITED_SYNC_CORE:
+	case MEMBARRIER_CMD_PRIVATE_EXPEDITED_RSEQ:
 		return atomic_load(registered) & (u32)f->cmd ? 1 : -EPERM;
 	case MEMBARRIER_CMD_GLOBAL:
 	case MEMBARRIER_CMD_GLOBAL_EXPEDITED:
@@ -237,6 +255,8 @@ static co_t sys_membarrier(struct co *co, struct sys_membarrier *f)
 	/* Go to every CPU in turn: being switched to there is the barrier. */
 	f->asked = atomic_load(&co_task(co)->affinity);
 	for (f->at = 0; f->at < hal_cpu_count(); f->at++) {
+		if (f->flags && f->cpu != (int)f->at)
+			continue;
 		atomic_store(&co_task(co)->affinity, 1ul << f->at);
 		while (hal_cpu_self()->id != f->at)
 			CO_YIELD;

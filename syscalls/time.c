@@ -62,10 +62,13 @@ static long sys_clock_settime(struct task *t, int id, uptr from)
 	u64 ns;
 	int err;
 
-	if (id != CLOCK_REALTIME)
+	if (id != CLOCK_REALTIME && id >= 0)
 		return -EINVAL;
 	if (!user_get(t, &ts, from, sizeof(ts)))
 		return SYS_MUST_WAIT;
+	/* Time that was used is nobody's to set. */
+	if (id < 0)
+		return clock_read(id, &ns) ? -EINVAL : -EPERM;
 	err = clock_from_timespec(&ts, &ns);
 	if (err)
 		return err;

@@ -58,7 +58,7 @@ static long sys_timerfd_settime(struct task *t, int fd, u32 flags, uptr from, up
 	if (!err && to.raw && !timerfd_put_setting(t, to, &old))
 		err = SYS_MUST_WAIT;
 	if (!err)
-		err = timerfd_set(file, flags & TFD_TIMER_ABSTIME, &new, NULL);
+		err = timerfd_set(file, flags, &new, NULL);
 	file_put(file);
 	return err;
 }

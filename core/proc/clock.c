@@ -2,6 +2,7 @@
 #include "core/proc/clock.h"
 
 #include "core/proc/internal.h"
+#include "core/proc/timerfd.h"
 #include "hal/clock.h"
 #include "hal/vdso.h"
 #include "vfs/inode.h"
@@ -10,6 +11,7 @@
 #define COARSE_NS ((u64)HAL_VDSO_COARSE_NS)
 
 static i64 wall_offset;		/* [a] realtime minus hal_clock_ns */
+static u64 times_set;		/* [a] */
 
 void clock_init(void)
 {
@@ -37,7 +39,14 @@ int clock_set_wall(u64 wall_ns)
 	atomic_store(&wall_offset, (i64)(wall_ns - now));
 	hal_vdso_set_wall((i64)(wall_ns - now), 0, 0);
 	inode_set_clock((i64)(wall_ns - now));
+	atomic_add(&times_set, 1ul);
+	timerfd_clock_was_set();
 	return 0;
+}
+
+u64 clock_times_set(void)
+{
+	return atomic_load(&times_set);
 }
 
 u64 clock_wall_to_boot(u64 wall_ns)
@@ -92,6 +101,23 @@ static int clock_read_cpu(int id, u64 *ns)
 	return 0;
 }
 
+int clock_own_cpu(int id, int *kind, int *tid)
+{
+	int nr = ~(id >> 3);
+	u64 ignored;
+
+	if (id >= 0 || clock_read_cpu(id, &ignored))
+		return -EINVAL;
+	*kind = id & 4 ? CLOCK_THREAD_CPUTIME_ID : CLOCK_PROCESS_CPUTIME_ID;
+	*tid = id & 4 ? nr : 0;
+	return (id & 4) || !nr || nr == process_pid(process_current()) ? 0 : -EOPNOTSUPP;
+}
+
+bool clock_is_alarm(int id)
+{
+	return id == CLOCK_REALTIME_ALARM || id == CLOCK_BOOTTIME_ALARM;
+}
+
 int clock_read(int id, u64 *ns)
 {
 	u64 now = hal_clock_ns();
@@ -100,6 +126,7 @@ int clock_read(int id, u64 *ns)
 		return clock_read_cpu(id, ns);
 	switch (id) {
 	case CLOCK_REALTIME:
+	case CLOCK_REALTIME_ALARM:
 	case CLOCK_TAI:
 		*ns = clock_wall_ns();
 		return 0;
@@ -113,6 +140,7 @@ int clock_read(int id, u64 *ns)
 	case CLOCK_MONOTONIC:
 	case CLOCK_MONOTONIC_RAW:
 	case CLOCK_BOOTTIME:
+	case CLOCK_BOOTTIME_ALARM:
 		*ns = now;
 		return 0;
 	case CLOCK_PROCESS_CPUTIME_ID:
@@ -146,6 +174,8 @@ int clock_deadline(int id, u64 ns, bool absolute, u64 *deadline_ns)
 	case CLOCK_TAI:
 	case CLOCK_MONOTONIC:
 	case CLOCK_BOOTTIME:
+	case CLOCK_REALTIME_ALARM:
+	case CLOCK_BOOTTIME_ALARM:
 		break;
 	case CLOCK_PROCESS_CPUTIME_ID:
 	case CLOCK_MONOTONIC_RAW:
@@ -159,8 +189,9 @@ int clock_deadline(int id, u64 ns, bool absolute, u64 *deadline_ns)
 		if (add_overflows(now, ns, deadline_ns) || *deadline_ns == CO_FOREVER)
 			*deadline_ns = CO_FOREVER - 1;
 	} else {
-		*deadline_ns = id == CLOCK_REALTIME || id == CLOCK_TAI ? clock_wall_to_boot(ns)
-								       : ns;
+		*deadline_ns = id == CLOCK_REALTIME || id == CLOCK_TAI || id == CLOCK_REALTIME_ALARM
+				       ? clock_wall_to_boot(ns)
+				       : ns;
 	}
 	return 0;
 }

@@ -21,6 +21,14 @@ u64 clock_wall_to_boot(u64 wall_ns);	/* a wall time as a hal_clock_ns deadline *
 /* The value of clock `id` for the current thread: 0 or -EINVAL. */
 int clock_read(int id, u64 *ns);
 int clock_resolution(int id, u64 *ns);
+/* Is it a CPU-time clock of the caller's process or of one of its threads? Then which of the two,
+ * and the thread's number (0: the caller). -EINVAL: no such clock; -EOPNOTSUPP: another's. */
+int clock_own_cpu(int id, int *kind, int *tid);
+/* May the current thread set timers that wake the machine? Nothing sleeps, but it is asked. */
+bool clock_is_alarm(int id);
+/* How often the wall clock was set. */
+u64 clock_times_set(void);
+
 /* Can it be slept on, and what is `ns` of it as a hal_clock_ns deadline? -EINVAL, -EOPNOTSUPP. */
 int clock_deadline(int id, u64 ns, bool absolute, u64 *deadline_ns);
 

@@ -2,6 +2,7 @@
 #include "core/proc/posix_timer.h"
 
 #include "core/base/log.h"
+#include "core/cred/cred.h"
 #include "core/proc/clock.h"
 #include "core/proc/internal.h"
 #include "hal/clock.h"
@@ -217,6 +218,10 @@ static int posix_timer_check_event(const sigevent_t *e)
 
 static int posix_timer_check_clock(int clock)
 {
+	int kind, tid;
+
+	if (clock < 0)
+		return clock_own_cpu(clock, &kind, &tid);
 	switch (clock) {
 	case CLOCK_REALTIME:
 	case CLOCK_MONOTONIC:
@@ -225,6 +230,9 @@ static int posix_timer_check_clock(int clock)
 	case CLOCK_PROCESS_CPUTIME_ID:
 	case CLOCK_THREAD_CPUTIME_ID:
 		return 0;
+	case CLOCK_REALTIME_ALARM:
+	case CLOCK_BOOTTIME_ALARM:
+		return cred_capable(task_current()->cred, CAP_WAKE_ALARM) ? 0 : -EPERM;
 	case CLOCK_MONOTONIC_RAW:
 	case CLOCK_REALTIME_COARSE:
 	case CLOCK_MONOTONIC_COARSE:
@@ -244,8 +252,17 @@ int posix_timer_check(int clock, const sigevent_t *event)
 int posix_timer_create(struct process *p, int clock, const sigevent_t *event, int *id)
 {
 	struct posix_timer *t;
-	int err = posix_timer_check(clock, event);
+	int err = posix_timer_check(clock, event), tid = thread_id(thread_current());
 
+	if (err)
+		return err;
+	/* A CPU-time clock by its owner's number. */
+	if (clock < 0) {
+		int of = 0;
+
+		err = clock_own_cpu(clock, &clock, &of);
+		tid = of ? of : tid;
+	}
 	if (err)
 		return err;
 	t = posix_timer_new(p, clock, event->sigev_notify);
@@ -254,7 +271,7 @@ int posix_timer_create(struct process *p, int clock, const sigevent_t *event, in
 	if ((t->notify != SIGEV_NONE && (t->notify & SIGEV_THREAD_ID)) ||
 	    clock == CLOCK_THREAD_CPUTIME_ID) {
 		t->target = thread_find(t->notify & SIGEV_THREAD_ID ? event->sigev_notify_thread_id
-								    : thread_id(thread_current()));
+								    : tid);
 		if (!t->target || t->target->process != p) {
 			posix_timer_put(t);
 			return -EINVAL;

@@ -12,9 +12,13 @@ struct file;
 
 /* flags: TFD_CLOEXEC is the caller's, TFD_NONBLOCK. 0 and *file, or a negative errno. */
 int timerfd_make(int clock, u32 flags, const struct cred *cred, struct file **file);
-/* -EINVAL if the file is no timer. */
-int timerfd_set(struct file *file, bool absolute, const struct posix_timer_setting *new,
+/* Flags: TFD_TIMER_*. -EINVAL if the file is no timer; -ECANCELED: it is set, but the clock was
+ * set since the last time. */
+int timerfd_set(struct file *file, u32 flags, const struct posix_timer_setting *new,
 		struct posix_timer_setting *old);
 int timerfd_get(struct file *file, struct posix_timer_setting *to);
+
+/* For clock.c: tell those who want to know. */
+void timerfd_clock_was_set(void);
 
 #endif
