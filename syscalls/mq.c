@@ -2,15 +2,13 @@
 #include "core/ipc/mqueue.h"
 
 #include <linux/fcntl.h>
-#include <linux/stat.h>
 
 #include "core/base/bits.h"
+#include "core/net/netlink.h"
 #include "core/proc/clock.h"
 #include "syscalls/name.h"
 #include "syscalls/retry.h"
 #include "vfs/fd.h"
-
-#define MQ_COOKIE 32	/* NOTIFY_COOKIE_LEN */
 
 struct sys_mq_open {
 	struct co_frame co;
@@ -187,48 +185,56 @@ static co_t sys_mq_timedreceive(struct co *co, struct sys_mq_timedreceive *f)
 }
 SYSCALL_CO(mq_timedreceive, fd, to, size, priority, timeout);
 
-/* SIGEV_THREAD is told through a netlink socket, of which there are none. */
-static long mq_notify_thread(struct task *t, const struct sigevent *event)
+/* SIGEV_THREAD: the number is a netlink socket's, the value is where 32 bytes lie. */
+static long mq_notice_socket(struct task *t, const struct sigevent *event, struct mqueue_notice *to)
 {
-	char cookie[MQ_COOKIE];
 	struct file *file;
-	long err = -ENOTSOCK;
+	long err;
 
-	if (!user_get(t, cookie, uptr_of((u64)event->sigev_value.sival_ptr), sizeof(cookie)))
+	if (!user_get(t, to->cookie, uptr_of((u64)event->sigev_value.sival_ptr),
+		      sizeof(to->cookie)))
 		return SYS_MUST_WAIT;
 	file = fd_get(t->fds, event->sigev_signo);
 	if (!file)
 		return -EBADF;
-	if (S_ISSOCK(file->inode->mode))
-		err = -EINVAL;
+	err = netlink_hold(file, &to->socket);
 	file_put(file);
 	return err;
 }
 
+static long mq_notice(struct task *t, uptr from, struct mqueue_notice *to)
+{
+	struct sigevent event;
+
+	if (!user_get(t, &event, from, sizeof(event)))
+		return SYS_MUST_WAIT;
+	*to = (struct mqueue_notice){.how = event.sigev_notify, .signal = event.sigev_signo,
+				     .value = (u64)event.sigev_value.sival_ptr};
+	switch (event.sigev_notify) {
+	case SIGEV_NONE:
+		return 0;
+	case SIGEV_SIGNAL:
+		return (u32)event.sigev_signo > 64 ? -EINVAL : 0;
+	case SIGEV_THREAD:
+		return mq_notice_socket(t, &event, to);
+	}
+	return -EINVAL;
+}
+
 static long sys_mq_notify(struct task *t, int fd, uptr from)
 {
-	struct sigevent event = {.sigev_notify = -1};
+	struct mqueue_notice notice = {};
+	long err = from.raw ? mq_notice(t, from, &notice) : 0;
 	struct file *file;
-	long err = 0;
 
-	if (from.raw) {
-		if (!user_get(t, &event, from, sizeof(event)))
-			return SYS_MUST_WAIT;
-		if (event.sigev_notify != SIGEV_NONE && event.sigev_notify != SIGEV_SIGNAL &&
-		    event.sigev_notify != SIGEV_THREAD)
-			return -EINVAL;
-		if (event.sigev_notify == SIGEV_SIGNAL && (u32)event.sigev_signo > 64)
-			return -EINVAL;
-		if (event.sigev_notify == SIGEV_THREAD)
-			return mq_notify_thread(t, &event);
-	}
+	if (err)
+		return err;
 	file = fd_get(t->fds, fd);
-	if (!file)
-		return -EBADF;
 	err = -EBADF;
-	if (mqueue_of_file(file))
-		err = mqueue_notify(mqueue_of_file(file), event.sigev_notify, event.sigev_signo,
-				    (u64)event.sigev_value.sival_ptr);
+	if (file && mqueue_of_file(file))
+		err = mqueue_notify(mqueue_of_file(file), from.raw ? &notice : NULL);
+	if (err)
+		socket_put(notice.socket);
 	file_put(file);
 	return err;
 }

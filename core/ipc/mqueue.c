@@ -6,6 +6,7 @@
 #include "core/base/bits.h"
 #include "core/base/string.h"
 #include "core/cred/cred.h"
+#include "core/net/netlink.h"
 #include "core/proc/thread.h"
 #include "mem/phys/slab.h"
 
@@ -60,63 +61,68 @@ void mqueue_clear(struct mqueue *q)
 {
 	while (q->count)
 		kfree(mqueue_take(q));
-	process_put(q->owner);	/* one whose descriptors others go on with */
+	/* One whose descriptors others go on with. */
+	process_put(q->owner);
+	socket_put(q->notice.socket);
 }
 
 /* --- being told --- */
 
-static void mqueue_forget_owner(struct mqueue *q) REQUIRES(q->lock)
+/* Taken from a queue under its lock, carried out without. */
+struct mqueue_telling {
+	struct process *owner;		/* a reference; NULL: nobody is to be told */
+	struct mqueue_notice notice;
+};
+
+static void mqueue_take_owner(struct mqueue *q, struct mqueue_telling *t) REQUIRES(q->lock)
 {
-	process_put(q->owner);
+	t->owner = q->owner;
+	t->notice = q->notice;
 	q->owner = NULL;
+	q->notice.socket = NULL;
 }
 
-/* A message came to the empty queue: whom to tell (a reference) and what; NULL: nobody. It is
- * told once. */
-static struct process *mqueue_whom_to_tell(struct mqueue *q, struct signal_info *info)
-	REQUIRES(q->lock)
+/* It is told once: a message came, or (removed) it will not be told. */
+static void mqueue_tell(struct mqueue_telling *t, bool removed)
 {
-	struct process *p = q->owner;
+	struct mqueue_notice *n = &t->notice;
+	struct signal_info info = {.si_signo = n->signal, .si_code = SI_MESGQ};
 
-	if (!p)
-		return NULL;
-	q->owner = NULL;
-	*info = (struct signal_info){.si_signo = q->notify == SIGEV_SIGNAL ? q->signal : 0,
-				     .si_code = SI_MESGQ};
-	info->si_pid = process_pid(process_current());
-	info->si_uid = task_current()->cred->uid;
-	info->si_ptr = (void *)q->value;
-	return p;
-}
-
-static void mqueue_tell(struct process *p, const struct signal_info *info)
-{
-	if (!p)
+	if (!t->owner)
 		return;
-	if (info->si_signo)
-		signal_process(p, info->si_signo, info);
-	process_put(p);
+	if (n->how == SIGEV_SIGNAL && n->signal && !removed) {
+		info.si_pid = process_pid(process_current());
+		info.si_uid = task_current()->cred->uid;
+		info.si_ptr = (void *)n->value;
+		signal_process(t->owner, n->signal, &info);
+	}
+	if (n->socket) {
+		n->cookie[NOTIFY_COOKIE_LEN - 1] = removed ? NOTIFY_REMOVED : NOTIFY_WOKENUP;
+		netlink_tell(n->socket, n->cookie, NOTIFY_COOKIE_LEN);
+		socket_put(n->socket);
+	}
+	process_put(t->owner);
 }
 
-int mqueue_notify(struct mqueue *q, int how, int signal, u64 value)
+int mqueue_notify(struct mqueue *q, const struct mqueue_notice *notice)
 {
 	struct process *me = process_current();
+	struct mqueue_telling told = {};
 	int err = 0;
 
 	spin_lock(&q->lock);
-	if (how < 0) {
+	if (!notice) {
 		if (q->owner == me)
-			mqueue_forget_owner(q);
+			mqueue_take_owner(q, &told);
 	} else if (q->owner) {
 		err = -EBUSY;
 	} else {
 		process_get(me);
 		q->owner = me;
-		q->notify = how;
-		q->signal = signal;
-		q->value = value;
+		q->notice = *notice;
 	}
 	spin_unlock(&q->lock);
+	mqueue_tell(&told, true);
 	return err;
 }
 
@@ -166,8 +172,7 @@ static bool mqueue_may_wait(const struct file *file)
 /* --- sending --- */
 
 /* To who waits, or into the queue: 0; 1: it is full. */
-static int mqueue_try_send(struct mqueue_send *f, struct process **told,
-			   struct signal_info *info)
+static int mqueue_try_send(struct mqueue_send *f, struct mqueue_telling *told)
 {
 	struct mqueue *q = f->queue;
 	int err = 0;
@@ -181,7 +186,7 @@ static int mqueue_try_send(struct mqueue_send *f, struct process **told,
 	} else if (q->count < q->max_messages) {
 		mqueue_insert(q, f->message);
 		if (q->count == 1)
-			*told = mqueue_whom_to_tell(q, info);
+			mqueue_take_owner(q, told);
 		waitq_wake_events(&q->changed, POLLIN | POLLRDNORM);
 	} else if (mqueue_may_wait(f->file)) {
 		f->waiter.message = f->message;
@@ -196,12 +201,10 @@ static int mqueue_try_send(struct mqueue_send *f, struct process **told,
 
 static long mqueue_send_now(struct mqueue_send *f)
 {
-	struct process *told = NULL;
-	struct signal_info info;
-	long err = mqueue_try_send(f, &told, &info);
+	struct mqueue_telling told = {};
+	long err = mqueue_try_send(f, &told);
 
-	if (told)
-		mqueue_tell(told, &info);
+	mqueue_tell(&told, false);
 	return err;
 }
 
@@ -286,8 +289,8 @@ static size_t mqueue_text(struct mqueue *q, char to[MQUEUE_TEXT])
 
 	spin_lock(&q->lock);
 	n = format(to, MQUEUE_TEXT, "QSIZE:%-10lu NOTIFY:%-5d SIGNO:%-5d NOTIFY_PID:%-6d\n",
-		   q->bytes, q->owner ? q->notify : 0,
-		   q->owner && q->notify == SIGEV_SIGNAL ? q->signal : 0,
+		   q->bytes, q->owner ? q->notice.how : 0,
+		   q->owner && q->notice.how == SIGEV_SIGNAL ? q->notice.signal : 0,
 		   q->owner ? process_pid(q->owner) : 0);
 	spin_unlock(&q->lock);
 	return min(n, (size_t)MQUEUE_TEXT - 1);
@@ -333,7 +336,7 @@ static u32 mqueue_poll(struct file *file, struct poller *p)
 /* A process that closes a queue is not told of it any more. */
 static void mqueue_flush(struct file *file)
 {
-	(void)mqueue_notify(mqueue_of_file(file), -1, 0, 0);
+	(void)mqueue_notify(mqueue_of_file(file), NULL);
 }
 
 const struct file_ops mqueue_file_ops = {

@@ -17,8 +17,8 @@
 #include "vfs/file.h"
 
 struct process;
+struct socket;
 struct user_counts;
-struct signal_info;
 
 #define MQUEUE_PRIORITIES 32768u	/* MQ_PRIO_MAX */
 #define MQUEUE_HARD_MESSAGES 65536u	/* for who may exceed the limits */
@@ -39,6 +39,14 @@ struct mqueue_waiter {
 	struct waitq wq;
 };
 
+/* How one wants to be told: by a signal, by 32 bytes through a netlink socket, or not at all. */
+struct mqueue_notice {
+	int how, signal;	/* SIGEV_* */
+	u64 value;		/* the signal's */
+	struct socket *socket;	/* SIGEV_THREAD */
+	char cookie[NOTIFY_COOKIE_LEN];
+};
+
 struct mqueue {
 	struct inode inode;	/* first */
 	u64 max_messages, max_size;	/* [I] */
@@ -50,8 +58,7 @@ struct mqueue {
 	struct list senders, receivers;	/* in order of arrival */
 	struct waitq changed;		/* for poll */
 	struct process *owner;		/* owned: who asked to be notified; NULL: nobody */
-	int notify, signal;		/* SIGEV_* and which */
-	u64 value;
+	struct mqueue_notice notice;	/* how; its socket is owned */
 };
 
 /* The limits of /proc/sys/fs/mqueue. */
@@ -123,9 +130,9 @@ struct mqueue_receive {
 };
 co_t mqueue_receive(struct co *co, struct mqueue_receive *f);
 
-/* Tell the current process when a message comes to the empty queue: SIGEV_NONE or
- * SIGEV_SIGNAL; -1: do not any more. 0 or -EBUSY. */
-int mqueue_notify(struct mqueue *q, int how, int signal, u64 value);
+/* Tell the current process so when a message comes to the empty queue (its socket's reference is
+ * taken over); NULL: do not any more. 0 or -EBUSY. */
+int mqueue_notify(struct mqueue *q, const struct mqueue_notice *notice);
 void mqueue_look(struct mqueue *q, struct mq_attr *to);	/* but for mq_flags */
 
 #endif

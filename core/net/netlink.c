@@ -212,6 +212,26 @@ static void netlink_reply(struct netlink_socket *n, struct netlink_answer *a)
 	socket_fail(&n->socket, ENOBUFS);
 }
 
+int netlink_hold(const struct file *file, struct socket **socket)
+{
+	struct socket *s = socket_of(file);
+
+	if (!s)
+		return -ENOTSOCK;
+	if (s->family != AF_NETLINK)
+		return -EINVAL;
+	socket_get(s);
+	*socket = s;
+	return 0;
+}
+
+void netlink_tell(struct socket *s, const void *data, u32 len)
+{
+	struct netlink_answer a = {.data = (char *)data, .len = len};
+
+	netlink_reply(netlink_of(s), &a);
+}
+
 static void netlink_answer_one(struct netlink_socket *n, const struct nlmsghdr *h, char *room)
 {
 	struct netlink_answer a = {.data = room, .room = NETLINK_ANSWER_MAX,

@@ -24,6 +24,12 @@ struct netlink_socket {
 	u32 ignored;		/* [a] options that change nothing here, as they were set */
 };
 
+/* For who tells something through a program's socket (mq_notify): the socket of this file with a
+ * reference; -ENOTSOCK, or -EINVAL for one of another family. */
+int netlink_hold(const struct file *file, struct socket **socket);
+/* Put these bytes in its queue, as from the kernel; without room they are lost. */
+void netlink_tell(struct socket *s, const void *data, u32 len);
+
 /* One answer, being written; the room is fixed, and too much sets `full`. */
 struct netlink_answer {
 	char *data;

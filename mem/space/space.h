@@ -41,7 +41,6 @@ enum {
 	VMA_ACCOUNT = 1u << 13,	 /* its pages are promised (mem/space/commit.h) */
 	VMA_SEALED = 1u << 14,	 /* mseal: stays as it is until exec */
 	VMA_ONFAULT = 1u << 15,	 /* locked, but not brought in ahead */
-	VMA_POLICY = 0xffu << 16, /* NUMA policy, as mbind's caller encodes it */
 	VMA_LOCKS = VMA_LOCKED | VMA_ONFAULT,
 	VMA_PROT = VMA_READ | VMA_WRITE | VMA_EXEC,
 };

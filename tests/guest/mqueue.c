@@ -413,6 +413,41 @@ TEST(wrong_notifications)
 	CHECK_EQ(mq_unlink(name), 0);
 }
 
+static volatile int threads_told;
+
+static void in_a_thread(union sigval value)
+{
+	__atomic_add_fetch(&threads_told, value.sival_int, __ATOMIC_SEQ_CST);
+}
+
+static void wait_until_told(int times)
+{
+	for (int i = 0; i < 2000 && threads_told != times; i++)
+		test_sleep_ms(5);
+	CHECK_EQ(threads_told, times);
+}
+
+TEST(a_thread_tells_of_a_message)
+{
+	mqd_t q = queue(0);
+	struct sigevent event = { .sigev_notify = SIGEV_THREAD, .sigev_value.sival_int = 5,
+				  .sigev_notify_function = in_a_thread };
+
+	CHECK_EQ(mq_notify(q, &event), 0);
+	CHECK_ERR(mq_notify(q, &event), EBUSY);
+	put(q, "x", 1);
+	wait_until_told(5);
+	TAKE(q, "x:1");
+	CHECK_EQ(mq_notify(q, &event), 0);
+	CHECK_EQ(mq_notify(q, NULL), 0);
+	put(q, "y", 1);
+	TAKE(q, "y:1");
+	CHECK_EQ(mq_notify(q, &event), 0);
+	put(q, "z", 1);
+	wait_until_told(10);
+	CHECK_EQ(mq_unlink(name), 0);
+}
+
 /* --- as files --- */
 
 TEST(queues_are_files)
