@@ -5,6 +5,7 @@
  */
 #include "core/base/log.h"
 #include "core/base/random.h"
+#include "core/proc/hwdebug.h"
 #include "core/proc/process.h"
 #include "core/proc/thread.h"
 #include "core/report.h"
@@ -101,5 +102,6 @@ const struct hal_upcalls hal_upcalls = {
 	.interrupted = thread_interrupted,
 	.timer = executor_timer,
 	.kicked = executor_kicked,
+	.debug = hwdebug_of,
 	.died = main_died,
 };

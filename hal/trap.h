@@ -27,7 +27,13 @@ struct hal_user {
 	u64 sp, pc, pstate;	/* pstate: SPSR_EL1 as Linux's PSR_* bits */
 	u64 tls;		/* TPIDR_EL0; valid while not loaded in a CPU */
 	i32 fp_cpu;		/* CPU whose FP registers hold `fp` unchanged; -1: who changes fp */
-	bool step;		/* single-step: set with PSR_SS in pstate; hal_user_load looks */
+	union {
+		struct {
+			u8 step : 1;	/* single-step: with HAL_PSTATE_SS in pstate */
+			u8 debugged : 1; /* hal_upcalls.debug has breakpoints for it */
+		};
+		u8 watched;		/* any of these: hal_user_load looks */
+	};
 	u8 fp_uses, fp_eager;	/* the provider's: how it used them lately */
 	struct hal_fp fp;	/* valid while not loaded in a CPU */
 };
@@ -58,6 +64,7 @@ struct hal_fault {
 };
 
 struct hal_machine;
+struct hal_debug;
 
 /* What the HAL calls; one constant, defined in core/main.c. All run on this CPU's kernel
  * stack with interrupts masked. Those that return a hal_user never return NULL. */
@@ -73,6 +80,8 @@ struct hal_upcalls {
 	/* From an interrupt window, as an interrupt handler: */
 	void (*timer)(void);	/* the deadline of hal_timer_set has passed */
 	void (*kicked)(void);	/* hal_cpu_kick */
+	/* Of one with `debugged`, about to enter user mode. */
+	const struct hal_debug *(*debug)(const struct hal_user *u);
 	/* The kernel itself faulted (never for a user copy): print and halt. `what` is the
 	 * provider's text, `regs` the kernel's registers (x, sp, pc, pstate only);
 	 * kernel-stack overflow arrives here on an emergency stack. */
@@ -100,6 +109,7 @@ static inline void hal_user_copy(struct hal_user *to, const struct hal_user *fro
 {
 	*to = *from;
 	to->fp_cpu = -1;
+	to->watched = 0;
 }
 
 /* With u->step: execute one instruction before the next step is reported. */

@@ -1,5 +1,6 @@
 /* syscalls/dispatch.c -- from the trap to the call and back. */
 #include "core/base/log.h"
+#include "core/proc/seccomp.h"
 #include "core/proc/trace.h"
 #include "coro/executor.h"
 #include "syscalls/syscall.h"
@@ -70,6 +71,11 @@ static co_t dispatch_traced(struct co *co, struct dispatch_traced *f)
 	if (t->syscall == -1) {
 		CO_AWAIT(f->ignored, trace_call_end);
 		CO_RETURN((long)t->user.x[0]);
+	}
+	if (t->trace->seccomp_mode) {
+		CO_AWAIT(f->result, seccomp_check);
+		if (f->result)
+			CO_RETURN((long)t->user.x[0]);
 	}
 	f->call = &syscall_table[min((u32)t->syscall, (u32)SYSCALL_MAX)];
 	f->result = f->call->plain(task, t->user.x);

@@ -13,6 +13,7 @@
 #include "core/cred/cred.h"
 #include "core/proc/clock.h"
 #include "core/proc/load.h"
+#include "core/proc/seccomp.h"
 #include "core/proc/trace.h"
 #include "core/proc/uts.h"
 #include "hal/clock.h"
@@ -22,6 +23,7 @@
 #include "mem/space/uaccess.h"
 #include "syscalls/prctl_cred.h"
 #include "syscalls/retry.h"
+#include "syscalls/seccomp.h"
 
 /* --- uname --- */
 
@@ -367,7 +369,11 @@ static long sys_prctl(struct task *t, int op, u64 a, u64 b, u64 c, u64 d)
 	case PR_CAP_AMBIENT:
 		return prctl_cred(t, op, a, b, c, d);
 	case PR_GET_SECCOMP:
-		return 0;
+		return seccomp_mode(thread_of(t));
+	case PR_SET_SECCOMP:
+		if (a == SECCOMP_MODE_STRICT)
+			return seccomp_set_strict(thread_of(t));
+		return a == SECCOMP_MODE_FILTER ? SYS_MUST_WAIT : -EINVAL;
 	case PR_GET_TIMERSLACK:
 		return 50000;
 	case PR_SET_TIMERSLACK:
@@ -382,4 +388,12 @@ static long sys_prctl(struct task *t, int op, u64 a, u64 b, u64 c, u64 d)
 		return prctl_process(t, op, a);
 	}
 }
-SYSCALL_RETRY(prctl, int, u64, u64, u64, u64);
+SYSCALL_PLAIN(prctl, int, u64, u64, u64, u64);
+
+co_t begin_prctl(struct co *co, const u64 *a);
+co_t begin_prctl(struct co *co, const u64 *a)
+{
+	if ((int)a[0] == PR_SET_SECCOMP)
+		return co_begin(co, seccomp_set_filter, .from = uptr_of(a[2]));
+	return co_begin(co, retry_call, .plain = plain_prctl, .a = a);
+}

@@ -5,6 +5,7 @@
 #include <linux/securebits.h>
 
 #include "core/cred/cred.h"
+#include "core/proc/seccomp.h"
 #include "core/proc/thread.h"
 
 /* What is to be changed, published at the end; NULL without memory. */
@@ -114,7 +115,7 @@ long prctl_cred(struct task *t, int op, u64 a, u64 b, u64 c, u64 d)
 	case PR_SET_NO_NEW_PRIVS:
 		return a == 1 && !b && !c && !d ? prctl_no_new_privs(t) : -EINVAL;
 	case PR_GET_NO_NEW_PRIVS:
-		return a || b || c || d ? -EINVAL : cred->no_new_privs;
+		return a || b || c || d ? -EINVAL : seccomp_no_new_privs(thread_of(t));
 	case PR_CAPBSET_READ:
 		return a > CAP_LAST_CAP ? -EINVAL : (long)(cred->bounding >> a & 1);
 	case PR_CAPBSET_DROP:

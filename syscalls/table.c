@@ -51,8 +51,8 @@
 	P(getpid) P(gettid) P(getppid) P(setpgid) P(getpgid) P(setsid) P(getsid) \
 	/* pidfd.c */                                                         \
 	P(pidfd_open) B(pidfd_send_signal) P(pidfd_getfd) B(kcmp)              \
-	/* ptrace.c */                                                         \
-	A(ptrace)                                                              \
+	/* ptrace.c, process_vm.c, seccomp.c */                               \
+	A(ptrace) A(process_vm_readv) A(process_vm_writev) A(seccomp)          \
 	/* signal.c */                                                        \
 	P(kill) P(tkill) P(tgkill) B(rt_sigaction) B(rt_sigprocmask)           \
 	B(rt_sigpending) A(rt_sigsuspend) A(rt_sigtimedwait)                   \

@@ -6,6 +6,7 @@
 #include "core/proc/internal.h"
 #include "core/proc/pidfd.h"
 #include "core/proc/posix_timer.h"
+#include "core/proc/seccomp.h"
 #include "core/proc/trace.h"
 #include "coro/executor.h"
 #include "hal/clock.h"
@@ -120,9 +121,7 @@ static int clone_undos(struct thread *child, struct thread *me, u64 flags)
 static void clone_registers(struct thread *child, struct thread *me, const struct thread_clone *f)
 {
 	executor_user_sync(&me->task);
-	child->user = me->user;
-	child->user.fp_cpu = -1;
-	child->user.step = false;
+	hal_user_copy(&child->user, &me->user);
 	child->user.x[0] = 0;
 	if (f->stack)
 		child->user.sp = f->stack;
@@ -178,7 +177,7 @@ static int clone_make(struct thread_clone *f, struct thread *me)
 	err = f->child ? clone_slots(f->child, me, f->flags) : -ENOMEM;
 	if (!err)
 		err = clone_undos(f->child, me, f->flags);
-	if (!err && trace_of(me) && !trace_prepare(f->child))
+	if (!err && (trace_of(me) || seccomp_mode(me)) && !trace_prepare(f->child))
 		err = -ENOMEM;
 	if (!err) {
 		clone_registers(f->child, me, f);
@@ -204,6 +203,9 @@ static int clone_publish(struct thread_clone *f, struct thread *me)
 	spin_lock(&proc_tree_lock);
 	/* A signal sent before the child is in the tree must find it or end the call. */
 	if (atomic_load(&me->task.flags) & (TASK_SIGNAL | TASK_KILLED))
+		err = -ERESTARTNOINTR;
+	/* Nor may it miss filters that come from another thread now. */
+	if (!err && !seccomp_inherit(f->child, me))
 		err = -ERESTARTNOINTR;
 	if (!err && f->made) {
 		if (f->flags & CLONE_PARENT)

@@ -14,6 +14,7 @@
 #include "core/cred/cred.h"
 #include "core/proc/exec_image.h"
 #include "core/proc/exit.h"
+#include "core/proc/hwdebug.h"
 #include "core/proc/internal.h"
 #include "core/proc/trace.h"
 #include "coro/executor.h"
@@ -257,6 +258,7 @@ static void exec_enter(struct thread *t, u64 entry, u64 sp)
 	bool step = t->user.step;
 
 	executor_user_sync(&t->task);
+	hwdebug_forget(t);
 	hal_user_init(&t->user, entry, sp);
 	t->user.step = step;
 	t->user.tls = 0;

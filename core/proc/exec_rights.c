@@ -17,6 +17,7 @@
 #include "core/cred/cred.h"
 #include "core/proc/exec_image.h"
 #include "core/proc/internal.h"
+#include "core/proc/seccomp.h"
 #include "core/proc/trace.h"
 #include "vfs/attr.h"
 #include "vfs/mount.h"
@@ -156,6 +157,7 @@ co_t exec_rights(struct co *co, struct exec_rights *f)
 	if (!new)
 		CO_RETURN(-ENOMEM);
 	f->image->cred = new;
+	new->no_new_privs = seccomp_no_new_privs(thread_of_co(co));
 	file = rights_of_file(f->caps, f->n);
 	rights_set_ids(f->image, new);
 	CO_RETURN(rights_compute(f->image, new, cred_current(co), &file,

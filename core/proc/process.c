@@ -9,6 +9,7 @@
 #include "core/proc/oom.h"
 #include "core/proc/pidfd.h"
 #include "core/proc/posix_timer.h"
+#include "core/proc/seccomp.h"
 #include "core/proc/session.h"
 #include "core/proc/trace.h"
 #include "coro/executor.h"
@@ -271,7 +272,9 @@ static void process_fill_thread(struct process *p, struct thread *t, struct proc
 	to->pending_thread = t->pending.pending;
 	to->blocked = t->blocked;
 	to->cpu = t->task.home->id;
-	to->no_new_privs = t->task.cred->no_new_privs;
+	to->no_new_privs = seccomp_no_new_privs(t);
+	to->filter_mode = (u32)seccomp_mode(t);
+	to->filters = seccomp_filters(t);
 	string_copy(to->name, t->task.name, sizeof(to->name));
 }
 

@@ -160,6 +160,7 @@ struct process_info {
 	unsigned cpu;		/* of the leader, last */
 	char name[16];
 	bool no_new_privs;
+	u32 filter_mode, filters;	/* seccomp's */
 	int oom_score_adj;
 	int tracer;		/* the leader's or thread's; 0: none */
 };

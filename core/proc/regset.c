@@ -5,6 +5,7 @@
 #include "core/proc/regset.h"
 
 #include "core/base/string.h"
+#include "core/proc/hwdebug.h"
 
 struct general {
 	u64 x[31], sp, pc, pstate;
@@ -79,11 +80,48 @@ static int call_set(struct thread *t, const void *from, size_t n)
 	return 0;
 }
 
+static void break_get(struct thread *t, void *to)
+{
+	hwdebug_get(t, false, to);
+}
+
+static int break_set(struct thread *t, const void *from, size_t n)
+{
+	return hwdebug_set(t, false, from, n);
+}
+
+static void watch_get(struct thread *t, void *to)
+{
+	hwdebug_get(t, true, to);
+}
+
+static int watch_set(struct thread *t, const void *from, size_t n)
+{
+	return hwdebug_set(t, true, from, n);
+}
+
+/* Tagged addresses: not asked for, so never on. */
+static void tagged_get(struct thread *t, void *to)
+{
+	memset(to, 0, sizeof(u64));
+}
+
+static int tagged_set(struct thread *t, const void *from, size_t n)
+{
+	u64 asked = 0;
+
+	memcpy(&asked, from, n);
+	return asked ? -EINVAL : 0;
+}
+
 static const struct regset sets[] = {
 	{NT_PRSTATUS, sizeof(struct general), 8, general_get, general_set},
 	{NT_PRFPREG, sizeof(struct user_fpsimd_state), 4, fp_get, fp_set},
 	{NT_ARM_TLS, 16, 8, tls_get, tls_set},
+	{NT_ARM_HW_BREAK, HWDEBUG_SIZE, 4, break_get, break_set},
+	{NT_ARM_HW_WATCH, HWDEBUG_SIZE, 4, watch_get, watch_set},
 	{NT_ARM_SYSTEM_CALL, sizeof(i32), 4, call_get, call_set},
+	{NT_ARM_TAGGED_ADDR_CTRL, 8, 8, tagged_get, tagged_set},
 };
 
 const struct regset *regset_find(u32 type)

@@ -545,22 +545,29 @@ void signal_forget(struct process *p, struct signal_record *r)
 	spin_unlock(&p->sig_lock);
 }
 
-void signal_force(struct thread *t, int sig, int code, u64 addr)
+void signal_force_info(struct thread *t, const struct signal_info *info)
 {
 	struct process *p = t->process;
-	struct signal_info info = {.si_signo = sig, .si_code = code};
+	int sig = info->si_signo;
 	struct sigact *act = &p->sighand->act[sig - 1];
 
-	info.si_addr = (void *)addr;
 	spin_lock(&p->sig_lock);
 	spin_lock(&p->sighand->lock);
 	if ((t->blocked & SIG_BIT(sig)) || act->handler == (u64)SIG_IGN)
 		act->handler = (u64)SIG_DFL;
 	spin_unlock(&p->sighand->lock);
 	t->blocked &= ~SIG_BIT(sig);
-	signal_enqueue(p, &t->pending, sig, &info);
+	signal_enqueue(p, &t->pending, sig, info);
 	atomic_or(&t->task.flags, (u32)TASK_SIGNAL);
 	spin_unlock(&p->sig_lock);
+}
+
+void signal_force(struct thread *t, int sig, int code, u64 addr)
+{
+	struct signal_info info = {.si_signo = sig, .si_code = code};
+
+	info.si_addr = (void *)addr;
+	signal_force_info(t, &info);
 }
 
 void signal_info_user(struct signal_info *info, int sig, int code)

@@ -90,6 +90,7 @@ void signal_forget(struct process *p, struct signal_record *r);
 
 /* To the current thread, whatever it blocks or ignores: a fault. addr: si_addr. */
 void signal_force(struct thread *t, int sig, int code, u64 addr);
+void signal_force_info(struct thread *t, const struct signal_info *info);
 
 /* Fill in a record for kill(2) by the current thread. */
 void signal_info_user(struct signal_info *info, int sig, int code);

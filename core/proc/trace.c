@@ -7,7 +7,9 @@
 
 #include "core/cred/cred.h"
 #include "core/proc/exit.h"
+#include "core/proc/hwdebug.h"
 #include "core/proc/internal.h"
+#include "core/proc/seccomp.h"
 #include "mem/phys/slab.h"
 
 bool trace_prepare(struct thread *t)
@@ -29,6 +31,10 @@ bool trace_prepare(struct thread *t)
 
 void trace_free(struct trace *tr)
 {
+	if (tr) {
+		hwdebug_free(tr->hwdebug);
+		seccomp_filter_put(tr->filter);
+	}
 	kfree(tr);
 }
 

@@ -47,6 +47,13 @@ struct trace {
 	int stop_signal;		/* of the group stop it took part in last */
 	struct waitq wait;		/* woken when the stop is over */
 
+	struct hwdebug *hwdebug;	/* [s] owned, or NULL: breakpoints and watchpoints */
+
+	/* Filters of calls, whoever traces it: seccomp.h. */
+	u32 seccomp_mode;		/* [a] SECCOMP_MODE_* */
+	bool no_new_privs;		/* [s] came with another thread's filters */
+	struct seccomp_filter *filter;	/* [a] owned */
+
 	/* [t] */
 	bool exited;
 	int exit_status;		/* of the thread, as wait4 gives it */

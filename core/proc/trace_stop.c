@@ -257,7 +257,7 @@ void trace_wake(struct process *p, struct trace *tr)
 
 void trace_update_flag(struct thread *t)
 {
-	if (t->trace->mode != TRACE_RUN || t->user.step)
+	if (t->trace->mode != TRACE_RUN || t->user.step || t->trace->seccomp_mode)
 		atomic_or(&t->task.flags, (u32)TASK_TRACED);
 	else
 		task_clear_flags(&t->task, TASK_TRACED);

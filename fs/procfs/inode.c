@@ -187,7 +187,7 @@ struct inode *proc_inode_new(struct super *s, const struct inode *dir, const cha
 		p->inode.size = entry->jump && who->fd >= 0 ? 64 : 0;
 	} else {
 		p->inode.ops = &file_ops;
-		p->inode.file_ops = &proc_file_ops;
+		p->inode.file_ops = entry->ops ? entry->ops : &proc_file_ops;
 	}
 	refresh(&p->inode);
 	return &p->inode;

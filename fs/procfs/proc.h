@@ -58,6 +58,7 @@ struct proc_entry {
 	const struct proc_entry *children;
 	int (*show)(const struct proc_subject *who, struct text *to);
 	const struct proc_generate_op *generate; /* instead of show, where it must wait */
+	const struct file_ops *ops;	/* instead of all of these, where it is no text */
 	int (*store)(const struct proc_subject *who, const char *text, size_t len);
 	/* The target, at most size bytes without a NUL; its length. */
 	int (*link)(const struct proc_subject *who, char *to, size_t size);
@@ -113,6 +114,9 @@ co_t proc_readdir(struct co *co, struct proc_readdir *f);
 
 /* file.c */
 extern const struct file_ops proc_file_ops;
+
+/* proc_mem.c */
+extern const struct file_ops proc_mem_ops;
 
 /* proc_fd.c: -ENOENT if it is not open. */
 int proc_fd_exists(const struct proc_subject *who, u32 *mode);

@@ -250,7 +250,8 @@ int proc_status_show(const struct proc_subject *who, struct text *to)
 			 c->effective, c->bounding, c->ambient);
 		cred_put(c);
 	}
-	text_add(to, "NoNewPrivs:\t%d\nSeccomp:\t0\nSeccomp_filters:\t0\n", i.no_new_privs);
+	text_add(to, "NoNewPrivs:\t%d\nSeccomp:\t%u\nSeccomp_filters:\t%u\n",
+		 i.no_new_privs, i.filter_mode, i.filters);
 	show_cpus(who, &i, to);
 	text_add(to, "voluntary_ctxt_switches:\t%lu\nnonvoluntary_ctxt_switches:\t%lu\n",
 		 i.own.voluntary, i.own.involuntary);

@@ -7,6 +7,7 @@
 #include "core/net/unix.h"
 #include "core/proc/pid.h"
 #include "core/proc/uts.h"
+#include "core/proc/trace.h"
 #include "fs/procfs/proc.h"
 #include "mem/phys/buddy.h"
 #include "mem/space/commit.h"
@@ -120,6 +121,26 @@ static int printk_store(const struct proc_subject *who, const char *text, size_t
 	return 0;
 }
 
+/* --- tracing --- */
+
+static int ptrace_scope_show(const struct proc_subject *who, struct text *to)
+{
+	text_add(to, "%u\n", trace_scope());
+	return 0;
+}
+
+static int ptrace_scope_store(const struct proc_subject *who, const char *text, size_t len)
+{
+	const char *end;
+	u64 n;
+
+	if (!cred_capable(task_current()->cred, CAP_SYS_PTRACE))
+		return -EPERM;
+	if (!string_to_u64(text, &end, 10, &n) || n > 3)
+		return -EINVAL;
+	return trace_set_scope((unsigned)n);
+}
+
 /* --- memory --- */
 
 static int drop_caches_show(const struct proc_subject *who, struct text *to)
@@ -217,6 +238,8 @@ static int file_max_show(const struct proc_subject *who, struct text *to)
 		text_add(to, format_ "\n", value_);                                 \
 		return 0;                                                           \
 	}
+CONSTANT(seccomp_avail, "%s", "kill_process kill_thread trap errno trace log allow")
+CONSTANT(seccomp_logged, "%s", "kill_process kill_thread trap errno trace log")
 CONSTANT(ostype, "%s", UTS_SYSNAME)
 CONSTANT(osrelease, "%s", UTS_RELEASE)
 CONSTANT(version, "%s", UTS_VERSION)
@@ -253,6 +276,17 @@ static const struct proc_entry random_entries[] = {
 	{},
 };
 
+static const struct proc_entry seccomp_entries[] = {
+	FILE("actions_avail", 0444, .show = seccomp_avail_show),
+	FILE("actions_logged", 0444, .show = seccomp_logged_show),
+	{},
+};
+
+static const struct proc_entry yama_entries[] = {
+	FILE("ptrace_scope", 0644, .show = ptrace_scope_show, .store = ptrace_scope_store),
+	{},
+};
+
 static const struct proc_entry kernel_entries[] = {
 	FILE("cap_last_cap", 0444, .show = cap_last_cap_show),
 	FILE("dmesg_restrict", 0444, .show = one_show),
@@ -267,9 +301,11 @@ static const struct proc_entry kernel_entries[] = {
 	FILE("printk", 0644, .show = printk_show, .store = printk_store),
 	DIR("random", .children = random_entries),
 	FILE("randomize_va_space", 0444, .show = randomize_va_space_show),
+	DIR("seccomp", .children = seccomp_entries),
 	FILE("tainted", 0444, .show = zero_show),
 	FILE("threads-max", 0444, .show = threads_max_show),
 	FILE("version", 0444, .show = version_show),
+	DIR("yama", .children = yama_entries),
 	{.children = proc_ipc_limits},
 };
 

@@ -81,6 +81,10 @@ extern u8 stacks[HAL_MAX_CPUS][STACK_SIZE];
 extern u64 kernel_l0[HAL_PT_ENTRIES];
 extern const char image_start[], text_end[], rodata_end[], ro_after_init_end[], image_end[];
 
+/* debug.c */
+void debug_init_cpu(void);
+void debug_load(struct hal_user *u);
+
 /* psci.c */
 i64 psci_cpu_on(u64 mpidr, u64 entry, u64 context);
 

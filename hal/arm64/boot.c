@@ -26,6 +26,7 @@ static void cpu_init(void)
 	sysreg_write(cntkctl_el1, CNTKCTL_EL0VCTEN);
 	sysreg_write(mdscr_el1, 0);
 	sysreg_write(oslar_el1, 0);
+	debug_init_cpu();
 	sysreg_write(contextidr_el1, 0);
 	sysreg_write(tpidr_el0, 0);
 	sysreg_write(tpidrro_el0, 0);

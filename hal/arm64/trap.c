@@ -31,7 +31,6 @@ enum {
 #define FSC_TRANSLATION 0x04
 #define FSC_ALIGNMENT  0x21
 #define KERNEL_HALF    (1ul << 55)
-#define MDSCR_SS       1ul
 #define SVC	       0xd4000001u	/* svc #imm */
 #define SVC_MASK       0xffe0001fu
 
@@ -192,10 +191,8 @@ void user_load_rest(struct hal_user *u)
 	struct arm_cpu *c = arm_self();
 
 	fp_enter(u);
-	if (u->step != c->stepping) {
-		c->stepping = u->step;
-		sysreg_write(mdscr_el1, u->step ? MDSCR_SS : 0);
-	}
+	if (u->watched | c->watched)
+		debug_load(u);
 }
 
 void hal_user_init(struct hal_user *u, u64 pc, u64 sp)

@@ -2,6 +2,7 @@
 #include <execinfo.h>
 #include <string.h>
 
+#include "hal/debug.h"
 #include "hal/host/internal.h"
 
 #define INSN_SIZE sizeof(struct host_insn)
@@ -60,6 +61,12 @@ bool hal_user_after_syscall(const struct hal_user *u)
 	else
 		at = pc % INSN_SIZE ? NULL : (void *)host_translate(pc, HAL_EXEC, &present);
 	return at && at->op == HOST_OP_SVC;
+}
+
+/* The simulated machine has none. */
+struct hal_debug_info hal_debug_info(void)
+{
+	return (struct hal_debug_info){0};
 }
 
 bool hal_user_sanitise(struct hal_user *u)

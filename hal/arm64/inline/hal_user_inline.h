@@ -8,7 +8,7 @@ struct arm_cpu_user {
 	struct hal_user *fp_live;	/* who may have changed the FP registers; NULL: nobody */
 	/* What most programs have no need of; not 0: user_load_rest. */
 	bool fp_open;			/* CPACR_EL1: user mode may use them */
-	bool stepping;			/* MDSCR_EL1.SS is set */
+	u8 watched;			/* hal_user.watched of whose debug registers it has */
 };
 
 void user_load_rest(struct hal_user *u);
@@ -19,7 +19,7 @@ static inline void hal_user_load(struct hal_user *u)
 	const struct arm_cpu_user *c = (const struct arm_cpu_user *)hal_cpu_self();
 
 	__asm__ volatile("msr tpidr_el0, %0" : : "r"(u->tls) : "memory");
-	if (__builtin_expect(c->fp_open | c->stepping | u->fp_eager | u->step, 0))
+	if (__builtin_expect(c->fp_open | c->watched | u->fp_eager | u->watched, 0))
 		user_load_rest(u);
 }
 
