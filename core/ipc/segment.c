@@ -75,20 +75,22 @@ static bool segment_fits(const struct ipc_object *o, u64 size)
 	return size <= ((const struct segment *)o)->size;
 }
 
-static void segment_unlock(struct segment *s)
+/* It counts no more; whose reference is to be dropped, without the lock. */
+static struct user_counts *segment_unlock(struct segment *s)
 {
-	if (!s->locked_by)
-		return;
-	atomic_sub(&s->locked_by->locked, PAGE_UP(s->size));
-	user_counts_put(s->locked_by);
+	struct user_counts *user = s->locked_by;
+
+	if (user)
+		atomic_sub(&user->locked, PAGE_UP(s->size));
 	s->locked_by = NULL;
+	return user;
 }
 
 static void segment_release(struct ipc_object *o)
 {
 	struct segment *s = segment_of(o);
 
-	segment_unlock(s);
+	user_counts_put(segment_unlock(s));
 	atomic_sub(&segment_pages, PAGE_UP(s->size) >> PAGE_SHIFT);
 	s->pager->ops->put(s->pager);
 	kfree(s);
@@ -341,12 +343,12 @@ int segment_remove(int id, const struct cred *cred)
 
 /* Segments are never written out, so locking one only counts; for whom, says `user`. */
 static int segment_set_locked(struct segment *s, bool lock, const struct cred *cred,
-			      struct process *p) REQUIRES(s->o.lock)
+			      struct process *p, struct user_counts **drop) REQUIRES(s->o.lock)
 {
 	u64 bytes = PAGE_UP(s->size);
 
 	if (!lock) {
-		segment_unlock(s);
+		*drop = segment_unlock(s);
 		s->o.mode &= ~SEGMENT_LOCKED;
 		return 0;
 	}
@@ -367,6 +369,7 @@ int segment_lock(int id, bool lock, const struct cred *cred)
 {
 	struct segment *s = segment_of(ipc_find(&segment_table, id));
 	struct process *p = process_current();
+	struct user_counts *drop = NULL;
 	int err = 0;
 
 	if (!s)
@@ -379,8 +382,9 @@ int segment_lock(int id, bool lock, const struct cred *cred)
 	else if (s->o.removed)
 		err = -EIDRM;
 	if (!err)
-		err = segment_set_locked(s, lock, cred, p);
+		err = segment_set_locked(s, lock, cred, p, &drop);
 	spin_unlock(&s->o.lock);
+	user_counts_put(drop);
 	ipc_put(&s->o);
 	return err;
 }
