@@ -9,7 +9,7 @@
 #include "hal/clock.h"
 #include "mem/phys/slab.h"
 
-#define INET_BUCKETS   256u
+#define INET_BUCKETS   4096u	/* few in each, also when every port is taken */
 #define INET_COUNT     (INET_PORT_LAST - INET_PORT_FIRST + 1)
 #define INET_LINGER_NS 60000000000ul
 #define INET_ENDS_MAX  16384u

@@ -258,36 +258,27 @@ static void netlink_answer_one(struct netlink_socket *n, const struct nlmsghdr *
 	netlink_reply(n, &a);
 }
 
-/* Every message of a buffer: those behind one that is damaged are not looked at. */
-static int netlink_answer_all(struct netlink_socket *n, char *buf, u32 len)
-{
-	char *room = kmalloc(NETLINK_ANSWER_MAX);
-	u32 at = 0;
-
-	if (!room)
-		return -ENOBUFS;
-	while (len - at >= sizeof(struct nlmsghdr)) {
-		struct nlmsghdr *h = (void *)(buf + at);
-
-		if (h->nlmsg_len < sizeof(*h) || h->nlmsg_len > len - at)
-			break;
-		netlink_answer_one(n, h, room);
-		if (NLMSG_ALIGN(h->nlmsg_len) > len - at)
-			break;
-		at += NLMSG_ALIGN(h->nlmsg_len);
-	}
-	kfree(room);
-	return 0;
-}
-
 struct netlink_send {
 	struct socket_transfer;
 	struct packet *packet;
-	u32 to, len;
-	char *buf;
+	u32 to, len, at;
+	char *buf, *room;	/* what is asked; an answer being written */
 	struct uio uio;
 	long err;
 };
+
+/* The next message of the buffer: those behind one that is damaged are not looked at. */
+static bool netlink_answer_next(struct netlink_send *f)
+{
+	struct nlmsghdr *h = (void *)(f->buf + f->at);
+	u32 left = f->len - f->at;
+
+	if (left < sizeof(*h) || h->nlmsg_len < sizeof(*h) || h->nlmsg_len > left)
+		return false;
+	netlink_answer_one(netlink_of(f->socket), h, f->room);
+	f->at += min(NLMSG_ALIGN(h->nlmsg_len), left);
+	return true;
+}
 
 /* To whom: 0 is the kernel. */
 static long netlink_destination(struct netlink_send *f)
@@ -358,13 +349,17 @@ static co_t netlink_send(struct co *co, struct netlink_send *f)
 		CO_RETURN(f->err ? f->err : (long)f->len);
 	}
 	f->buf = kmalloc(max(f->len, 1u));
+	f->room = kmalloc(NETLINK_ANSWER_MAX);
 	f->err = -ENOBUFS;
-	if (f->buf) {
+	if (f->buf && f->room) {
+		f->err = 0;
 		f->uio = uio_kernel(f->buf, f->len);
 		packet_copy_out(f->packet, 0, f->len, &f->uio);
-		f->err = netlink_answer_all(netlink_of(f->socket), f->buf, f->len);
+		while (netlink_answer_next(f))
+			CO_BREATHE;
 	}
 	kfree(f->buf);
+	kfree(f->room);
 	packet_put(f->packet);
 	CO_RETURN(f->err ? f->err : (long)f->len);
 	CO_END;
