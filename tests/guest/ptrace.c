@@ -1285,7 +1285,7 @@ TEST(memory_as_a_file)
 
 /* --- many --- */
 
-enum { MANY = 50, MANY_MS = 2500 };
+enum { MANY = 50, MANY_MS = 1000 };
 
 static volatile unsigned *progress;	/* shared: what each of the traced has done */
 
