@@ -129,6 +129,8 @@ TEST(shared_file_mapping)
 	CHECK_EQ(byte, 'X');
 	CHECK_EQ(pwrite(fd, "Y", 1, 5), 1);
 	CHECK_EQ(at[5], 'Y');
+	/* The first part alone, then all. */
+	CHECK_EQ(msync(at, PAGE, MS_SYNC), 0);
 	CHECK_EQ(msync(at, 2 * PAGE, MS_SYNC), 0);
 	CHECK_EQ(close(fd), 0);
 	CHECK_EQ(at[PAGE], 'b');

@@ -96,6 +96,8 @@ void inside_hook(struct hal_user *u, i64 what)
 		memory_now(&before);
 		break;
 	case WORK_FAIL:
+		if (!findings->fail_nth)
+			break;
 		host_lenient = true;
 		fault_at(findings->fail_nth);
 		break;
@@ -128,13 +130,25 @@ static void print_stacks(void)
 			       findings->high[nr]);
 }
 
+static u64 missed_points(void)
+{
+	u64 missed = 0;
+
+	for (u64 i = 0; i < points(); i++)
+		missed += !findings->hits[i];
+	return missed;
+}
+
+unsigned inside_reached(void)
+{
+	return (unsigned)((points() - missed_points()) * 100 / points());
+}
+
 static void print_points(void)
 {
-	u64 n = points(), missed = 0;
+	u64 n = points();
 
-	for (u64 i = 0; i < n; i++)
-		missed += !findings->hits[i];
-	printf("awaits: %lu in all, %lu never resumed at:\n", n, missed);
+	printf("awaits: %lu in all, %lu never resumed at:\n", n, missed_points());
 	for (u64 i = 0; i < n; i++)
 		if (!findings->hits[i])
 			printf("  %s:%u %s\n", co_points_start[i].file, co_points_start[i].line,

@@ -28,6 +28,8 @@ void inside_hook(struct hal_user *u, i64 what);
 
 /* The figures: frame stacks, awaits never resumed at. */
 void inside_print(void);
+/* Per cent of the kernel's awaits that a run resumed at. */
+unsigned inside_reached(void);
 int printf(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 
 #endif

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """An ext4 image for the simulation: a pattern file, a few directories, a symbolic link.
 
-Usage: make_disk.py MKE2FS IMAGE
+Usage: make_disk.py MKE2FS E2FSCK IMAGE
 """
 import os
 import pathlib
@@ -15,7 +15,7 @@ WORDS = 24576
 
 
 def main():
-    mke2fs, image = sys.argv[1:]
+    mke2fs, e2fsck, image = sys.argv[1:]
     with tempfile.TemporaryDirectory() as root:
         top = pathlib.Path(root)
         words = (k * PATTERN & (1 << 64) - 1 for k in range(WORDS))
@@ -25,11 +25,23 @@ def main():
         (top / "link").symlink_to("directory/inner/file")
         for n in range(40):
             (top / "directory" / f"entry{n}").write_text(str(n))
+        (top / "many").mkdir()
+        for n in range(300):
+            (top / "many" / f"entry-with-a-longer-name-{n}").write_text(str(n))
+        (top / "longlink").symlink_to("directory/" * 12 + "entry1")
+        with open(top / "sparse", "wb") as f:
+            for n in range(6):
+                f.seek(n * 70000)
+                f.write(b"data")
         temporary = image + ".new"
-        subprocess.run([mke2fs, "-q", "-F", "-t", "ext4", "-d", root, "-b", "1024", "-E",
-                        "hash_seed=00000000-0000-0000-0000-000000000001", "-U",
-                        "00000000-0000-0000-0000-000000000002", temporary, "2048"],
+        subprocess.run([mke2fs, "-q", "-F", "-t", "ext4", "-d", root, "-b", "1024", "-N", "600",
+                        "-E", "hash_seed=00000000-0000-0000-0000-000000000001", "-U",
+                        "00000000-0000-0000-0000-000000000002", temporary, "3072"],
                        check=True, env={**os.environ, "SOURCE_DATE_EPOCH": "1750000000"})
+        # Directories get their index; 1: it changed something, as it was asked to.
+        if subprocess.run([e2fsck, "-fyD", temporary], stdout=subprocess.DEVNULL,
+                          stderr=subprocess.DEVNULL).returncode not in (0, 1):
+            sys.exit("make_disk: e2fsck failed")
         os.replace(temporary, image)
 
 

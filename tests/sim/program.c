@@ -37,8 +37,27 @@ void prog_emit(struct prog *p, struct host_insn i)
 	p->code[p->n++] = i;
 }
 
+/* One time in four the next call finds what it is given absent, and has to wait for it. */
+static void prog_forget(struct prog *p)
+{
+	static const i64 madvise[4] = {PROG_DATA, PROG_BYTES, 4 /* MADV_DONTNEED */, 233};
+
+	RANDOM(p, 28, 4);
+	IF(p, 28, EQ, 0) {
+		MOVE(p, 28, 0);
+		SET(p, 0, madvise[0]);
+		SET(p, 1, madvise[1]);
+		SET(p, 2, madvise[2]);
+		SET(p, 8, madvise[3]);
+		EMIT(p, {.op = HOST_OP_SVC});
+		MOVE(p, 0, 28);
+	}
+}
+
 void prog_sys(struct prog *p, unsigned nr, const struct prog_arg *args, unsigned n)
 {
+	if (p->forgetful)
+		prog_forget(p);
 	for (unsigned i = 0; i < n; i++)
 		if (args[i].is_reg)
 			MOVE(p, i, args[i].v);

@@ -13,12 +13,13 @@
 #define PROG_DATA  0x500000ul	/* strings and tables, read-only */
 #define PROG_SPACE 0x600000ul	/* 256 KiB of zeros to begin with */
 #define PROG_SPACE_SIZE 0x40000ul
-#define PROG_INSNS 8192
-#define PROG_BYTES 16384
+#define PROG_INSNS 32768
+#define PROG_BYTES 65536
 
 struct prog {
 	struct host_insn code[PROG_INSNS];
 	unsigned n;
+	bool forgetful;		/* before some calls its data is not in memory */
 	u8 data[PROG_BYTES];
 	unsigned data_len;
 };

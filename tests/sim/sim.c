@@ -1,6 +1,7 @@
 /* tests/sim/sim.c -- the whole kernel in simulation, from system call to disk.
  *
  *	sim mixed [FIRST [LAST]]      a mixed workload with disk faults, a run for each seed
+ *	sim sweep [FIRST [LAST]]      most of the system calls, some with an allocation that fails
  *	sim allocations [NTH]         each allocation of a sequence of calls fails in turn
  *	sim replay [SEED]             the same seed twice is the same run
  *	sim free [FIRST [LAST]]       the mixed workload with CPUs running freely (tsan build)
@@ -21,6 +22,10 @@
 #include "hal/host/host.h"
 #include "work.h"
 
+/* So many seeds reach at least so many per cent of the kernel's awaits. */
+#define SWEEP_FULL    300u
+#define SWEEP_REACHES 60u
+
 static u8 initrd[4 << 20], image[PROG_IMAGE], true_image[PROG_IMAGE];
 static size_t initrd_size;
 static u8 *disk;
@@ -38,11 +43,18 @@ static size_t make_initrd(const struct prog *p)
 	true_program.n = 0;
 	SYS(&true_program, 94, I(0)); /* exit_group */
 	true_size = prog_elf(&true_program, true_image);
+	static const char script[] = "#!/true with an argument\n", nested[] = "#! /script\n";
 	const struct prog_file files[] = {
 		{"init", S_IFREG | 0755, image, size},
 		{"true", S_IFREG | 0755, true_image, true_size},
+		{"script", S_IFREG | 0755, script, sizeof(script) - 1},
+		{"nested", S_IFREG | 0755, nested, sizeof(nested) - 1},
+		{"damaged", S_IFREG | 0755, true_image, 70},
+		{"folder", S_IFDIR | 0750, "", 0},
+		{"folder/link", S_IFLNK | 0777, "../true", 7},
+		{"folder/pipe", S_IFIFO | 0600, "", 0},
 	};
-	return prog_cpio(files, 2, initrd);
+	return prog_cpio(files, sizeof(files) / sizeof(files[0]), initrd);
 }
 
 static struct host_config config_for(u64 seed)
@@ -91,6 +103,27 @@ static int run_mixed(u64 first, u64 last, enum host_mode mode)
 	printf("mixed: %lu seeds, %lu s of virtual time, %lu million steps\n", last - first + 1,
 	       ns / 1000000000, steps / 1000000);
 	return 0;
+}
+
+static int run_sweep(u64 first, u64 last)
+{
+	static struct prog p;
+
+	work_sweep(&p, 8);
+	initrd_size = make_initrd(&p);
+	for (u64 seed = first; seed <= last; seed++) {
+		struct host_config c = config_for(seed);
+
+		findings->fail_nth = seed % 4 == 3 ? 1 + seed * 7919 % 2000 : 0;
+		if (host_run(&c, &result) != HOST_OFF)
+			return report_failure("sweep", seed);
+	}
+	printf("sweep: %lu seeds, %u %% of all awaits reached\n", last - first + 1,
+	       inside_reached());
+	if (last - first < SWEEP_FULL || inside_reached() >= SWEEP_REACHES)
+		return 0;
+	printf("sweep: it used to be %u %%: new calls want a part in it\n", SWEEP_REACHES);
+	return 1;
 }
 
 static int run_replay(u64 seed)
@@ -149,7 +182,7 @@ static void read_disk(const char *path)
 
 static int usage(void)
 {
-	fprintf(stderr, "usage: sim [-v] [-x] [-d IMAGE] [-s] mixed|free|allocations|replay [FIRST [LAST]]\n");
+	fprintf(stderr, "usage: sim [-v] [-x] [-d IMAGE] [-s] mixed|sweep|free|allocations|replay [FIRST [LAST]]\n");
 	return 2;
 }
 
@@ -187,6 +220,8 @@ int main(int argc, char **argv)
 	last = optind + 2 < argc ? strtoull(argv[optind + 2], NULL, 0) : first;
 	if (!strcmp(argv[optind], "mixed"))
 		err = run_mixed(first, last, HOST_SEEDED);
+	else if (!strcmp(argv[optind], "sweep"))
+		err = run_sweep(first, last);
 	else if (!strcmp(argv[optind], "free"))
 		err = run_mixed(first, last, HOST_FREE);
 	else if (!strcmp(argv[optind], "allocations"))

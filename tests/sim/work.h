@@ -13,12 +13,11 @@ enum { WORK_QUIET = 1, WORK_FAIL, WORK_FAILED, WORK_SAME, WORK_NOTE };
 
 /* Mount the disk and let four processes do `rounds` random things each. */
 void work_mixed(struct prog *p, unsigned rounds);
+/* Two processes do `rounds` random ones each of the sweeps, which reach most of the system calls
+ * and most of their ways; an allocation fails if findings->fail_nth says so. */
+void work_sweep(struct prog *p, unsigned rounds);
 /* The same sequence of calls three times: to warm up, with the n-th allocation failing, and
  * again; memory is then as it was after the first. */
 void work_allocations(struct prog *p);
-
-
-/* work_events.c: one of the things. */
-void work_epoll(struct prog *p);
 
 #endif

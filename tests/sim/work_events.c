@@ -1,13 +1,8 @@
 /* tests/sim/work_events.c -- programs that wait for any of many files. */
-#include <asm-generic/unistd.h>
-#include <errno.h>
-#include <fcntl.h>
-#include <signal.h>
 #include <sys/epoll.h>
 
-#include "work.h"
+#include "base.h"
 
-#define STATUS (PROG_SPACE + 0x0)
 #define NUMBER (PROG_SPACE + 0x40)
 #define EVENTS (PROG_SPACE + 0x80)	/* four of arm64's struct epoll_event */
 
@@ -36,7 +31,7 @@ static void wait_for_event(struct prog *p, unsigned set)
 }
 
 /* A counter in a set in a set; a child adds to it, and closes what it has. */
-void work_epoll(struct prog *p)
+static void work_epoll(struct prog *p)
 {
 	const u64 one = 1;
 
@@ -87,3 +82,5 @@ void work_epoll(struct prog *p)
 	SYS(p, __NR_close, R(23));
 	EXPECT(p, 0, 0);
 }
+
+work_fn *const work_events[] = {work_epoll, NULL};

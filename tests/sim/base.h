@@ -1,0 +1,70 @@
+/* tests/sim/base.h -- what the parts of the simulation's work have in common: numbers, where the
+ * programs' own memory is, and small pieces of programs.
+ *
+ * Registers: 27 who, 26 rounds, 25 choice, 19-24 within one thing.
+ */
+#ifndef SIM_BASE_H
+#define SIM_BASE_H
+
+#define __ARCH_WANT_NEW_STAT
+#define __ARCH_WANT_SET_GET_RLIMIT
+#define __ARCH_WANT_SYS_CLONE3
+#include <asm-generic/unistd.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/futex.h>
+#include <linux/mman.h>
+#include <sched.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "work.h"
+
+#ifndef __NR_newfstatat
+#define __NR_newfstatat __NR3264_fstatat
+#endif
+/* arm64's value: the build host's means O_DIRECT there. */
+#undef O_DIRECTORY
+#define O_DIRECTORY 040000
+#define NR_MMAP	    __NR3264_mmap
+#define NR_LSEEK    __NR3264_lseek
+#define NR_FTRUNCATE __NR3264_ftruncate
+
+/* The programs' own memory. */
+#define STATUS (PROG_SPACE + 0x0)
+#define FDS    (PROG_SPACE + 0x40)
+#define WORD   (PROG_SPACE + 0x80)	/* futex */
+#define COUNT  (PROG_SPACE + 0xc0)	/* signals handled */
+#define TIME   (PROG_SPACE + 0x100)
+#define BUFFER (PROG_SPACE + 0x1000)	/* 16 KiB */
+#define STACK  (PROG_SPACE + 0x9000)	/* a thread's, its end */
+
+/* A descriptor or an error is in x0; go on to `what` only with a descriptor (in x19). */
+#define WITH_FD(p) MOVE(p, 19, 0); \
+	for (unsigned skip_ = prog_if_not_negative(p, 19), one_ = 1; one_; \
+	     one_ = 0, prog_land(p, skip_))
+
+/* fork(2): what follows is the child; it must end. */
+#define CHILD(p) SYS(p, __NR_clone, I(SIGCHLD)); IF(p, 0, EQ, 0)
+
+unsigned prog_if_not_negative(struct prog *p, unsigned reg);
+void work_exit(struct prog *p, int status);
+/* A page of the program's memory that nothing has touched, if its process is young. */
+u64 work_fresh(struct prog *p);
+/* Wait for one's own child (in x20), its status in x21. */
+void work_wait(struct prog *p);
+/* A path of one's own, in x[reg]: format_ with who. */
+void work_own_path(struct prog *p, unsigned reg, const char *format_);
+void work_sleep(struct prog *p);
+/* A handler for `sig` that counts at COUNT. */
+void work_handler(struct prog *p, int sig);
+
+/* One thing a process does, by subject; lists end with NULL. */
+typedef void work_fn(struct prog *p);
+extern work_fn *const work_files[], *const work_tasks[], *const work_devices[],
+	*const work_events[];
+extern work_fn *const sweep_names[], *const sweep_files[], *const sweep_tasks[],
+	*const sweep_memory[], *const sweep_devices[], *const sweep_ipc[];
+
+#endif
