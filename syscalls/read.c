@@ -51,19 +51,19 @@ static long read_uio(struct uio *to, uptr buf, size_t len)
 
 static long read_try(struct task *t, int fd, uptr buf, size_t len, i64 pos, bool write)
 {
-	struct file *file = fd_get(t->fds, fd);
+	struct fd_loan loan = fd_borrow(t->fds, fd);
 	struct uio uio;
 	long n;
 
-	if (!file)
+	if (!loan.file)
 		return -EBADF;
 	n = read_uio(&uio, buf, len);
 	if (!n)
-		n = write ? file_try_write(file, &uio, pos, read_size_limit(t))
-			  : file_try_read(file, &uio, pos);
+		n = write ? file_try_write(loan.file, &uio, pos, read_size_limit(t))
+			  : file_try_read(loan.file, &uio, pos);
 	if (n < 0 && n != FILE_WAITS && write)
-		n = read_signals(t, file, n);
-	file_put(file);
+		n = read_signals(t, loan.file, n);
+	fd_return(loan);
 	if (n == FILE_WAITS)
 		return SYS_MUST_WAIT;
 	process_count_io(thread_of(t)->process, n, write);
@@ -77,26 +77,75 @@ struct read_one {
 	size_t len;
 	i64 pos;
 	bool write;
-	struct file *file;
+	struct fd_loan loan;
 	struct uio uio;
 	long n;
 };
 static co_t read_one(struct co *co, struct read_one *f)
 {
 	CO_BEGIN;
-	f->file = fd_get(fd_current(co), f->fd);
-	if (!f->file)
+	f->loan = fd_borrow(fd_current(co), f->fd);
+	if (!f->loan.file)
 		CO_RETURN(-EBADF);
 	f->n = read_uio(&f->uio, f->buf, f->len);
 	if (!f->n && f->write)
-		CO_AWAIT(f->n, file_write, .file = f->file, .uio = &f->uio, .pos = f->pos,
+		CO_AWAIT(f->n, file_write, .file = f->loan.file, .uio = &f->uio, .pos = f->pos,
 			 .limit_fsize = read_size_limit(co_task(co)));
 	else if (!f->n)
-		CO_AWAIT(f->n, file_read, .file = f->file, .uio = &f->uio, .pos = f->pos);
+		CO_AWAIT(f->n, file_read, .file = f->loan.file, .uio = &f->uio, .pos = f->pos);
 	if (f->write)
-		f->n = read_signals(co_task(co), f->file, f->n);
-	file_put(f->file);
+		f->n = read_signals(co_task(co), f->loan.file, f->n);
+	fd_return(f->loan);
 	process_count_io(process_of(co), f->n, f->write);
+	CO_RETURN(f->n);
+	CO_END;
+}
+
+/* May a read of it wait on its read_queue, until it is `ready`, and then try again? */
+static bool read_may_wait(const struct file *file)
+{
+	return file->ops->ready && file->mode & FILE_READ &&
+	       !(atomic_load_relaxed(&file->flags) & O_NONBLOCK);
+}
+
+/* read(2) of a stream that had nothing: it waits in this one frame. */
+struct read_stream {
+	struct co_frame co;
+	int fd;
+	uptr buf;
+	size_t len;
+	struct fd_loan loan;
+	struct uio uio;
+	struct waitq *queue;
+	long n;
+};
+static co_t read_stream(struct co *co, struct read_stream *f)
+{
+	CO_BEGIN;
+	f->loan = fd_borrow(fd_current(co), f->fd);
+	if (!f->loan.file)
+		CO_RETURN(-EBADF);
+	f->n = read_uio(&f->uio, f->buf, f->len);
+	if (f->n)
+		goto out;
+	f->n = FILE_WAITS;
+	if (!read_may_wait(f->loan.file))
+		goto otherwise;
+	f->queue = f->loan.file->ops->read_queue(f->loan.file);
+	do {
+		CO_WAIT_ONE(f->n, f->queue, f->loan.file->ops->ready(f->loan.file));
+		if (!f->n)
+			f->n = file_try_read(f->loan.file, &f->uio, FILE_POS);
+	} while (f->n == FILE_WAITS && !f->loan.file->ops->ready(f->loan.file));
+	/* Only one was woken: the rest is the next one's. */
+	if (f->n >= 0 && f->loan.file->ops->ready(f->loan.file))
+		waitq_wake_one(f->queue, POLLIN | POLLRDNORM);
+otherwise:
+	if (f->n == FILE_WAITS)
+		CO_AWAIT(f->n, file_read, .file = f->loan.file, .uio = &f->uio, .pos = FILE_POS);
+out:
+	fd_return(f->loan);
+	process_count_io(process_of(co), f->n, false);
 	CO_RETURN(f->n);
 	CO_END;
 }
@@ -129,8 +178,7 @@ SYSCALL_TRY(pwrite64, int, uptr, size_t, i64);
 co_t begin_read(struct co *co, const u64 *a);
 co_t begin_read(struct co *co, const u64 *a)
 {
-	return co_begin(co, read_one, .fd = (int)a[0], .buf = uptr_of(a[1]), .len = a[2],
-			.pos = FILE_POS);
+	return co_begin(co, read_stream, .fd = (int)a[0], .buf = uptr_of(a[1]), .len = a[2]);
 }
 co_t begin_write(struct co *co, const u64 *a);
 co_t begin_write(struct co *co, const u64 *a)

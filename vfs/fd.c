@@ -130,6 +130,11 @@ struct file *fd_get(struct fd_table *t, int fd)
 	return file;
 }
 
+struct fd_loan fd_borrow_shared(struct fd_table *t, int fd)
+{
+	return (struct fd_loan){fd_get(t, fd), true};
+}
+
 int fd_next(struct fd_table *t, unsigned from)
 {
 	int found = -1;

@@ -38,6 +38,32 @@ void fd_table_put(struct fd_table *t);
 struct file *fd_get(struct fd_table *t, int fd);
 struct file *fd_get_any(struct fd_table *t, int fd);
 
+/* The same for one system call, with nothing counted if the table is the caller's alone: then
+ * nobody else can close the number before the call is over. Given back by fd_return. */
+struct fd_loan {
+	struct file *file;	/* NULL: there is none */
+	bool counted;
+};
+struct fd_loan fd_borrow_shared(struct fd_table *t, int fd);
+
+static inline struct fd_loan fd_borrow(struct fd_table *t, int fd) NO_LOCK_ANALYSIS
+{
+	struct file *file;
+
+	if (atomic_load(&t->refs.n) != 1)
+		return fd_borrow_shared(t, fd);
+	file = (u32)fd < t->size ? t->files[fd] : NULL;
+	if (file && (file->mode & FILE_PATH))
+		file = NULL;
+	return (struct fd_loan){file, false};
+}
+
+static inline void fd_return(struct fd_loan loan)
+{
+	if (loan.counted)
+		file_put(loan.file);
+}
+
 /* Install file (reference taken over on success) at the lowest free number >= from and below
  * limit (RLIMIT_NOFILE). The number, -EMFILE or -ENOMEM; -EINVAL if from >= limit. */
 int fd_add(struct fd_table *t, struct file *file, unsigned from, u64 limit, bool cloexec);

@@ -80,6 +80,10 @@ struct file_ops {
 	 * `read`. The fast way of pipes. */
 	i64 (*try_read)(struct file *file, struct uio *uio);
 	i64 (*try_write)(struct file *file, struct uio *uio);
+	/* For a stream whose reader needs nothing but to wait until there is something, one of
+	 * them at a time: is there (or the end), and where to wait. NULL: `read` waits. */
+	bool (*ready)(struct file *file);
+	struct waitq *(*read_queue)(struct file *file);
 	/* The last reference is gone, without waiting; before `release`, either may be absent. */
 	void (*closed)(struct file *file);
 	/* What it says of itself in /proc/pid/fdinfo, in lines; NULL: nothing. Never waits. */

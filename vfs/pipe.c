@@ -104,12 +104,18 @@ static u64 pipe_copy_out(struct pipe *p, struct uio *uio, bool *fault) REQUIRES(
 }
 
 /* Take n bytes out. Pages that are read to their end go, but the last one stays for the next
- * write, moved to where that will begin; so a pipe in quiet use never allocates. */
+ * write, moved to where that will begin; so a pipe in quiet use never allocates. If all it had
+ * lies in one page the next write begins that again. */
 static void pipe_consume(struct pipe *p, u64 n) REQUIRES(p->lock)
 {
-	u64 end = p->head + n;
+	u64 end = p->head + n, start = PAGE_DOWN(p->head);
 	struct page *spare = NULL;
 
+	if (end == p->tail && end - start <= PAGE_SIZE) {
+		atomic_store_relaxed(&p->tail, start);
+		atomic_store_relaxed(&p->head, start);
+		return;
+	}
 	for (u64 at = PAGE_DOWN(p->head); at + PAGE_SIZE <= PAGE_UP(end); at += PAGE_SIZE) {
 		/* Not the page both ends share: the tail's, or in a full ring the head's too. */
 		if (end < p->tail && (at + PAGE_SIZE > end || p->tail - at > pipe_capacity(p)))
@@ -162,21 +168,37 @@ static u64 pipe_copy_in(struct pipe *p, struct uio *uio, int *why) REQUIRES(p->l
 
 /* --- reading --- */
 
+/* Is there something to read, or the end? Without the lock: who waits has enlisted before he
+ * looks. */
+static bool pipe_ready(struct file *file)
+{
+	const struct pipe *p = file->private;
+
+	return atomic_load(&p->tail) != atomic_load_relaxed(&p->head) ||
+	       !atomic_load_relaxed(&p->writers);
+}
+
+static struct waitq *pipe_read_queue(struct file *file)
+{
+	struct pipe *p = file->private;
+
+	return &p->can_read;
+}
+
 /* Bytes, 0 at the end of everything, -EAGAIN with nothing there, -EFAULT: user memory is missing
  * (`whole`: then nothing is taken). */
 static i64 pipe_try_read(struct file *file, struct uio *uio, bool whole)
 {
 	struct pipe *p = file->private;
-	struct uio start = *uio;
 	bool fault, was_full, wake;
+	struct uio start;
 	i64 n;
 
 	if (!uio->left)
 		return 0;
-	/* Nothing yet, seen without the lock: who waits has enlisted before he looks. */
-	if (atomic_load(&p->tail) == atomic_load_relaxed(&p->head) &&
-	    atomic_load_relaxed(&p->writers))
+	if (!pipe_ready(file))
 		return -EAGAIN;
+	start = *uio;
 	spin_lock(&p->lock);
 	/* A writer of up to PIPE_BUF bytes waits for that much room. */
 	was_full = pipe_capacity(p) - pipe_bytes(p) < PIPE_BUF;
@@ -423,6 +445,8 @@ const struct file_ops pipe_ops = {
 	.poll = pipe_poll,
 	.stream = true,
 	.try_read = pipe_fast_read,
+	.ready = pipe_ready,
+	.read_queue = pipe_read_queue,
 	.try_write = pipe_fast_write,
 	.closed = pipe_closed,
 };
