@@ -70,14 +70,11 @@ static inline void executor_set_home(struct task *t, struct executor *ex)
 	atomic_or(&t->flags, (u32)TASK_RETURN);
 }
 
-/* Where a woken task should queue: where it ran last, if it still may run there. */
-static struct executor *executor_choose(struct task *t)
+/* Where a woken task should queue that may not run where it ran last. */
+static __attribute__((noinline)) struct executor *executor_choose(const struct task *t)
 {
-	struct executor *home = atomic_load(&t->home);
-	u64 ready = atomic_load(&ready_cpus), allowed = atomic_load(&t->affinity) & ready;
+	u64 allowed = atomic_load(&t->affinity) & atomic_load(&ready_cpus);
 
-	if (allowed & (1ul << home->id))
-		return home;
 	return &executors[__builtin_ctzll(allowed ? allowed : 1)];
 }
 
@@ -103,11 +100,13 @@ static bool executor_is_timed(struct executor *ex)
 void executor_enqueue(struct task *t, bool woken)
 {
 	struct executor *me = executor_this();
-	struct executor *ex = executor_choose(t);
-	u64 affinity = atomic_load_relaxed(&t->affinity), idle;
+	struct executor *ex = atomic_load(&t->home);
+	u64 affinity = atomic_load(&t->affinity), idle;
 	bool sleeping;
 	u32 why = 0;
 
+	if (__builtin_expect(!(affinity & (1ul << ex->id)), 0))
+		ex = executor_choose(t);
 	if (woken)
 		me->stats.wakes++;
 	executor_set_home(t, ex);

@@ -147,7 +147,10 @@ static void eevdf_uncount(struct runq *rq, const struct sched_task *s) REQUIRES(
 static inline void eevdf_insert(struct runq *rq, struct sched_task *s) REQUIRES(rq->lock)
 {
 	s->min_vruntime = s->vruntime;
-	rb_insert(&rq->tree, &s->node, eevdf_before);
+	if (!rq->tree.root)
+		rb_insert_only(&rq->tree, &s->node);
+	else
+		rb_insert_below(&rq->tree, &s->node, eevdf_before);
 	atomic_store_relaxed(&rq->queued, rq->queued + 1);
 }
 
@@ -368,8 +371,7 @@ static struct runq_pick eevdf_runq_swap(struct runq *rq, struct task *t, u64 ran
 	if (other->vruntime < s->vruntime ||
 	    (other->vruntime == s->vruntime && other->vdeadline <= s->vdeadline)) {
 		s->min_vruntime = s->vruntime;
-		s->node = (struct rb_node){};
-		rq->tree.root = &s->node;
+		rb_insert_only(&rq->tree, &s->node);
 		rq->current = eevdf_task(other);
 		best = other;
 	}

@@ -194,10 +194,6 @@ static i64 pipe_try_read(struct file *file, struct uio *uio, bool whole)
 	struct uio start;
 	i64 n;
 
-	if (!uio->left)
-		return 0;
-	if (!pipe_ready(file))
-		return -EAGAIN;
 	start = *uio;
 	spin_lock(&p->lock);
 	/* A writer of up to PIPE_BUF bytes waits for that much room. */
@@ -222,7 +218,9 @@ static i64 pipe_fast_read(struct file *file, struct uio *uio)
 {
 	i64 n;
 
-	if (uio->left > PIPE_AT_ONCE)
+	if (!uio->left)
+		return 0;
+	if (uio->left > PIPE_AT_ONCE || !pipe_ready(file))
 		return -EAGAIN;
 	n = pipe_try_read(file, uio, true);
 	return n == -EFAULT ? -EAGAIN : n;

@@ -23,6 +23,13 @@ void rb_insert_below(struct rb_tree *t, struct rb_node *n,
 		     bool (*less)(const struct rb_node *a, const struct rb_node *b));
 void rb_remove_one(struct rb_tree *t, struct rb_node *n);
 
+/* Into an empty tree, by who keeps the node's value right for a node alone. */
+static inline void rb_insert_only(struct rb_tree *t, struct rb_node *n)
+{
+	*n = (struct rb_node){};
+	t->root = n;
+}
+
 /* Insert n; less(a, b) says whether a goes before b; equal ones go after. A tree that comes
  * and goes with its only node, as a run queue's and a CPU's timers do, costs next to nothing. */
 static inline void rb_insert(struct rb_tree *t, struct rb_node *n,
@@ -32,8 +39,7 @@ static inline void rb_insert(struct rb_tree *t, struct rb_node *n,
 		rb_insert_below(t, n, less);
 		return;
 	}
-	*n = (struct rb_node){};
-	t->root = n;
+	rb_insert_only(t, n);
 	if (t->update)
 		t->update(n);
 }

@@ -22,13 +22,20 @@
 #define EXCLUDES(...)	__attribute__((locks_excluded(__VA_ARGS__)))
 #define NO_LOCK_ANALYSIS __attribute__((no_thread_safety_analysis))
 
-/* A ticket lock: 0 initialised is free (rank 0 is not checked). */
+/* A ticket lock: 0 initialised is free (rank 0 is not checked). One atomic draws the ticket and
+ * tells whose turn it is. */
 typedef struct CAPABILITY("spinlock") spinlock {
-	u16 next;  /* [a] */
-	u16 owner; /* [a] */
+	union {
+		u32 both;  /* [a] */
+		struct {
+			u16 owner; /* [a] the low half in every provider */
+			u16 next;
+		};
+	};
 	u16 rank;  /* [I] */
 	u16 pad;
 } spinlock;
+#define SPIN_TICKET (1u << 16)
 
 #define SPINLOCK_INIT(r) ((spinlock){.rank = (r)})
 
@@ -39,19 +46,25 @@ static inline void spin_init(spinlock *l, u16 rank)
 
 static inline void spin_lock(spinlock *l) ACQUIRES(*l) NO_LOCK_ANALYSIS
 {
-	u16 mine = atomic_add(&l->next, (u16)1);
+	u32 was;
+	u16 mine;
 
-	while (atomic_load(&l->owner) != mine)
-		hal_relax();
+	/* For a simulation it is the ticket that matters: the wait orders the rest. */
+	hal_sim_point(&l->next);
+	was = __atomic_fetch_add(&l->both, SPIN_TICKET, __ATOMIC_ACQ_REL);
+	mine = was >> 16;
+
+	if (__builtin_expect((u16)was != mine, 0))
+		while (atomic_load(&l->owner) != mine)
+			hal_relax();
 	ranks_locked(l->rank);
 }
 
 static inline bool spin_trylock(spinlock *l) TRY_ACQUIRES(true, *l) NO_LOCK_ANALYSIS
 {
-	u16 owner = atomic_load(&l->owner);
-	u16 next = owner;
+	u32 was = atomic_load(&l->both);
 
-	if (!atomic_cas(&l->next, &next, (u16)(owner + 1)))
+	if ((u16)was != was >> 16 || !atomic_cas(&l->both, &was, was + SPIN_TICKET))
 		return false;
 	ranks_locked(l->rank);
 	return true;

@@ -7,12 +7,6 @@
 #include "hal/uaccess.h"
 #include "mem/space/uaccess.h"
 
-struct uio uio_user(uptr buf, u64 len)
-{
-	len = min(len, UIO_MAX);
-	return (struct uio){.count = 1, .user = true, .left = len, .one = {buf.raw, len}};
-}
-
 struct uio uio_user_iov(const struct uio_vec *vecs, u32 count)
 {
 	struct uio u = {.vecs = vecs, .count = count, .user = true};
@@ -135,12 +129,12 @@ static size_t move(struct uio *u, enum way way, void *mem, size_t n)
 	return done;
 }
 
-size_t uio_copy_to(struct uio *u, const void *from, size_t n)
+size_t uio_move_to(struct uio *u, const void *from, size_t n)
 {
 	return move(u, TO_UIO, (void *)from, n);
 }
 
-size_t uio_copy_from(struct uio *u, void *to, size_t n)
+size_t uio_move_from(struct uio *u, void *to, size_t n)
 {
 	return move(u, FROM_UIO, to, n);
 }

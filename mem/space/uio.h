@@ -13,6 +13,7 @@
 #define SPACE_UIO_H
 
 #include "coro/co.h"
+#include "hal/uaccess.h"
 
 /* The layout of struct iovec. */
 struct uio_vec {
@@ -32,7 +33,11 @@ struct uio {
 /* Most bytes one read or write moves, as Linux (MAX_RW_COUNT). */
 #define UIO_MAX (0x7ffffffful & PAGE_MASK)
 
-struct uio uio_user(uptr buf, u64 len);
+static inline struct uio uio_user(uptr buf, u64 len)
+{
+	len = min(len, UIO_MAX);
+	return (struct uio){.count = 1, .user = true, .left = len, .one = {buf.raw, len}};
+}
 /* vecs: copied from user space by the caller and checked (uio_check_iov). */
 struct uio uio_user_iov(const struct uio_vec *vecs, u32 count);
 struct uio uio_kernel(void *buf, u64 len);
@@ -44,8 +49,37 @@ i64 uio_check_iov(struct uio_vec *vecs, u32 count);
 
 /* Kernel memory to the uio (a read), and from it (a write); bytes moved, at most a few pages
  * a call are in the spirit of the poll budget. */
-size_t uio_copy_to(struct uio *u, const void *from, size_t n);
-size_t uio_copy_from(struct uio *u, void *to, size_t n);
+size_t uio_move_to(struct uio *u, const void *from, size_t n);
+size_t uio_move_from(struct uio *u, void *to, size_t n);
+
+static inline bool uio_is_one_buffer(const struct uio *u)
+{
+	return u->user && !u->vecs;
+}
+
+static inline size_t uio_copy_to(struct uio *u, const void *from, size_t n)
+{
+	size_t done;
+
+	if (!uio_is_one_buffer(u))
+		return uio_move_to(u, from, n);
+	done = hal_copy_to_user(uptr_of(u->one.base + u->at), from, min(n, u->left));
+	u->at += done;
+	u->left -= done;
+	return done;
+}
+
+static inline size_t uio_copy_from(struct uio *u, void *to, size_t n)
+{
+	size_t done;
+
+	if (!uio_is_one_buffer(u))
+		return uio_move_from(u, to, n);
+	done = hal_copy_from_user(to, uptr_of(u->one.base + u->at), min(n, u->left));
+	u->at += done;
+	u->left -= done;
+	return done;
+}
 size_t uio_zero(struct uio *u, size_t n);
 
 /* Move on without copying; n is at most left. */

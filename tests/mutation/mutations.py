@@ -23,7 +23,7 @@ MUTATIONS = [
      "if (!atomic_cas(&t->state, &state, (u8)TASK_IDLE))\n\t\texecutor_woken_since(t);",
      "(void)state;\n\tatomic_store(&t->state, (u8)TASK_IDLE);", ["explore", "coro"]),
     ("a switch's second task is not taken out of the tree", "sched/eevdf.c",
-     "\t\trq->tree.root = &s->node;\n", "", ["sched"]),
+     "\t\trb_insert_only(&rq->tree, &s->node);\n\t\trq->current", "\t\trq->current", ["sched"]),
     ("the condition is not tested again after enlisting", "coro/co.h",
      """		for (;;) {                                                    \\
 			if (cond) {                                           \\
