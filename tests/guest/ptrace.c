@@ -1304,7 +1304,8 @@ static void many_traced(unsigned n)
 
 		progress[n]++;
 		syscall(SYS_getuid);
-		syscall(SYS_sched_yield);
+		if (i % 8 == 7)
+			test_sleep_ms(1);
 		if (i % 64 != 63)
 			continue;
 		pid = fork();
@@ -1339,7 +1340,7 @@ static void many_tracer(const pid_t *pids, unsigned random)
 	for (;;) {
 		pid = pids[random_below(&random, MANY)];
 		if (pt(PTRACE_SEIZE, pid, 0, options) < 0) {
-			sched_yield();
+			test_sleep_ms(2);
 			continue;
 		}
 		pt(PTRACE_INTERRUPT, pid, 0, 0);
