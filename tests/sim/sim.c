@@ -24,7 +24,7 @@
 
 /* So many seeds reach at least so many per cent of the kernel's awaits. */
 #define SWEEP_FULL    300u
-#define SWEEP_REACHES 60u
+#define SWEEP_REACHES 65u
 
 static u8 initrd[4 << 20], image[PROG_IMAGE], true_image[PROG_IMAGE];
 static size_t initrd_size;
