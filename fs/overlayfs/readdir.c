@@ -23,6 +23,7 @@ struct overlay_name {
 	u8 type;
 	bool hidden;	/* a whiteout */
 	bool known;	/* the upper layer's inode is in the table, so ino is right */
+	bool merged;	/* a directory of the upper layer and the lowest, whose number it has */
 	u8 layer;	/* 0 the upper */
 	char name[];
 };
@@ -47,6 +48,7 @@ struct overlay_listing {
 	unsigned layer;		/* being read; 0 the upper */
 	bool is_lowest, failed;
 	bool by_name;		/* names are looked up: there are layers or an older listing */
+	bool merged;		/* some names are */
 	unsigned chars;		/* devices the layer showed, which may be whiteouts */
 	u64 pos;
 };
@@ -180,8 +182,10 @@ static bool listing_take(struct dir_emit *to, const char *name, size_t len, u64 
 		if (!l->is_lowest || n->hidden)
 			return true;
 		/* A directory of both layers shows the lower one's number. */
-		if (n->type == TYPE_DIR && type == TYPE_DIR && !n->known)
+		if (n->type == TYPE_DIR && type == TYPE_DIR && !n->known) {
+			l->merged |= n->merged = !n->layer;
 			name_number(l, n, ino);
+		}
 		list_remove(&n->order);
 		list_add_back(&l->lowest, &n->order);
 		return true;
@@ -228,6 +232,35 @@ static co_t listing_whiteouts(struct co *co, struct listing_whiteouts *f)
 			list_remove(&f->n->order);
 			list_add_back(&f->l->hidden, &f->n->order);
 		}
+		inode_put(f->found);
+	}
+	CO_RETURN(0);
+	CO_END;
+}
+
+/* An upper directory that hides the lower one of its name has a number of its own. */
+struct listing_opaque {
+	struct co_frame co;
+	struct overlay_listing *l;
+	struct list *at;
+	struct overlay_name *n;
+	struct inode *found;
+	long err;
+};
+static co_t listing_opaque(struct co *co, struct listing_opaque *f)
+{
+	CO_BEGIN;
+	for (f->at = f->l->order.next; f->at != &f->l->order; f->at = f->at->next) {
+		f->n = list_entry(f->at, struct overlay_name, order);
+		CO_BREATHE;
+		if (!f->n->merged)
+			continue;
+		CO_AWAIT(f->err, overlay_real_lookup, .dir = f->l->dir->upper,
+			 .name = f->n->name, .len = f->n->len, .found = &f->found);
+		if (f->err)
+			CO_RETURN(f->err);
+		if (f->found && atomic_load(&f->found->flags) & INODE_OPAQUE)
+			f->n->ino = overlay_ino(-1, f->found->ino);
 		inode_put(f->found);
 	}
 	CO_RETURN(0);
@@ -291,7 +324,9 @@ static co_t listing_build(struct co *co, struct listing_build *f)
 			CO_RETURN(f->err);
 	}
 	listing_number(f->l, f->old);
-	CO_RETURN(0);
+	if (f->l->merged)
+		CO_AWAIT(f->err, listing_opaque, .l = f->l);
+	CO_RETURN(f->err);
 	CO_END;
 }
 
