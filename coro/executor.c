@@ -327,6 +327,9 @@ static __attribute__((noinline)) co_t executor_poll(struct executor *ex, struct 
 {
 	co_t status;
 
+	/* Who makes a condition true and then still sees the task queued leaves it at that: so it
+	 * is seen running before it looks at its condition. */
+	atomic_fence();
 	ex->poll_start_ns = executor_now(ex);
 	status = co_resume(&t->co);
 	if (status == CO_DONE)

@@ -494,7 +494,7 @@ no_memory:
 /* --- FIFOs: opening waits for the other end --- */
 
 /* Join the inode's pipe, which is made for the first. *seen: how often the other end was opened
- * so far. */
+ * so far, but for one that is open. */
 static int pipe_join(struct file *file, u32 *seen)
 {
 	struct inode *inode = file->inode;
@@ -518,7 +518,11 @@ static int pipe_join(struct file *file, u32 *seen)
 		atomic_store_relaxed(&p->writers, p->writers + 1);
 		p->writer_opens++;
 	}
-	*seen = file->mode & FILE_READ ? p->writer_opens : p->reader_opens;
+	/* The other end that is open now met this one, even if it is closed the next moment. */
+	if (file->mode & FILE_READ)
+		*seen = p->writer_opens - (p->writers ? 1 : 0);
+	else
+		*seen = p->reader_opens - (p->readers ? 1 : 0);
 	spin_unlock(&p->lock);
 	spin_unlock(&inode->attr_lock);
 	file->private = p;

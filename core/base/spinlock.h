@@ -73,7 +73,7 @@ static inline bool spin_trylock(spinlock *l) TRY_ACQUIRES(true, *l) NO_LOCK_ANAL
 static inline void spin_unlock(spinlock *l) RELEASES(*l) NO_LOCK_ANALYSIS
 {
 	ranks_unlocked(l->rank);
-	atomic_store(&l->owner, (u16)(l->owner + 1));
+	atomic_store(&l->owner, (u16)(atomic_load_relaxed(&l->owner) + 1));
 }
 
 #endif
