@@ -121,7 +121,7 @@ void co_requeue(struct co *co)
 /* As co_requeue, and the others go first. */
 void co_yield(struct co *co)
 {
-	co_task(co)->sched.yielded = true;
+	co_task(co)->sched.yielded = 1;
 	co_requeue(co);
 }
 

@@ -18,8 +18,11 @@
 #include "mem/phys/buddy.h"
 #include "mem/phys/slab.h"
 
+/* In the path of a switch, and out of it. */
+#define HOT  inline __attribute__((always_inline))
+#define COLD __attribute__((noinline))
+
 static struct executor executors[HAL_MAX_CPUS];
-static const struct runq_ops *policy;	/* [I] after CPU 0's executor_init */
 static u64 ready_cpus;			/* [a] bit per CPU: its executor is set up */
 static u64 idle_cpus;			/* [a] bit per CPU */
 
@@ -28,11 +31,10 @@ void executor_init(const struct runq_ops *ops)
 	struct hal_cpu *cpu = hal_cpu_self();
 	struct executor *ex = &executors[cpu->id];
 
-	if (!cpu->id)
-		policy = ops;
 	*ex = (struct executor){
 		.id = cpu->id,
 		.slept = true,
+		.policy = ops,
 		.timer_set_ns = CO_FOREVER,
 		.slice_end_ns = CO_FOREVER,
 		.has_peers = hal_cpu_count() > 1,
@@ -59,8 +61,6 @@ u64 executor_idle_mask(void)
 	return atomic_load(&idle_cpus);
 }
 
-/* --- queueing --- */
-
 /* On another CPU than before its owner has something to tell the program (which CPU it is). */
 static inline void executor_set_home(struct task *t, struct executor *ex)
 {
@@ -71,7 +71,7 @@ static inline void executor_set_home(struct task *t, struct executor *ex)
 }
 
 /* Where a woken task should queue that may not run where it ran last. */
-static __attribute__((noinline)) struct executor *executor_choose(const struct task *t)
+static COLD struct executor *executor_choose(const struct task *t)
 {
 	u64 allowed = atomic_load(&t->affinity) & atomic_load(&ready_cpus);
 
@@ -79,21 +79,13 @@ static __attribute__((noinline)) struct executor *executor_choose(const struct t
 }
 
 /* Somebody was queued since current was picked: from when on is it another's turn? */
-static __attribute__((noinline)) void executor_time_slice(struct executor *ex, struct task *t)
+static COLD void executor_time_slice(struct executor *ex, struct task *t)
 {
-	u64 left = policy->slice_left(ex->runq, t);
+	u64 left = ex->policy->slice_left(ex->runq, t);
 
 	if (left != CO_FOREVER)
 		atomic_store_relaxed(&ex->slice_end_ns,
 				     min(ex->slice_end_ns, t->sched.picked_ns + left));
-}
-
-/* The same from within a wake; false if the timer, which is another's matter here, has to be
- * armed for it. */
-static bool executor_is_timed(struct executor *ex)
-{
-	executor_time_slice(ex, ex->current);
-	return ex->slice_end_ns >= ex->timer_set_ns;
 }
 
 /* Once it is queued the task may run, and end, on another CPU: it is not looked at again. */
@@ -110,12 +102,15 @@ void executor_enqueue(struct task *t, bool woken)
 	if (woken)
 		me->stats.wakes++;
 	executor_set_home(t, ex);
-	if (policy->enqueue(ex->runq, t, woken))
+	if (me->policy->enqueue(ex->runq, t, woken))
 		why = RESCHED_NOW;
 	else if (atomic_load_relaxed(&ex->slice_end_ns) == CO_FOREVER)
 		why = RESCHED_ARM;
-	if (why == RESCHED_ARM && ex == me && me->current && executor_is_timed(me))
-		why = 0;
+	if (why == RESCHED_ARM && ex == me && me->current) {
+		/* Here and now, unless the timer has to be armed: it is another's matter. */
+		executor_time_slice(me, me->current);
+		why = me->slice_end_ns < me->timer_set_ns ? RESCHED_ARM : 0;
+	}
 	idle = atomic_load(&idle_cpus);
 	if (why)
 		atomic_or(&ex->resched, why);
@@ -134,7 +129,7 @@ static inline void executor_load_space(struct executor *ex, const struct hal_spa
 		return;
 	ex->space_live = space;
 	if (space)
-		hal_space_load(space->root, space->asid);
+		hal_space_load(space->root, (u16)space->asid);
 	else
 		hal_space_load(hal_space_empty(), 0);
 }
@@ -150,7 +145,7 @@ static void executor_take_back(struct executor *ex, struct co *co)
 }
 
 /* Frame stacks spill into a page the CPU lends: have one before any task is stepped. */
-static __attribute__((noinline)) bool executor_restock(struct executor *ex)
+static COLD bool executor_restock(struct executor *ex)
 {
 	struct page *p = buddy_alloc(0, BUDDY_RESERVE);
 
@@ -166,22 +161,15 @@ static inline bool executor_stock(struct executor *ex)
 
 /* --- switching --- */
 
-/* The clock is read once where one task stops and the next begins. */
-static inline u64 executor_now(struct executor *ex)
-{
-	if (!ex->now_ns)
-		ex->now_ns = hal_clock_ns();
-	return ex->now_ns;
-}
-
-static inline void executor_window(struct executor *ex)
+/* Take interrupts, if there are any. */
+static inline bool executor_window(struct executor *ex)
 {
 	if (!hal_irq_pending())
-		return;
+		return false;
 	ex->in_window = true;
 	hal_irq_window();
 	ex->in_window = false;
-	ex->now_ns = 0;
+	return true;
 }
 
 /* A task from this CPU's own queue, whose home is here therefore. */
@@ -194,22 +182,23 @@ executor_make_current(struct executor *ex, struct runq_pick next, u64 now)
 	atomic_store_relaxed(&t->sched.picked_ns, now);
 	if (next.slice_ns != CO_FOREVER)
 		atomic_store_relaxed(&ex->slice_end_ns, now + next.slice_ns);
-	atomic_store(&t->state, (u8)TASK_RUNNING);
+	atomic_store_relaxed(&t->state, (u8)TASK_RUNNING);
 	ex->stats.switches++;
 	executor_load_space(ex, t->hal_space);
 	return t;
 }
 
-/* The current task stops being current, and the next one, if there is one, takes its place.
+/* The current task stops being current, and the next one, if there is one, takes its place. The
+ * clock is read once for both, unless it just was (`now`, else 0).
  * Until its state says so nobody else knows that t stopped, unless it went back into the queue:
  * from there another CPU may run it, to its end, so its tables must not be walked any more. */
-static inline __attribute__((always_inline)) struct task *
-executor_leave(struct executor *ex, struct task *t, bool again)
+static HOT struct task *executor_leave(struct executor *ex, struct task *t, bool again, u64 now)
 {
 	struct runq_pick next = {0};
-	u64 now, ran;
+	u64 ran;
 
-	executor_window(ex);
+	if (executor_window(ex))
+		now = 0;
 	/* Who queues a task from here on sees it picked, or asks again. */
 	atomic_store_relaxed(&ex->resched, 0u);
 	atomic_store_relaxed(&ex->slice_end_ns, CO_FOREVER);
@@ -219,14 +208,17 @@ executor_leave(struct executor *ex, struct task *t, bool again)
 	}
 	if (again && ex->has_peers)
 		executor_load_space(ex, NULL);
-	now = executor_now(ex);
+	if (!now)
+		now = hal_clock_ns();
 	ran = now - t->sched.picked_ns;
 	t->sched.ran_ns += ran;
 	atomic_store_relaxed(&t->sched.picked_ns, now);
-	if (executor_stock(ex))
-		next = policy->swap(ex->runq, t, ran, again);
-	else
-		policy->put(ex->runq, t, ran, again);
+	if (executor_stock(ex)) {
+		next = ex->policy->swap(ex->runq, t, ran, again);
+		__builtin_assume(next.task || !again);
+	} else {
+		ex->policy->put(ex->runq, t, ran, again);
+	}
 	if (__builtin_expect(next.task != NULL, 1))
 		return executor_make_current(ex, next, now);
 	ex->current = NULL;
@@ -235,44 +227,45 @@ executor_leave(struct executor *ex, struct task *t, bool again)
 }
 
 /* It may not run here any more. */
-static __attribute__((noinline)) struct task *executor_send_on(struct executor *ex, struct task *t)
+static COLD struct task *executor_send_on(struct executor *ex, struct task *t)
 {
-	struct task *next = executor_leave(ex, t, false);
+	struct task *next = executor_leave(ex, t, false, 0);
 
 	executor_enqueue(t, false);
 	return next;
 }
 
-static inline struct task *executor_requeue(struct executor *ex, struct task *t)
+static HOT struct task *executor_requeue(struct executor *ex, struct task *t, u64 now)
 {
 	t->sched.switches_involuntary++;
-	atomic_store(&t->state, (u8)TASK_QUEUED);
+	atomic_store_relaxed(&t->state, (u8)TASK_QUEUED);
 	if (__builtin_expect(!(atomic_load_relaxed(&t->affinity) & (1ul << ex->id)), 0))
 		return executor_send_on(ex, t);
-	return executor_leave(ex, t, true);
+	return executor_leave(ex, t, true, now);
+}
+
+static COLD struct task *executor_requeue_again(struct executor *ex, struct task *t, u64 now)
+{
+	return executor_requeue(ex, t, now);
 }
 
 /* It was woken while it parked: it is runnable after all. */
-static __attribute__((noinline)) void executor_woken_since(struct task *t)
+static COLD void executor_woken_since(struct task *t)
 {
 	atomic_store(&t->state, (u8)TASK_QUEUED);
 	executor_enqueue(t, true);
 }
 
 /* The current task's poll ended with a wait. */
-static inline struct task *executor_park(struct executor *ex, struct task *t)
+static inline struct task *executor_park(struct executor *ex, struct task *t, u64 now)
 {
 	u8 state = TASK_RUNNING;
 	struct task *next;
 
-	ranks_none_held();
-	if (atomic_load_relaxed(&t->state) == TASK_RUNNING_WOKEN)
-		return executor_requeue(ex, t);
-	/* A page it needed on the way here but not to wait. */
-	if (t->co.chunk && !co_in_chunk(&t->co))
+	if (t->co.chunk && !co_in_chunk(&t->co)) /* not needed to wait */
 		executor_take_back(ex, &t->co);
 	t->sched.switches_voluntary++;
-	next = executor_leave(ex, t, false);
+	next = executor_leave(ex, t, false, now);
 	if (!atomic_cas(&t->state, &state, (u8)TASK_IDLE))
 		executor_woken_since(t);
 	return next;
@@ -288,14 +281,14 @@ static struct runq_pick executor_steal(struct executor *ex)
 		struct executor *victim = &executors[id];
 		struct task *t;
 
-		if (!(ready & 1ul << id) || !policy->length(victim->runq))
+		if (!(ready & 1ul << id) || !ex->policy->length(victim->runq))
 			continue;
-		t = policy->steal(victim->runq, ex->id);
+		t = ex->policy->steal(victim->runq, ex->id);
 		if (t) {
 			ex->stats.steals++;
 			executor_set_home(t, ex);
-			policy->enqueue(ex->runq, t, false);
-			return policy->pick(ex->runq);
+			ex->policy->enqueue(ex->runq, t, false);
+			return ex->policy->pick(ex->runq);
 		}
 	}
 	return (struct runq_pick){0};
@@ -313,7 +306,7 @@ void executor_unspill(struct executor *ex, struct co *co)
 }
 
 /* t's frame stack is empty: ask its owner whether that was all. */
-static inline co_t executor_complete(struct executor *ex, struct task *t)
+static COLD co_t executor_complete(struct executor *ex, struct task *t)
 {
 	executor_unspill(ex, &t->co);
 	if (!executor_stock(ex)) {
@@ -323,31 +316,34 @@ static inline co_t executor_complete(struct executor *ex, struct task *t)
 	return t->ops->returned(t);
 }
 
-static __attribute__((noinline)) co_t executor_poll(struct executor *ex, struct task *t)
+/* What a step came to, and the clock after it (0: it was not read). */
+struct executor_stepped {
+	co_t status;
+	u64 now;
+};
+
+static COLD struct executor_stepped executor_poll(struct executor *ex, struct task *t)
 {
 	co_t status;
 
 	/* Who makes a condition true and then still sees the task queued leaves it at that: so it
 	 * is seen running before it looks at its condition. */
 	atomic_fence();
-	ex->poll_start_ns = executor_now(ex);
+	ex->poll_start_ns = t->sched.picked_ns;
 	status = co_resume(&t->co);
 	if (status == CO_DONE)
 		status = executor_complete(ex, t);
-	ex->now_ns = executor_poll_end(ex, t);
-	return status;
+	return (struct executor_stepped){status, executor_poll_end(ex, t)};
 }
 
-static co_t executor_step(struct executor *ex, struct task *t)
+static inline struct executor_stepped executor_step(struct executor *ex, struct task *t)
 {
 	co_t status;
 
 	if (t->co.leaf)
 		return executor_poll(ex, t);
 	status = executor_complete(ex, t);
-	if (ex->poll_start_ns)
-		ex->now_ns = executor_poll_end(ex, t);
-	return status;
+	return (struct executor_stepped){status, ex->poll_start_ns ? executor_poll_end(ex, t) : 0};
 }
 
 /* Its entry was complete before others went first, and nothing has happened to it since. */
@@ -356,13 +352,13 @@ static inline bool executor_is_ready(const struct task *t)
 	return !t->co.leaf && !atomic_load_relaxed(&t->flags);
 }
 
-static __attribute__((noinline)) struct task *executor_finish(struct executor *ex, struct task *t)
+static COLD struct task *executor_finish(struct executor *ex, struct task *t)
 {
 	struct task *next;
 
 	lock_rank_none_held(t);
 	executor_unspill(ex, &t->co);
-	next = executor_leave(ex, t, false);
+	next = executor_leave(ex, t, false, 0);
 	atomic_store(&t->state, (u8)TASK_DEAD);
 	if (t->ops->ended)
 		t->ops->ended(t);
@@ -379,7 +375,7 @@ static struct runq_pick executor_idle(struct executor *ex)
 	executor_load_space(ex, NULL);
 	atomic_or(&idle_cpus, 1ul << ex->id);
 	if (executor_stock(ex))
-		next = policy->pick(ex->runq);
+		next = ex->policy->pick(ex->runq);
 	if (!next.task && ex->spare)
 		next = executor_steal(ex);
 	if (!next.task) {
@@ -387,8 +383,7 @@ static struct runq_pick executor_idle(struct executor *ex)
 		atomic_store_relaxed(&ex->idle_since_ns, slept);
 		hal_cpu_idle();
 		atomic_store_relaxed(&ex->idle_since_ns, 0ul);
-		ex->now_ns = hal_clock_ns();
-		ex->stats.idle_ns += ex->now_ns - slept;
+		ex->stats.idle_ns += hal_clock_ns() - slept;
 		ex->slept = true;
 	}
 	atomic_and(&idle_cpus, ~(1ul << ex->id));
@@ -398,7 +393,7 @@ static struct runq_pick executor_idle(struct executor *ex)
 /* --- the loop --- */
 
 /* Nobody is current. Pick the next task; sleeps while there is none. */
-static __attribute__((noinline)) struct task *executor_next(struct executor *ex)
+static COLD struct task *executor_next(struct executor *ex)
 {
 	struct runq_pick next = {0};
 
@@ -406,7 +401,7 @@ static __attribute__((noinline)) struct task *executor_next(struct executor *ex)
 		atomic_store(&ex->resched, 0u);
 		executor_window(ex);
 		if (executor_stock(ex))
-			next = policy->pick(ex->runq);
+			next = ex->policy->pick(ex->runq);
 		if (!next.task)
 			next = executor_idle(ex);
 	}
@@ -415,10 +410,23 @@ static __attribute__((noinline)) struct task *executor_next(struct executor *ex)
 		watchdog_awake(ex);
 		sample_awake(ex);
 	}
-	return executor_make_current(ex, next, executor_now(ex));
+	return executor_make_current(ex, next, hal_clock_ns());
 }
 
-/* Current is ready for user mode: arm its slice, load its registers. */
+/* Current was just picked and goes to user mode: arm its slice, load its registers. */
+static inline struct hal_user *executor_enter_picked(struct executor *ex, struct task *t)
+{
+	struct hal_user *u = t->user;
+
+	/* A timer that is armed for earlier will do: when it comes it is armed again. */
+	if (ex->slice_end_ns < ex->timer_set_ns)
+		timer_run_due(ex);
+	hal_user_load(u);
+	ex->user_live = u;
+	return u;
+}
+
+/* The same for any. */
 static inline struct hal_user *executor_enter_user(struct executor *ex, struct task *t)
 {
 	lock_rank_none_held(t);
@@ -427,46 +435,83 @@ static inline struct hal_user *executor_enter_user(struct executor *ex, struct t
 		atomic_and(&ex->resched, ~(u32)RESCHED_ARM);
 		executor_time_slice(ex, t);
 	}
-	/* A timer that is armed for earlier will do: when it comes it is armed again. */
+	if (!ex->user_live)
+		return executor_enter_picked(ex, t);
 	if (ex->slice_end_ns < ex->timer_set_ns)
 		timer_run_due(ex);
-	ex->now_ns = 0;
-	if (ex->user_live != t->user) {
-		hal_user_load(t->user);
-		ex->user_live = t->user;
-	}
 	return t->user;
 }
 
-struct hal_user *executor_return(co_t status)
+static inline bool executor_makes_way(const struct executor *ex)
 {
-	struct executor *ex = executor_this();
-	struct task *t = ex->current;
+	return atomic_load_relaxed(&ex->resched) & RESCHED_NOW;
+}
 
-	/* If it makes way now its owner is asked when it is picked again. */
-	if (!t || (status == CO_DONE && !(atomic_load_relaxed(&ex->resched) & RESCHED_NOW)))
-		goto step;
+/* Woken during its poll: it need not park. */
+static inline bool executor_is_woken(const struct task *t)
+{
+	return atomic_load_relaxed(&t->state) == TASK_RUNNING_WOKEN;
+}
+
+/* From a step of current to user mode, over as many others as it takes. */
+static HAL_ENTRY COLD struct hal_user *
+executor_go_on(struct executor *ex, struct task *t, struct executor_stepped stepped)
+{
 	for (;;) {
-		if (status == CO_PENDING)
-			t = executor_park(ex, t);
-		else if (t->exiting)
+		ranks_none_held();
+		if (stepped.status == CO_PENDING && !executor_is_woken(t))
+			t = executor_park(ex, t, stepped.now);
+		else if (stepped.status == CO_DONE && t->exiting)
 			t = executor_finish(ex, t);
-		else if (atomic_load_relaxed(&ex->resched) & RESCHED_NOW)
-			t = executor_requeue(ex, t);
+		else if (stepped.status == CO_PENDING || executor_makes_way(ex))
+			t = executor_requeue_again(ex, t, stepped.now);
 		else
 			return executor_enter_user(ex, t);
-step:
 		if (!t)
 			t = executor_next(ex);
 		if (executor_is_ready(t))
-			return executor_enter_user(ex, t);
-		status = executor_step(ex, t);
+			return executor_enter_picked(ex, t);
+		stepped = executor_step(ex, t);
 	}
+}
+
+static HAL_ENTRY COLD struct hal_user *executor_step_on(struct executor *ex, struct task *t)
+{
+	return executor_go_on(ex, t, executor_step(ex, t));
+}
+
+/* If it makes way now its owner is asked, where need be, when it is picked again. */
+HAL_ENTRY struct hal_user *executor_done(struct executor *ex, struct task *t)
+{
+	if (executor_makes_way(ex)) {
+		t = executor_requeue(ex, t, 0);
+		if (t && executor_is_ready(t))
+			return executor_enter_picked(ex, t);
+		if (!t)
+			t = executor_next(ex);
+	}
+	return executor_is_ready(t) ? executor_enter_user(ex, t) : executor_step_on(ex, t);
+}
+
+HAL_ENTRY struct hal_user *executor_return(co_t status)
+{
+	struct executor *ex = executor_this();
+
+	if (status == CO_DONE)
+		return executor_done(ex, ex->current);
+	return executor_waits(ex, ex->current, 0);
+}
+
+HAL_ENTRY struct hal_user *executor_waits(struct executor *ex, struct task *t, u64 now)
+{
+	return executor_go_on(ex, t, (struct executor_stepped){CO_PENDING, now});
 }
 
 struct hal_user *executor_run(void)
 {
-	return executor_return(CO_PENDING);
+	struct executor *ex = executor_this();
+
+	return executor_step_on(ex, executor_next(ex));
 }
 
 /* --- from interrupts --- */
@@ -487,7 +532,7 @@ void executor_timer(void)
 		atomic_store_relaxed(&t->sched.picked_ns, now);
 		atomic_store(&ex->slice_end_ns, CO_FOREVER);
 		atomic_or(&ex->resched,
-			  policy->charge(ex->runq, t, ran) ? RESCHED_NOW : RESCHED_ARM);
+			  ex->policy->charge(ex->runq, t, ran) ? RESCHED_NOW : RESCHED_ARM);
 	}
 	timer_run_due(ex);
 	if (ex->watchdog.due)

@@ -29,17 +29,17 @@ struct executor_stats {
 
 struct executor {
 	unsigned id;			/* [I] */
-	bool has_peers;			/* [I] there are other CPUs */
+	u32 has_peers;			/* [I] not 0: there are other CPUs */
 	struct task *current;		/* NULL: idle */
 	u32 resched;			/* [a] not 0: current takes the slow way to user mode */
 	struct hal_user *user_live;	/* whose TLS and FP registers the CPU holds */
 	const struct hal_space *space_live;
 	void *spare;			/* frame-stack page to lend */
 	struct runq *runq;		/* [I] sched's */
+	const struct runq_ops *policy;	/* [I] the same for all */
 	spinlock timer_lock;
 	struct rb_tree timers;		/* under timer_lock */
 	u64 timer_set_ns;		/* what the hardware is armed for */
-	u64 now_ns;			/* the clock, while nothing that takes time went by; or 0 */
 	u64 slice_end_ns;		/* [a] current's, CO_FOREVER if it is alone */
 	u64 poll_start_ns;		/* of the measured poll under way, 0 if none */
 	bool in_window;			/* interrupts are taken in the kernel */
@@ -95,7 +95,11 @@ static inline struct executor *executor_this(void)
 
 /* End of an entry by the current task: `status` of what was begun; if it is CO_DONE the frame
  * stack is empty and its page given back (executor_unspill). The user context to enter next. */
-struct hal_user *executor_return(co_t status);
+HAL_ENTRY struct hal_user *executor_return(co_t status);
+/* The same for CO_DONE, by who has both at hand. */
+HAL_ENTRY struct hal_user *executor_done(struct executor *ex, struct task *t);
+/* The same for CO_PENDING, by who has just looked at the clock (`now`, else 0). */
+HAL_ENTRY struct hal_user *executor_waits(struct executor *ex, struct task *t, u64 now);
 
 /* A coroutine that is begun from outside is measured, as the executor's own polls are. The end
  * gives the time. */
@@ -119,7 +123,7 @@ enum {
 /* The current task lets the others go first, once its system call is done. */
 static inline void executor_yield(struct task *t)
 {
-	t->sched.yielded = true;
+	t->sched.yielded = 1;
 	/* Whatever another CPU stores at the same time asks for no more than this. */
 	atomic_store_relaxed(&executor_this()->resched, (u32)RESCHED_NOW);
 }

@@ -52,7 +52,7 @@ struct sched_task {
 	i8 nice;		/* [a] -20 .. 19 */
 	i8 weighs;		/* [a] the nice value it runs with: its own, or a better one lent */
 	u8 boost;		/* [a] 20 - the nice value it is lent; 0: none */
-	bool yielded;		/* [own] asked to let the others go first */
+	u8 yielded;		/* [own] not 0: asked to let the others go first */
 	u64 ran_ns;		/* [a] total, for accounting, up to picked_ns */
 	u64 picked_ns;		/* [a] when it was last picked, charged or put back */
 	u64 split;		/* [a] user and system time: coro/sample.c */
@@ -70,7 +70,7 @@ static inline void sched_task_weigh(struct sched_task *s)
 /* A translation table to load: mem/space owns it. */
 struct hal_space {
 	paddr root;
-	u16 asid;
+	u64 asid;		/* 16 bits */
 };
 
 #define TASK_ANYWHERE UINT16_MAX

@@ -28,6 +28,8 @@ struct hal_cpu {
  * void hal_sim_point(const volatile void *what): nothing on a machine; on hal/host a place where
  *	another simulated CPU may run. Called by every atomic and spinlock operation;
  *	hal_sim_read is the same before an operation that only reads.
+ * HAL_ENTRY: of a function that is entered where the C stack begins, and of its tail calls: no
+ *	caller has anything in a register that it wants kept.
  * HAL_SIMULATED: constant 1 on hal/host, 0 on a machine. */
 
 /* CPUs the machine has, 1 .. HAL_MAX_CPUS; constant after boot. */

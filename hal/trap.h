@@ -29,12 +29,18 @@ struct hal_user {
 	i32 fp_cpu;		/* CPU whose FP registers hold `fp` unchanged; -1: who changes fp */
 	union {
 		struct {
-			u8 step : 1;	/* single-step: with HAL_PSTATE_SS in pstate */
-			u8 debugged : 1; /* hal_upcalls.debug has breakpoints for it */
+			union {
+				struct {
+					u8 step : 1;	/* single-step: with HAL_PSTATE_SS in pstate */
+					u8 debugged : 1; /* hal_upcalls.debug has breakpoints for it */
+				};
+				u8 watched;	/* any of these */
+			};
+			u8 fp_eager;	/* the provider's: how it used them lately */
 		};
-		u8 watched;		/* any of these: hal_user_load looks */
+		u16 load_more;		/* not 0: hal_user_load has more to do than usual */
 	};
-	u8 fp_uses, fp_eager;	/* the provider's: how it used them lately */
+	u8 fp_uses;			/* the provider's, too */
 	struct hal_fp fp;	/* valid while not loaded in a CPU */
 };
 
@@ -73,10 +79,10 @@ struct hal_upcalls {
 	struct hal_user *(*boot)(const struct hal_machine *m);
 	/* Every other CPU, once, after hal_cpu_start. */
 	struct hal_user *(*cpu_up)(void);
-	struct hal_user *(*syscall)(struct hal_user *u);	/* pc is past the svc */
-	struct hal_user *(*fault)(struct hal_user *u, const struct hal_fault *why);
+	HAL_ENTRY struct hal_user *(*syscall)(struct hal_user *u);	/* pc is past the svc */
+	HAL_ENTRY struct hal_user *(*fault)(struct hal_user *u, const struct hal_fault *why);
 	/* Interrupts were taken from user mode (their handlers have run). */
-	struct hal_user *(*interrupted)(struct hal_user *u);
+	HAL_ENTRY struct hal_user *(*interrupted)(struct hal_user *u);
 	/* From an interrupt window, as an interrupt handler: */
 	void (*timer)(void);	/* the deadline of hal_timer_set has passed */
 	void (*kicked)(void);	/* hal_cpu_kick */

@@ -27,6 +27,8 @@
 #define SLICE_NS	  3000000ul
 /* A woken task with an earlier deadline takes the CPU only after current ran this long. */
 #define GRANULARITY_NS	  500000ul
+/* The timer is not set for less. */
+#define SLICE_LEAST_NS	  (1ul << 17)
 #define LAG_LIMIT_SLICES  2
 #define REBASE_SHIFT	  24	/* base follows V when it is 2^24 ns away */
 #define REBASE_AT	  ((i64)(2 * NICE0_WEIGHT) << REBASE_SHIFT)	/* weighted, for two */
@@ -261,7 +263,7 @@ static inline void eevdf_stop(struct runq *rq, struct sched_task *s, u64 ran_ns,
 		if (s->yielded)
 			s->vdeadline += eevdf_virtual(s, s->slice_ns);
 	}
-	s->yielded = false;
+	s->yielded = 0;
 }
 
 static void eevdf_runq_put(struct runq *rq, struct task *t, u64 ran_ns, bool again)
@@ -300,7 +302,7 @@ static inline u64 eevdf_slice(const struct runq *rq, const struct sched_task *s)
 	if (!atomic_load_relaxed(&rq->queued))
 		return CO_FOREVER;
 	left = max(left, 0l);
-	return max(eevdf_real(s, left), GRANULARITY_NS / 4);
+	return max(eevdf_real(s, left), SLICE_LEAST_NS);
 }
 
 static struct runq_pick eevdf_runq_pick(struct runq *rq)
@@ -325,10 +327,10 @@ static struct runq_pick eevdf_runq_pick(struct runq *rq)
 /* As put and pick, but the one who makes way is only queued if it is not the best itself. The
  * lock is held, and let go. */
 static __attribute__((noinline)) struct runq_pick
-eevdf_swap_any(struct runq *rq, struct sched_task *s, u64 ran_ns, bool again) RELEASES(rq->lock)
+eevdf_swap_any(struct runq *rq, struct task *t, u64 ran_ns, bool again) RELEASES(rq->lock)
 {
 	struct runq_pick picked = {0};
-	struct sched_task *best;
+	struct sched_task *s = &t->sched, *best;
 
 	eevdf_stop(rq, s, ran_ns, again);
 	best = eevdf_best(rq);
@@ -352,32 +354,36 @@ eevdf_swap_any(struct runq *rq, struct sched_task *s, u64 ran_ns, bool again) RE
 static struct runq_pick eevdf_runq_swap(struct runq *rq, struct task *t, u64 ran_ns, bool again)
 {
 	struct sched_task *s = &t->sched, *other, *best = s;
-	i64 left;
+	i64 weighted, vruntime, vdeadline, left;
 
 	spin_lock(&rq->lock);
+	weighted = rq->weighted;
 	if (!again || rq->queued != 1 || rq->weight != 2 * NICE0_WEIGHT || s->weighs ||
-	    rq->weighted >= REBASE_AT)
-		return eevdf_swap_any(rq, s, ran_ns, again);
+	    weighted >= REBASE_AT)
+		__attribute__((musttail)) return eevdf_swap_any(rq, t, ran_ns, again);
 	other = eevdf_of(rq->tree.root);
-	s->vruntime += (i64)ran_ns;
-	rq->weighted += (i64)ran_ns * NICE0_WEIGHT;
-	if (s->vruntime >= s->vdeadline)
-		s->vdeadline = s->vruntime + (i64)s->slice_ns;
+	rq->weighted = weighted + (i64)ran_ns * NICE0_WEIGHT;
+	vruntime = s->vruntime + (i64)ran_ns;
+	vdeadline = s->vdeadline;
+	if (vruntime >= vdeadline)
+		vdeadline = vruntime + (i64)s->slice_ns;
 	if (s->yielded) {
-		s->yielded = false;
-		s->vdeadline += (i64)s->slice_ns;
+		s->yielded = 0;
+		vdeadline += (i64)s->slice_ns;
 	}
+	s->vruntime = vruntime;
+	s->vdeadline = vdeadline;
 	/* The one behind is eligible; both are if neither is behind. */
-	if (other->vruntime < s->vruntime ||
-	    (other->vruntime == s->vruntime && other->vdeadline <= s->vdeadline)) {
-		s->min_vruntime = s->vruntime;
+	if (other->vruntime < vruntime ||
+	    (other->vruntime == vruntime && other->vdeadline <= vdeadline)) {
+		s->min_vruntime = vruntime;
 		rb_insert_only(&rq->tree, &s->node);
 		rq->current = eevdf_task(other);
 		best = other;
 	}
 	left = best->vdeadline - best->vruntime;
 	spin_unlock(&rq->lock);
-	return (struct runq_pick){eevdf_task(best), (u64)max(left, (i64)GRANULARITY_NS / 4)};
+	return (struct runq_pick){eevdf_task(best), (u64)max(left, (i64)SLICE_LEAST_NS)};
 }
 
 static bool eevdf_runq_charge(struct runq *rq, struct task *current, u64 ran_ns)

@@ -9,11 +9,11 @@ static u64 unknown_logged[(SYSCALL_MAX + 63) / 64]; /* [a] bit: this number was 
 
 long dispatch_unknown(struct task *t, const u64 *a)
 {
-	u64 nr = (u32)thread_of(t)->syscall;
-	u64 bit = 1ul << (nr % 64);
+	u32 nr = (u32)a[8];
+	u64 bit = 1ul << nr % 64;
 
 	if (nr < SYSCALL_MAX && !(atomic_or(&unknown_logged[nr / 64], bit) & bit))
-		log_info("%s: system call %lu is not implemented", t->name, nr);
+		log_info("%s: system call %u is not implemented", t->name, nr);
 	return -ENOSYS;
 }
 
@@ -22,16 +22,24 @@ long dispatch_must_wait(struct task *t, const u64 *a)
 	return SYS_MUST_WAIT;
 }
 
-/* A coroutine ended without waiting, or is under way. */
-static __attribute__((noinline)) struct hal_user *dispatch_awaiting(struct task *t, co_t status)
+/* What a restart, a tracer or /proc wants to know of the call. */
+static void dispatch_note(struct thread *thread, u32 nr)
+{
+	thread->orig_x0 = thread->user.x[0];
+	thread->syscall = (i32)nr;
+}
+
+/* The call's coroutine. */
+static HAL_ENTRY __attribute__((noinline)) struct hal_user *
+dispatch_awaiting(struct task *t, u32 nr)
 {
 	struct executor *ex = executor_this();
 	struct thread *thread = thread_of(t);
 
-	if (status == CO_PENDING) {
-		ex->now_ns = executor_poll_end(ex, t);
-		return executor_return(CO_PENDING);
-	}
+	dispatch_note(thread, nr);
+	executor_poll_begin(ex);
+	if (syscall_table[nr].begin(&t->co, thread->user.x) == CO_PENDING)
+		return executor_waits(ex, t, executor_poll_end(ex, t));
 	executor_poll_end(ex, t);
 	executor_unspill(ex, &t->co);
 	if (thread_wants_restart(t->co.result))
@@ -50,7 +58,7 @@ static __attribute__((noinline)) struct hal_user *dispatch_awaiting(struct task 
  * told on the way back to user mode, where it may also be one that was not traced before. */
 struct dispatch_traced {
 	struct co_frame co;
-	const struct syscall *call;
+	u32 nr;
 	bool emulate;
 	long result, ignored;
 };
@@ -77,10 +85,10 @@ static co_t dispatch_traced(struct co *co, struct dispatch_traced *f)
 		if (f->result)
 			CO_RETURN((long)t->user.x[0]);
 	}
-	f->call = &syscall_table[min((u32)t->syscall, (u32)SYSCALL_MAX)];
-	f->result = f->call->plain(task, t->user.x);
+	f->nr = min((u32)t->syscall, (u32)SYSCALL_MAX);
+	f->result = syscall_plain[f->nr](task, t->user.x);
 	if (f->result == SYS_MUST_WAIT)
-		CO_AWAIT_BEGUN(f->result, f->call->begin(co, t->user.x));
+		CO_AWAIT_BEGUN(f->result, syscall_table[f->nr].begin(co, t->user.x));
 	/* Back from a signal: there is no call any more, but there was one. */
 	if (t->syscall == -1 && !task->exiting) {
 		CO_AWAIT(f->ignored, trace_call_end);
@@ -91,9 +99,13 @@ static co_t dispatch_traced(struct co *co, struct dispatch_traced *f)
 }
 
 /* Out of line: nothing of it is to cost the others. */
-[[gnu::noinline]] static struct hal_user *dispatch_begin_traced(struct task *t)
+static HAL_ENTRY __attribute__((noinline)) struct hal_user *dispatch_begin_traced(struct task *t)
 {
-	co_t status = co_begin(&t->co, dispatch_traced);
+	struct thread *thread = thread_of(t);
+	co_t status;
+
+	dispatch_note(thread, (u32)thread->user.x[8]);
+	status = co_begin(&t->co, dispatch_traced);
 
 	/* Its flag may be gone by now: what the call gave has yet to be stored. */
 	if (status == CO_DONE)
@@ -101,33 +113,30 @@ static co_t dispatch_traced(struct co *co, struct dispatch_traced *f)
 	return executor_return(status);
 }
 
-struct hal_user *dispatch_syscall(struct hal_user *u)
+/* A plain call is over, but there is something to do: thread_returned stores its result. */
+static HAL_ENTRY __attribute__((noinline)) struct hal_user *
+dispatch_flagged(struct task *t, u32 nr, long result)
+{
+	dispatch_note(thread_of(t), nr);
+	t->co.result = result;
+	return executor_return(CO_DONE);
+}
+
+HAL_ENTRY struct hal_user *dispatch_syscall(struct hal_user *u)
 {
 	struct executor *ex = executor_this();
 	struct task *t = ex->current;
-	struct thread *thread = thread_of(t);
-	u64 nr = min((u32)u->x[8], (u32)SYSCALL_MAX);
+	u32 nr = min((u32)u->x[8], (u32)SYSCALL_MAX);
 	long result;
 
-	thread->orig_x0 = u->x[0];
-	thread->syscall = (i32)u->x[8];
 	if (__builtin_expect(atomic_load_relaxed(&t->flags) & TASK_TRACED, 0))
 		return dispatch_begin_traced(t);
-	result = syscall_table[nr].plain(t, u->x);
-	if (__builtin_expect(result == SYS_MUST_WAIT, 0)) {
-		executor_poll_begin(ex);
-		return dispatch_awaiting(t, syscall_table[nr].begin(&t->co, u->x));
-	}
-	if (__builtin_expect(atomic_load_relaxed(&t->flags), 0)) {
-		/* thread_returned stores it. */
-		t->co.result = result;
-		return executor_return(CO_DONE);
-	}
+	result = syscall_plain[nr](t, u->x);
+	if (__builtin_expect(result == SYS_MUST_WAIT, 0))
+		return dispatch_awaiting(t, nr);
+	if (__builtin_expect(atomic_load_relaxed(&t->flags), 0))
+		return dispatch_flagged(t, nr, result);
 	lock_rank_none_held(t);
 	u->x[0] = (u64)result;
-	/* In user mode the number means nothing; every way in sets it. */
-	if (__builtin_expect(!atomic_load_relaxed(&ex->resched), 1))
-		return u;
-	thread->syscall = -1;
-	return executor_return(CO_DONE);
+	return atomic_load_relaxed(&ex->resched) ? executor_done(ex, t) : u;
 }

@@ -30,7 +30,7 @@
 #include "coro/task.h"
 
 /* No errno and no valid result. */
-#define SYS_MUST_WAIT (-4096l - 1)
+#define SYS_MUST_WAIT (-4096l)
 
 #define SYS_ARG_(type, raw_) (((union { u64 raw; type as; }){.raw = (raw_)}).as)
 
@@ -88,24 +88,25 @@
 	}                                                                     \
 	static_assert(true)
 
+typedef long syscall_plain_fn(struct task *t, const u64 *a);
+
 struct syscall {
 	const char *name;	/* NULL: not implemented */
-	/* Never NULL: -ENOSYS where there is no such call, SYS_MUST_WAIT where all is awaitable. */
-	long (*plain)(struct task *t, const u64 *a);
 	co_t (*begin)(struct co *co, const u64 *a);
 };
 
-/* The entries' two. */
-long dispatch_unknown(struct task *t, const u64 *a);
-long dispatch_must_wait(struct task *t, const u64 *a);
+/* Plain forms of what has none. */
+syscall_plain_fn dispatch_unknown;	/* -ENOSYS */
+syscall_plain_fn dispatch_must_wait;	/* SYS_MUST_WAIT */
 
-/* Indexed by the arm64 call number; the last entry stands for all higher ones. */
+/* Indexed by the arm64 call number; the last plain form stands for all higher ones. */
 #define SYSCALL_MAX 470
-extern const struct syscall syscall_table[SYSCALL_MAX + 1];
+extern syscall_plain_fn *const syscall_plain[SYSCALL_MAX + 1];
+extern const struct syscall syscall_table[SYSCALL_MAX];
 
 /* hal_upcalls.syscall. The thread's `orig_x0` and `syscall` (its number; -1 when the entry
- * is something else) are set before the call runs, for restarts. */
+ * is something else) are set for calls that wait, or end with a flag of the task set. */
 struct hal_user;
-struct hal_user *dispatch_syscall(struct hal_user *u);
+HAL_ENTRY struct hal_user *dispatch_syscall(struct hal_user *u);
 
 #endif

@@ -106,10 +106,13 @@
 #define DECLARE_B(n) DECLARE_P(n) DECLARE_A(n)
 CALLS(DECLARE_P, DECLARE_A, DECLARE_B)
 
-#define ENTRY_P(n) [__NR_##n] = {#n, plain_##n, NULL},
-#define ENTRY_A(n) [__NR_##n] = {#n, dispatch_must_wait, begin_##n},
-#define ENTRY_B(n) [__NR_##n] = {#n, plain_##n, begin_##n},
-const struct syscall syscall_table[SYSCALL_MAX + 1] = {
-	[0 ... SYSCALL_MAX] = {.plain = dispatch_unknown},
-	CALLS(ENTRY_P, ENTRY_A, ENTRY_B)
+#define PLAIN_P(n) [__NR_##n] = plain_##n,
+#define PLAIN_A(n) [__NR_##n] = dispatch_must_wait,
+syscall_plain_fn *const syscall_plain[SYSCALL_MAX + 1] = {
+	[0 ... SYSCALL_MAX] = dispatch_unknown,
+	CALLS(PLAIN_P, PLAIN_A, PLAIN_P)
 };
+
+#define ENTRY_P(n) [__NR_##n] = {#n, NULL},
+#define ENTRY_A(n) [__NR_##n] = {#n, begin_##n},
+const struct syscall syscall_table[SYSCALL_MAX] = {CALLS(ENTRY_P, ENTRY_A, ENTRY_A)};

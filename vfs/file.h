@@ -175,7 +175,7 @@ struct file_write {
 };
 co_t file_write(struct co *co, struct file_write *f);
 /* The same without a frame: bytes, an error, or FILE_WAITS (nothing was moved). */
-#define FILE_WAITS (-4096l - 1)
+#define FILE_WAITS (-4096l)
 i64 file_try_read(struct file *file, struct uio *uio, i64 pos);
 i64 file_try_write(struct file *file, struct uio *uio, i64 pos, u64 limit_fsize);
 

@@ -302,7 +302,7 @@ static void thread_preempted(struct thread *t)
 		atomic_or(&t->task.flags, (u32)TASK_RETURN);
 }
 
-struct hal_user *thread_fault(struct hal_user *u, const struct hal_fault *why)
+HAL_ENTRY struct hal_user *thread_fault(struct hal_user *u, const struct hal_fault *why)
 {
 	struct executor *ex = executor_this();
 	struct thread *t = thread_of(ex->current);
@@ -322,7 +322,7 @@ struct hal_user *thread_fault(struct hal_user *u, const struct hal_fault *why)
 	return executor_return(status);
 }
 
-struct hal_user *thread_interrupted(struct hal_user *u)
+HAL_ENTRY struct hal_user *thread_interrupted(struct hal_user *u)
 {
 	struct thread *t = thread_current();
 

@@ -155,9 +155,9 @@ void thread_forget_restart(struct thread *t);
 
 /* hal_upcalls.fault. */
 struct hal_fault;
-struct hal_user *thread_fault(struct hal_user *u, const struct hal_fault *why);
+HAL_ENTRY struct hal_user *thread_fault(struct hal_user *u, const struct hal_fault *why);
 /* hal_upcalls.interrupted. */
-struct hal_user *thread_interrupted(struct hal_user *u);
+HAL_ENTRY struct hal_user *thread_interrupted(struct hal_user *u);
 
 void thread_init(void);		/* the slab cache; at boot */
 

@@ -14,7 +14,9 @@
 
 struct arm_cpu {
 	struct arm_cpu_user;
-	u64 stack_top, stack_bottom, emergency_top;	/* [I] */
+	u64 stack_top;			/* [I] */
+	HAL_ENTRY struct hal_user *(*syscall)(struct hal_user *u); /* [I] hal_upcalls' */
+	u64 stack_bottom, emergency_top;	/* [I] */
 	struct hal_user *fp_user;	/* whose FP registers are loaded; may be gone */
 	bool dying;
 	bool started;			/* [a] */

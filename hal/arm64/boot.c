@@ -58,6 +58,7 @@ u64 boot_early(paddr dtb)
 		c = &arm_cpus[i];
 		c->cpu.id = i;
 		c->mpidr = arm_platform.cpu_mpidr[i];
+		c->syscall = hal_upcalls.syscall;
 		c->stack_top = mmu_stack_top(i);
 		c->stack_bottom = c->stack_top - STACK_SIZE;
 		c->emergency_top = (u64)emergency_stacks[i] + sizeof(emergency_stacks[i]);

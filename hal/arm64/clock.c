@@ -10,7 +10,7 @@
 #define CNTV_ENABLE 1
 #define RTC_DATA    0x00
 
-RO_AFTER_INIT u64 clock_zero, clock_mult;
+RO_AFTER_INIT struct arm_clock arm_clock;
 static RO_AFTER_INIT u64 hz, inverse;
 static RO_AFTER_INIT u64 rtc_seconds;
 
@@ -21,7 +21,7 @@ u64 hal_clock_hz(void)
 
 u64 hal_clock_counter_at_zero(void)
 {
-	return clock_zero;
+	return arm_clock.zero;
 }
 
 u64 hal_clock_rtc_seconds(void)
@@ -39,7 +39,7 @@ void hal_timer_set(u64 deadline_ns)
 		return;
 	}
 	/* Never early: that would only make another interrupt. */
-	ticks = ((unsigned __int128)deadline_ns * inverse >> 32) + 1 + clock_zero;
+	ticks = ((unsigned __int128)deadline_ns * inverse >> 32) + 1 + arm_clock.zero;
 	at = ticks > INT64_MAX ? INT64_MAX : (u64)ticks;
 	sysreg_write(cntv_cval_el0, at);
 	sysreg_write(cntv_ctl_el0, CNTV_ENABLE);
@@ -61,12 +61,12 @@ void counter_init(void)
 	hz = sysreg_read(cntfrq_el0);
 	if (!hz)
 		hz = 62500000;
-	clock_mult = (1000000000ul << 32) / hz;
+	arm_clock.mult = (1000000000ul << 32) / hz;
 	inverse = (hz << 32) / 1000000000 + 1;	/* frequencies are below 2^32 */
-	clock_zero = hal_clock_counter();
+	arm_clock.zero = hal_clock_counter();
 	if (rtc)
 		rtc_seconds = hal_mmio_read32(rtc + RTC_DATA);
-	hal_vdso_init(clock_zero, clock_mult);
+	hal_vdso_init(arm_clock.zero, arm_clock.mult);
 }
 
 void counter_init_cpu(void)

@@ -11,11 +11,11 @@
 
 /* struct arm_cpu */
 #define CPU_STACK_TOP	  32
-#define CPU_STACK_BOTTOM  40
-#define CPU_EMERGENCY_TOP 48
+#define CPU_SYSCALL	  40
+#define CPU_STACK_BOTTOM  48
+#define CPU_EMERGENCY_TOP 56
 
 /* struct hal_upcalls */
-#define UPCALL_SYSCALL	   16
 #define UPCALL_INTERRUPTED 32
 
 /* Each CPU's stack ends at a multiple of STACK_SLOT; the rest of its slot is never mapped. */

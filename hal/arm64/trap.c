@@ -15,7 +15,7 @@ static_assert(offsetof(struct hal_fp, fpsr) == 512);
 static_assert(offsetof(struct arm_cpu, stack_top) == CPU_STACK_TOP);
 static_assert(offsetof(struct arm_cpu, stack_bottom) == CPU_STACK_BOTTOM);
 static_assert(offsetof(struct arm_cpu, emergency_top) == CPU_EMERGENCY_TOP);
-static_assert(offsetof(struct hal_upcalls, syscall) == UPCALL_SYSCALL);
+static_assert(offsetof(struct arm_cpu, syscall) == CPU_SYSCALL && CPU_SYSCALL == CPU_STACK_TOP + 8);
 static_assert(offsetof(struct hal_upcalls, interrupted) == UPCALL_INTERRUPTED);
 
 /* ESR_EL1's exception classes and the parts of its syndrome that we read. */
@@ -34,7 +34,7 @@ enum {
 #define SVC	       0xd4000001u	/* svc #imm */
 #define SVC_MASK       0xffe0001fu
 
-struct hal_user *trap_user(struct hal_user *u, u32 esr, u64 far);
+HAL_ENTRY struct hal_user *trap_user(struct hal_user *u, u32 esr, u64 far);
 void trap_kernel(struct hal_user *regs, u32 esr, u64 far);
 [[noreturn]] void trap_unexpected(struct hal_user *regs, u32 esr, u64 far);
 [[noreturn]] void trap_overflow(struct hal_user *regs, u32 esr, u64 far);
@@ -60,7 +60,7 @@ static void decode_abort(struct hal_fault *f)
 	}
 }
 
-struct hal_user *trap_user(struct hal_user *u, u32 esr, u64 far)
+HAL_ENTRY struct hal_user *trap_user(struct hal_user *u, u32 esr, u64 far)
 {
 	struct hal_fault f = {.kind = HAL_FAULT_ILLEGAL, .addr = u->pc, .esr = esr};
 

@@ -48,7 +48,8 @@
 	ldp	x28, x29, [sp, #224]
 	.endm
 
-	/* sp: the hal_user. Afterwards x0 = it, x1 = this CPU's stack top. */
+	/* sp: the hal_user. Afterwards x20 = it, as C's HAL_ENTRY wants; x1 = this CPU's stack
+	 * top, x2 = the up-call for system calls. */
 	.macro	leave_user
 	store_x0_to_x29
 	mrs	x21, sp_el0
@@ -56,9 +57,9 @@
 	mrs	x23, spsr_el1
 	stp	x30, x21, [sp, #USER_X30]
 	stp	x22, x23, [sp, #USER_PC]
-	mov	x0, sp
+	mov	x20, sp
 	mrs	x1, tpidr_el1
-	ldr	x1, [x1, #CPU_STACK_TOP]
+	ldp	x1, x2, [x1, #CPU_STACK_TOP]
 	.endm
 
 	/* Make room for a hal_user on the kernel stack. Where the stack pointer is not good
@@ -103,14 +104,12 @@ vectors:
 	/* EL0, AArch64 */
 	slot
 	leave_user
-	mrs	x2, esr_el1
+	mrs	x21, esr_el1
 	mov	sp, x1
-	ubfx	x3, x2, #26, #6
+	ubfx	x3, x21, #26, #6
 	cmp	x3, #ESR_EC_SVC
 	b.ne	user_fault
-	adrp	x1, hal_upcalls
-	ldr	x1, [x1, :lo12:hal_upcalls + UPCALL_SYSCALL]
-	blr	x1
+	blr	x2
 	b	user_enter
 	slot
 	leave_user
@@ -136,8 +135,7 @@ vectors:
 	b	user_unexpected
 
 user_fault:
-	mov	x1, x2
-	mrs	x2, far_el1
+	mrs	x22, far_el1
 	mov	x29, xzr
 	mov	x30, xzr
 	bl	trap_user
@@ -145,11 +143,9 @@ user_fault:
 
 user_interrupt:
 	mov	sp, x1
-	mov	x19, x0
 	mov	x29, xzr
 	mov	x30, xzr
 	bl	irq_take
-	mov	x0, x19
 	adrp	x1, hal_upcalls
 	ldr	x1, [x1, :lo12:hal_upcalls + UPCALL_INTERRUPTED]
 	blr	x1
@@ -168,6 +164,7 @@ user_enter:
 
 user_unexpected:
 	mov	sp, x1
+	mov	x0, x20
 	mrs	x1, esr_el1
 	mrs	x2, far_el1
 	bl	trap_unexpected

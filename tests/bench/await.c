@@ -64,12 +64,12 @@ static struct hal_user *boot(const struct hal_machine *m)
 	return executor_run();
 }
 
-static struct hal_user *no_user(struct hal_user *u)
+static HAL_ENTRY struct hal_user *no_user(struct hal_user *u)
 {
 	panic("there is no user mode here");
 }
 
-static struct hal_user *no_fault(struct hal_user *u, const struct hal_fault *why)
+static HAL_ENTRY struct hal_user *no_fault(struct hal_user *u, const struct hal_fault *why)
 {
 	panic("there is no user mode here");
 }

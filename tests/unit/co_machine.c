@@ -164,7 +164,7 @@ static struct hal_user *machine_cpu_up(void)
 
 co_t (*co_machine_syscall)(struct task *t);
 
-static struct hal_user *machine_syscall(struct hal_user *u)
+static HAL_ENTRY struct hal_user *machine_syscall(struct hal_user *u)
 {
 	struct task *t = task_current();
 	co_t status;
@@ -176,12 +176,12 @@ static struct hal_user *machine_syscall(struct hal_user *u)
 	return executor_return(status);
 }
 
-static struct hal_user *machine_fault(struct hal_user *u, const struct hal_fault *why)
+static HAL_ENTRY struct hal_user *machine_fault(struct hal_user *u, const struct hal_fault *why)
 {
 	host_fail("fault %d at %#lx, pc %#lx", why->kind, why->addr, u->pc);
 }
 
-static struct hal_user *machine_interrupted(struct hal_user *u)
+static HAL_ENTRY struct hal_user *machine_interrupted(struct hal_user *u)
 {
 	struct task *t = task_current();
 

@@ -135,7 +135,7 @@ static bool parker_woke(void)
 static void test_park_wake(void **state)
 {
 	explore("park and wake", 2,
-		&(struct host_exploration){park_wake, parker_woke, 200000});
+		&(struct host_exploration){park_wake, parker_woke, 500000});
 }
 
 /* --- two rounds of it: the second wake may meet the task still running from the first --- */

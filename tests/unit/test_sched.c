@@ -296,7 +296,7 @@ static void a_yield_lets_the_others_go_first(void **state)
 	enqueue(rq, 0);
 	enqueue(rq, 1);
 	first = ops->pick(rq).task;
-	first->sched.yielded = true;
+	first->sched.yielded = 1;
 	ops->put(rq, first, 1000, true);
 	second = ops->pick(rq).task;
 	assert_ptr_not_equal(first, second);

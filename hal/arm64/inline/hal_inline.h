@@ -4,6 +4,9 @@
 
 #define HAL_SIMULATED 0
 
+/* Nobody's registers are saved: vectors.S gives the first arguments in x20, x21, x22. */
+#define HAL_ENTRY __attribute__((preserve_none))
+
 static inline struct hal_cpu *hal_cpu_self(void)
 {
 	struct hal_cpu *cpu;
@@ -36,7 +39,9 @@ static inline void hal_sim_read(const volatile void *what)
 }
 
 /* Of hal/clock.h: ns = ticks since boot * mult >> 32. */
-extern u64 clock_zero, clock_mult;
+extern struct arm_clock {
+	u64 zero, mult;
+} arm_clock;
 
 static inline u64 hal_clock_counter(void)
 {
@@ -48,7 +53,9 @@ static inline u64 hal_clock_counter(void)
 
 static inline u64 hal_clock_ns(void)
 {
-	return (u64)((unsigned __int128)(hal_clock_counter() - clock_zero) * clock_mult >> 32);
+	const struct arm_clock *c = &arm_clock;
+
+	return (u64)((unsigned __int128)(hal_clock_counter() - c->zero) * c->mult >> 32);
 }
 
 /* Of hal/memory.h. */

@@ -6,9 +6,14 @@
 struct arm_cpu_user {
 	struct hal_cpu cpu;
 	struct hal_user *fp_live;	/* who may have changed the FP registers; NULL: nobody */
-	/* What most programs have no need of; not 0: user_load_rest. */
-	bool fp_open;			/* CPACR_EL1: user mode may use them */
-	u8 watched;			/* hal_user.watched of whose debug registers it has */
+	/* What most programs have no need of; load_more not 0: user_load_rest. */
+	union {
+		struct {
+			u8 watched;	/* hal_user.watched of whose debug registers it has */
+			bool fp_open;	/* CPACR_EL1: user mode may use them */
+		};
+		u16 load_more;		/* as in struct hal_user */
+	};
 };
 
 void user_load_rest(struct hal_user *u);
@@ -19,7 +24,7 @@ static inline void hal_user_load(struct hal_user *u)
 	const struct arm_cpu_user *c = (const struct arm_cpu_user *)hal_cpu_self();
 
 	__asm__ volatile("msr tpidr_el0, %0" : : "r"(u->tls) : "memory");
-	if (__builtin_expect(c->fp_open | c->watched | u->fp_eager | u->watched, 0))
+	if (__builtin_expect(c->load_more | u->load_more, 0))
 		user_load_rest(u);
 }
 

@@ -348,7 +348,7 @@ __attribute__((noinline, optnone)) static unsigned dig(unsigned depth)
 	panic("the stack did not overflow");
 }
 
-static struct hal_user *syscall(struct hal_user *u)
+static HAL_ENTRY struct hal_user *syscall(struct hal_user *u)
 {
 	struct smoke_cpu *c;
 
@@ -402,7 +402,7 @@ static struct hal_user *syscall(struct hal_user *u)
 	return u;
 }
 
-static struct hal_user *fault(struct hal_user *u, const struct hal_fault *why)
+static HAL_ENTRY struct hal_user *fault(struct hal_user *u, const struct hal_fault *why)
 {
 	struct smoke_cpu *c = self();
 
@@ -427,7 +427,7 @@ static struct hal_user *fault(struct hal_user *u, const struct hal_fault *why)
 	return u;
 }
 
-static struct hal_user *interrupted(struct hal_user *u)
+static HAL_ENTRY struct hal_user *interrupted(struct hal_user *u)
 {
 	if (self()->timers)
 		u->x[19] = 1;

@@ -3,6 +3,7 @@
 #define HAL_INLINE_H
 
 #define HAL_SIMULATED 1
+#define HAL_ENTRY
 
 struct hal_cpu *hal_cpu_self(void);
 void hal_relax(void);
