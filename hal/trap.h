@@ -31,8 +31,10 @@ struct hal_user {
 		struct {
 			union {
 				struct {
-					u8 step : 1;	/* single-step: with HAL_PSTATE_SS in pstate */
-					u8 debugged : 1; /* hal_upcalls.debug has breakpoints for it */
+					/* Single-step, with HAL_PSTATE_SS in pstate. */
+					u8 step : 1;
+					/* hal_upcalls.debug has breakpoints for it. */
+					u8 debugged : 1;
 				};
 				u8 watched;	/* any of these */
 			};

@@ -73,7 +73,8 @@ static inline bool spin_trylock(spinlock *l) TRY_ACQUIRES(true, *l) NO_LOCK_ANAL
 static inline void spin_unlock(spinlock *l) RELEASES(*l) NO_LOCK_ANALYSIS
 {
 	ranks_unlocked(l->rank);
-	atomic_store(&l->owner, (u16)(atomic_load_relaxed(&l->owner) + 1));
+	/* Only its holder changes it, so this read is no point where another may run. */
+	atomic_store(&l->owner, (u16)(__atomic_load_n(&l->owner, __ATOMIC_RELAXED) + 1));
 }
 
 #endif

@@ -329,6 +329,26 @@ i64 stream_try_receive(struct socket *s, struct uio *uio)
 	return f.n > 0 ? f.n : -EAGAIN;
 }
 
+/* Will no more come? What came since the last look was sent before that. */
+static bool stream_is_ending(const struct stream_receive *f)
+{
+	const struct socket *s = f->socket;
+
+	return s->ended || (atomic_load(&s->shut) & SOCKET_SHUT_READ) || s->dead ||
+	       atomic_load(&s->error);
+}
+
+static bool stream_has_unseen(const struct stream_receive *f)
+{
+	struct socket *s = f->socket;
+	bool unseen;
+
+	spin_lock(&s->lock);
+	unseen = s->queued > f->skip;
+	spin_unlock(&s->lock);
+	return unseen;
+}
+
 /* Nothing was there: why, if that is the answer. */
 static bool stream_is_over(struct stream_receive *f)
 {
@@ -383,8 +403,14 @@ co_t stream_receive(struct co *co, struct stream_receive *f)
 		CO_BREATHE;
 		if (f->n)
 			continue;
-		if (f->ends || f->done >= f->target || stream_is_over(f))
+		if (f->ends || f->done >= f->target)
 			break;
+		if (stream_is_ending(f)) {
+			if (stream_has_unseen(f))
+				continue;
+			if (stream_is_over(f))
+				break;
+		}
 		f->err = -EAGAIN;
 		if (f->message->flags & MSG_DONTWAIT)
 			break;
