@@ -116,6 +116,7 @@ static co_t sys_splice(struct co *co, struct sys_splice *f)
 		goto out;
 	f->n = -EINVAL;
 	if ((!f->in.pipe && !f->out.pipe) || f->in.file->inode == f->out.file->inode ||
+	    f->in.file->ops->unspliced || f->out.file->ops->unspliced ||
 	    (!f->out.pipe && (f->out.file->flags & O_APPEND)))
 		goto out;
 	f->n = -EAGAIN;

@@ -292,6 +292,7 @@ static const struct file_ops epoll_ops = {
 	.fdinfo = epoll_fdinfo,
 	.llseek = file_seek_nowhere,
 	.stream = true,
+	.unspliced = true,
 };
 
 bool epoll_is(const struct file *file)

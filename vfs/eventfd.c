@@ -174,6 +174,7 @@ static const struct file_ops eventfd_ops = {
 	.fdinfo = eventfd_fdinfo,
 	.llseek = file_seek_nowhere,
 	.stream = true,
+	.unspliced = true,
 	.try_read = eventfd_fast_read,
 	.try_write = eventfd_fast_write,
 };

@@ -76,6 +76,7 @@ struct file_ops {
 	i64 (*llseek)(struct file *file, i64 offset, int whence);
 	bool stream;	/* no position: -ESPIPE from pread and pwrite, and from lseek unless
 			 * there is `llseek` */
+	bool unspliced;	/* splice takes nothing from it and gives it nothing */
 	/* A read that may complete without waiting and without a frame; NULL or -EAGAIN: use
 	 * `read`. The fast way of pipes. */
 	i64 (*try_read)(struct file *file, struct uio *uio);

@@ -252,6 +252,7 @@ static const struct file_ops inotify_ops = {
 	.closed = inotify_closed,
 	.llseek = file_seek_nowhere,
 	.stream = true,
+	.unspliced = true,
 };
 
 int inotify_make(u32 flags, const struct cred *cred, struct file **file)

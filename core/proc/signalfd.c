@@ -152,6 +152,7 @@ static const struct file_ops signalfd_ops = {
 	.fdinfo = signalfd_fdinfo,
 	.llseek = file_seek_nowhere,
 	.stream = true,
+	.unspliced = true,
 };
 
 int signalfd_make(sigmask set, u32 flags, const struct cred *cred, struct file **file)

@@ -151,6 +151,7 @@ static const struct file_ops timerfd_ops = {
 	.fdinfo = timerfd_fdinfo,
 	.llseek = file_seek_nowhere,
 	.stream = true,
+	.unspliced = true,
 };
 
 int timerfd_make(int clock, u32 flags, const struct cred *cred, struct file **file)
