@@ -148,7 +148,7 @@ struct shares {
 	struct co_frame co;
 	u64 in_kernel, ran, system;
 	struct task *t;
-	struct sample_times times;
+	struct sample_times times, after;
 	long n;
 };
 static co_t shares(struct co *co, struct shares *f)
@@ -174,6 +174,16 @@ static co_t shares(struct co *co, struct shares *f)
 	sample_cpu(executor_this()->id, &f->times);
 	host_expect(f->times.spent_ns[SAMPLE_USER] && f->times.spent_ns[SAMPLE_SYSTEM]);
 	host_expect(!f->times.spent_ns[SAMPLE_NICE]);
+	/* A worker has no user half: whatever it does is the kernel's. */
+	for (f->n = 0; f->n < 400; f->n++) {
+		host_advance(SPIN_NS * 2);
+		CO_YIELD;
+	}
+	sample_cpu(executor_this()->id, &f->after);
+	host_expect(f->after.spent_ns[SAMPLE_USER] - f->times.spent_ns[SAMPLE_USER] <
+		    SPIN_NS * 100);
+	host_expect(f->after.spent_ns[SAMPLE_SYSTEM] - f->times.spent_ns[SAMPLE_SYSTEM] >
+		    SPIN_NS * 600);
 	CO_RETURN(0);
 	CO_END;
 }
