@@ -28,6 +28,7 @@
 #include "vfs/entry.h"
 #include "vfs/fd.h"
 #include "vfs/fs_context.h"
+#include "vfs/memfd.h"
 #include "vfs/mount.h"
 #include "vfs/open.h"
 #include "vfs/reaper.h"
@@ -193,6 +194,9 @@ static co_t start(struct co *co, struct start *f)
 	CO_AWAIT(f->err, start_rootfs);
 	if (f->err)
 		start_give_up("no initial file system", f->err);
+	CO_AWAIT(f->err, memfd_setup);
+	if (f->err)
+		start_give_up("no file system for memory", f->err);
 	if (hal_machine.initrd.size) {
 		CO_AWAIT(f->err, initramfs_unpack,
 			 .from = hal_phys_to_virt(hal_machine.initrd.base),

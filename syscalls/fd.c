@@ -1,15 +1,14 @@
-/* syscalls/fd.c -- descriptors: dup, fcntl, flock, ioctl. */
+/* syscalls/fd.c -- descriptors: dup, fcntl, ioctl. */
 #include <asm/ioctls.h>
 #include <linux/fcntl.h>
-#include <linux/fs.h>
 #include <linux/stat.h>
 
 #include "core/cred/cred.h"
 #include "core/proc/process.h"
 #include "mem/space/uaccess.h"
-#include "syscalls/syscall.h"
+#include "syscalls/lock.h"
 #include "vfs/fd.h"
-#include "vfs/flock.h"
+#include "vfs/memfd.h"
 #include "vfs/pipe.h"
 
 static u64 fd_limit(struct task *t)
@@ -111,6 +110,9 @@ static long fd_control(struct task *t, int fd, struct file *file, u32 cmd, u64 a
 		return pipe_size(file);
 	case F_SETPIPE_SZ:
 		return pipe_set_size(file, (u32)arg, cred_current(&t->co));
+	case F_GET_SEALS:
+		return memfd_seals(file);
+	case F_ADD_SEALS:
 	case F_GETLK:
 	case F_SETLK:
 	case F_SETLKW:
@@ -136,164 +138,31 @@ static long try_fcntl(struct task *t, int fd, u32 cmd, u64 arg)
 }
 SYSCALL_TRY(fcntl, int, u32, u64);
 
-/* The awaitable rest: record locks. */
+/* The awaitable rest. */
 struct sys_fcntl {
 	struct co_frame co;
 	int fd;
 	u32 cmd;
-	uptr arg;
+	u64 arg;
 	struct file *file;
-	struct flock lock;
-	struct flock_range range, found;
-	i64 pos;
 	long err;
 };
-
-static bool fd_is_ofd(u32 cmd)
-{
-	return cmd == F_OFD_GETLK || cmd == F_OFD_SETLK || cmd == F_OFD_SETLKW;
-}
-
-/* The user's struct flock as a range: 0 or an error. */
-static long fd_lock_range(struct co *co, struct sys_fcntl *f)
-{
-	bool ofd = fd_is_ofd(f->cmd);
-	i64 start = f->lock.l_start, last;
-
-	if (ofd && f->lock.l_pid)
-		return -EINVAL;
-	if (f->lock.l_whence == SEEK_CUR)
-		start += f->pos;
-	else if (f->lock.l_whence == SEEK_END)
-		start += (i64)inode_size(f->file->inode);
-	else if (f->lock.l_whence != SEEK_SET)
-		return -EINVAL;
-	if (start < 0)
-		return -EINVAL;
-	last = INT64_MAX;
-	if (f->lock.l_len > 0) {
-		if (add_overflows(start, f->lock.l_len - 1, &last))
-			return -EOVERFLOW;
-	} else if (f->lock.l_len < 0) {
-		last = start - 1;
-		if (add_overflows(start, f->lock.l_len, &start) || start < 0)
-			return -EINVAL;
-	}
-	f->range = (struct flock_range){
-		.kind = ofd ? FLOCK_OFD : FLOCK_POSIX,
-		.owner = ofd ? (const void *)f->file : (const void *)fd_current(co),
-		.pid = ofd ? ~0u : (u32)process_pid(process_of(co)),
-		.start = (u64)start, .last = (u64)last,
-	};
-	switch (f->lock.l_type) {
-	case F_RDLCK:
-		f->range.type = FLOCK_SHARED;
-		return f->file->mode & FILE_READ ? 0 : -EBADF;
-	case F_WRLCK:
-		f->range.type = FLOCK_EXCLUSIVE;
-		return f->file->mode & FILE_WRITE ? 0 : -EBADF;
-	case F_UNLCK:
-		return 0;
-	default:
-		return -EINVAL;
-	}
-}
-
-static void fd_show_lock(struct sys_fcntl *f)
-{
-	if (!flock_test(f->file, &f->range, &f->found)) {
-		f->lock.l_type = F_UNLCK;
-		return;
-	}
-	f->lock.l_type = f->found.type == FLOCK_SHARED ? F_RDLCK : F_WRLCK;
-	f->lock.l_whence = SEEK_SET;
-	f->lock.l_start = (i64)f->found.start;
-	f->lock.l_len = f->found.last == INT64_MAX ? 0 : (i64)(f->found.last - f->found.start + 1);
-	f->lock.l_pid = (int)f->found.pid;
-}
-
 static co_t sys_fcntl(struct co *co, struct sys_fcntl *f)
 {
 	CO_BEGIN;
 	f->file = fd_get(fd_current(co), f->fd);
 	if (!f->file)
 		CO_RETURN(-EBADF);
-	CO_COPY_FROM_USER(f->err, &f->lock, f->arg, sizeof(f->lock));
-	if (!f->err && f->lock.l_whence == SEEK_CUR)
-		f->pos = atomic_load_relaxed(&f->file->pos);
-	if (!f->err && (f->cmd == F_GETLK || f->cmd == F_OFD_GETLK) &&
-	    f->lock.l_type == F_UNLCK && f->cmd == F_GETLK)
-		f->err = -EINVAL;
-	if (!f->err) {
-		f->err = fd_lock_range(co, f);
-		/* To ask needs no right to read or write. */
-		if (f->err == -EBADF && (f->cmd == F_GETLK || f->cmd == F_OFD_GETLK))
-			f->err = 0;
-	}
-	if (f->err)
-		goto out;
-	if (f->cmd == F_GETLK || f->cmd == F_OFD_GETLK) {
-		fd_show_lock(f);
-		CO_COPY_TO_USER(f->err, f->arg, &f->lock, sizeof(f->lock));
-	} else if (f->cmd == F_SETLKW || f->cmd == F_OFD_SETLKW) {
-		CO_AWAIT(f->err, flock_wait, .file = f->file, .want = &f->range);
-	} else {
-		f->err = flock_try(f->file, &f->range);
-	}
-out:
+	if (f->cmd == F_ADD_SEALS)
+		CO_AWAIT(f->err, memfd_add_seals, .file = f->file, .seals = (u32)f->arg);
+	else
+		CO_AWAIT(f->err, lock_records, .file = f->file, .cmd = f->cmd,
+			 .arg = uptr_of(f->arg));
 	file_put(f->file);
 	CO_RETURN(f->err);
 	CO_END;
 }
 SYSCALL_CO(fcntl, fd, cmd, arg);
-
-/* LOCK_* of flock(2). */
-struct sys_flock {
-	struct co_frame co;
-	int fd;
-	u32 how;
-	struct file *file;
-	struct flock_range range;
-	long err;
-};
-
-/* -1: not an operation. */
-static int fd_flock_type(u32 how)
-{
-	switch (how & ~(u32)LOCK_NB) {
-	case LOCK_SH:
-		return FLOCK_SHARED;
-	case LOCK_EX:
-		return FLOCK_EXCLUSIVE;
-	case LOCK_UN:
-		return FLOCK_NONE;
-	default:
-		return -1;
-	}
-}
-
-static co_t sys_flock(struct co *co, struct sys_flock *f)
-{
-	CO_BEGIN;
-	if (f->how & LOCK_MAND)
-		CO_RETURN(0);	/* as Linux, which no longer has them */
-	if (fd_flock_type(f->how) < 0)
-		CO_RETURN(-EINVAL);
-	f->file = fd_get(fd_current(co), f->fd);
-	if (!f->file)
-		CO_RETURN(-EBADF);
-	f->range = (struct flock_range){
-		.kind = FLOCK_WHOLE, .owner = f->file, .last = INT64_MAX,
-		.pid = (u32)process_pid(process_of(co)),
-		.type = (enum flock_type)fd_flock_type(f->how)};
-	f->err = flock_try(f->file, &f->range);
-	if (f->err == -EAGAIN && !(f->how & LOCK_NB))
-		CO_AWAIT(f->err, flock_wait, .file = f->file, .want = &f->range);
-	file_put(f->file);
-	CO_RETURN(f->err);
-	CO_END;
-}
-SYSCALL_CO(flock, fd, how);
 
 /* --- ioctl: what every file has, then the file's own --- */
 

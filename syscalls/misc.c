@@ -19,6 +19,7 @@
 #include "hal/clock.h"
 #include "mem/phys/buddy.h"
 #include "mem/phys/slab.h"
+#include "coro/visit.h"
 #include "mem/space/space.h"
 #include "mem/space/uaccess.h"
 #include "syscalls/prctl_cred.h"
@@ -190,8 +191,7 @@ struct sys_membarrier {
 	int cmd;
 	u32 flags;
 	int cpu;
-	u64 asked;
-	unsigned at;
+	long result;
 };
 
 enum {
@@ -251,21 +251,12 @@ static long barrier_check(struct co *co, struct sys_membarrier *f)
 static co_t sys_membarrier(struct co *co, struct sys_membarrier *f)
 {
 	CO_BEGIN;
-	f->asked = (u64)barrier_check(co, f);
-	if (f->asked != 1)
-		CO_RETURN((long)f->asked);
-	/* Go to every CPU in turn: being switched to there is the barrier. */
-	f->asked = atomic_load(&co_task(co)->affinity);
-	for (f->at = 0; f->at < hal_cpu_count(); f->at++) {
-		if (f->flags && f->cpu != (int)f->at)
-			continue;
-		atomic_store(&co_task(co)->affinity, 1ul << f->at);
-		while (hal_cpu_self()->id != f->at)
-			CO_YIELD;
-	}
-	atomic_store(&co_task(co)->affinity, f->asked);
-	atomic_fence();
-	CO_RETURN(0);
+	f->result = barrier_check(co, f);
+	if (f->result != 1)
+		CO_RETURN(f->result);
+	/* Being switched to on a CPU is the barrier there. */
+	CO_AWAIT(f->result, visit_cpus, .one = f->flags, .cpu = f->cpu);
+	CO_RETURN(f->result);
 	CO_END;
 }
 SYSCALL_CO(membarrier, cmd, flags, cpu);

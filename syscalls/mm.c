@@ -10,6 +10,7 @@
 #include "mem/space/uaccess.h"
 #include "syscalls/mm.h"
 #include "vfs/fd.h"
+#include "vfs/memfd.h"
 #include "vfs/mount.h"
 #include <linux/mount.h>
 
@@ -44,6 +45,7 @@ struct sys_mmap {
 	struct file *file;
 	struct pager *pager;
 	u32 vma_flags;
+	bool held;		/* the file's inode, against seals */
 	long result, ignored;
 };
 
@@ -57,7 +59,8 @@ static int mmap_file_rights(struct sys_mmap *f)
 	if (shared && (f->prot & PROT_WRITE) && !(f->file->mode & FILE_WRITE))
 		return -EACCES;
 	f->vma_flags = VMA_MAYEXEC;
-	if (!shared || (f->file->mode & FILE_WRITE))
+	if (!shared || ((f->file->mode & FILE_WRITE) &&
+			!memfd_has(f->file->inode, MEMFD_WRITE_SEALS)))
 		f->vma_flags |= VMA_MAYWRITE;
 	if (atomic_load_relaxed(&f->file->path.mount->flags) & MS_NOEXEC) {
 		if (f->prot & PROT_EXEC)
@@ -97,6 +100,13 @@ static bool mmap_is_brought_in(const struct sys_mmap *f, const struct space *s)
 	return (f->flags & (MAP_POPULATE | MAP_LOCKED)) && !(f->flags & MAP_NONBLOCK);
 }
 
+static void mmap_let_go(struct sys_mmap *f)
+{
+	if (f->held)
+		rwlock_unlock_read(&f->file->inode->lock);
+	f->held = false;
+}
+
 static co_t sys_mmap(struct co *co, struct sys_mmap *f)
 {
 	CO_BEGIN;
@@ -110,6 +120,10 @@ static co_t sys_mmap(struct co *co, struct sys_mmap *f)
 	f->result = mmap_check(f);
 	if (!f->result && (f->flags & MAP_LOCKED) && !mm_may_lock(co))
 		f->result = -EPERM;
+	if (!f->result && f->file && memfd_is_open(f->file->inode)) {
+		CO_READ_LOCK(&f->file->inode->lock);
+		f->held = true;
+	}
 	if (!f->result && f->file)
 		f->result = mmap_file_rights(f);
 	if (f->result)
@@ -118,10 +132,12 @@ static co_t sys_mmap(struct co *co, struct sys_mmap *f)
 		 .prot = f->prot, .flags = f->flags, .vma_flags = f->vma_flags,
 		 .pager = f->pager, .file = f->file, .pgoff = f->offset >> PAGE_SHIFT,
 		 .lock_freely = mm_locks_freely(co));
+	mmap_let_go(f);
 	if (f->result >= 0 && mmap_is_brought_in(f, space_current(co)))
 		CO_AWAIT(f->ignored, space_populate, .space = space_current(co),
 			 .addr = (u64)f->result, .len = f->len);
 out:
+	mmap_let_go(f);
 	if (f->pager)
 		f->pager->ops->put(f->pager);
 	file_put(f->file);

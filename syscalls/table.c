@@ -24,7 +24,7 @@
 	/* attr.c */                                                          \
 	A(fchmod) A(fchmodat) A(fchmodat2) A(fchown) A(fchownat) A(utimensat)  \
 	A(truncate) A(ftruncate)                                               \
-	/* fd.c */                                                            \
+	/* fd.c, lock.c */                                                    \
 	P(dup) A(dup3) B(fcntl) A(flock) A(ioctl)                              \
 	/* mount.c */                                                         \
 	A(mount) A(umount2) A(pivot_root)                                      \
@@ -38,6 +38,8 @@
 	A(setxattr) A(lsetxattr) A(fsetxattr) A(getxattr) A(lgetxattr)         \
 	A(fgetxattr) A(listxattr) A(llistxattr) A(flistxattr)                  \
 	A(removexattr) A(lremovexattr) A(fremovexattr)                         \
+	/* memfd.c */                                                         \
+	A(memfd_create)                                                        \
 	/* inotify.c */                                                       \
 	P(inotify_init1) A(inotify_add_watch) P(inotify_rm_watch)              \
 	/* socket.c, message.c */                                             \

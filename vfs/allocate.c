@@ -8,9 +8,11 @@
 #include "vfs/attr.h"
 #include "vfs/file_cache.h"
 #include "vfs/inotify.h"
+#include "vfs/memfd.h"
 #include "vfs/super.h"
 
-#define ALLOCATE_HOLE (FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE)
+#define ALLOCATE_HOLE	 (FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE)
+#define ALLOCATE_REMOVES (FALLOC_FL_PUNCH_HOLE | FALLOC_FL_ZERO_RANGE)
 
 static long allocate_check(const struct file_allocate *f)
 {
@@ -70,7 +72,10 @@ co_t file_allocate(struct co *co, struct file_allocate *f)
 		CO_RETURN(-EOPNOTSUPP);
 	f->end = (u64)(f->offset + f->len);
 	CO_WRITE_LOCK(&f->inode->lock);
-	if (f->mode & (FALLOC_FL_PUNCH_HOLE | FALLOC_FL_ZERO_RANGE))
+	f->err = memfd_may_allocate(f->inode, f->mode & ALLOCATE_REMOVES, f->end);
+	if (f->err)
+		goto out;
+	if (f->mode & ALLOCATE_REMOVES)
 		CO_AWAIT(f->ignored, page_punch, .mapping = &f->inode->mapping,
 			 .from = (u64)f->offset, .to = f->end);
 	/* Pages that are the storage: what could never be had is refused before it is tried. */
@@ -95,6 +100,7 @@ co_t file_allocate(struct co *co, struct file_allocate *f)
 		}
 		attr_written(f->file->inode, f->file->cred);
 	}
+out:
 	rwlock_unlock_write(&f->inode->lock);
 	if (!f->err)
 		inotify_tell(f->file->path.dentry, IN_MODIFY);

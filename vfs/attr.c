@@ -7,6 +7,7 @@
 #include <linux/stat.h>
 
 #include "vfs/inotify.h"
+#include "vfs/memfd.h"
 #include "vfs/mount.h"
 #include "vfs/super.h"
 
@@ -167,12 +168,16 @@ co_t attr_change(struct co *co, struct attr_change *f)
 		f->attr->mtime = now;
 		f->attr->valid |= ATTR_MTIME;
 	}
+	f->err = memfd_may_change(inode, f->attr);
+	if (f->err)
+		goto out;
 	if (inode->ops->setattr.step)
 		CO_AWAIT_OP(f->err, inode->ops->setattr, .inode = inode, .attr = f->attr);
 	else
 		inode_apply(inode, f->attr);
 	if (!f->err && (f->attr->valid & (ATTR_OWNER | ATTR_SIZE)))
 		attr_drop_caps(f->path->dentry->inode);
+out:
 	rwlock_unlock_write(&f->path->dentry->inode->lock);
 	if (!f->err)
 		inotify_tell(f->path->dentry, attr_events(f->attr->valid));

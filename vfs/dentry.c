@@ -201,7 +201,7 @@ void dentry_put(struct dentry *d)
 
 struct dentry *dentry_new_loose(struct super *s, struct inode *inode, const char *name)
 {
-	struct dentry *d = dentry_new(s, name, min(strlen(name), (size_t)DENTRY_NAME_MAX));
+	struct dentry *d = dentry_new(s, name, strlen(name));
 
 	if (!d) {
 		inode_put(inode);

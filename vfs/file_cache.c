@@ -9,6 +9,7 @@
 #include <linux/fcntl.h>
 
 #include "vfs/attr.h"
+#include "vfs/memfd.h"
 #include "vfs/super.h"
 
 #define CACHE_TRY_PAGES 16	/* what a try does in one go */
@@ -147,8 +148,8 @@ co_t file_cache_read(struct co *co, struct file_cache_read *f)
 
 /* With the inode's lock held: where to write and how much at most; 0 or an error. Nothing is
  * changed. */
-static long cache_write_bounds(struct file *file, struct inode *inode, i64 *pos, u64 limit,
-			       u64 *most)
+static long cache_write_bounds(struct file *file, struct inode *inode, i64 *pos, u64 len,
+			       u64 limit, u64 *most)
 {
 	u64 max_size = inode->super->max_size;
 
@@ -159,7 +160,7 @@ static long cache_write_bounds(struct file *file, struct inode *inode, i64 *pos,
 	if ((u64)*pos >= max_size)
 		return -EFBIG;
 	*most = max_size - (u64)*pos;
-	return 0;
+	return memfd_may_write(inode, (u64)*pos, len, most);
 }
 
 /* Copy into the claimed, uptodate page and let the file grow. */
@@ -188,7 +189,7 @@ i64 file_cache_try_write(struct file *file, struct uio *uio, i64 pos, u64 limit,
 		return 0;
 	if (at + left > PAGE_SIZE || !rwlock_try_write(&inode->lock))
 		return FILE_WAITS;
-	err = cache_write_bounds(file, inode, &pos, limit, &most);
+	err = cache_write_bounds(file, inode, &pos, left, limit, &most);
 	if (err)
 		goto out;
 	err = FILE_WAITS;
@@ -260,7 +261,7 @@ co_t file_cache_write(struct co *co, struct file_cache_write *f)
 	if (!f->uio->left)
 		CO_RETURN(0);
 	CO_WRITE_LOCK(&f->inode->lock);
-	f->err = cache_write_bounds(f->file, f->inode, &f->pos, f->limit, &f->most);
+	f->err = cache_write_bounds(f->file, f->inode, &f->pos, f->uio->left, f->limit, &f->most);
 	if (f->err)
 		goto out;
 	if (f->uio->left > f->most)
@@ -287,10 +288,13 @@ co_t file_cache_write(struct co *co, struct file_cache_write *f)
 		rwlock_unlock_write(&f->inode->lock);
 		CO_AWAIT(f->err, uio_fault_in, .uio = f->uio, .n = PAGE_SIZE);
 		CO_WRITE_LOCK(&f->inode->lock);
+		if (!f->err)	/* the file may have grown, or been sealed */
+			f->err = cache_write_bounds(f->file, f->inode, &f->pos, f->uio->left,
+						    f->limit, &f->most);
 		if (f->err)
 			break;
-		if (atomic_load_relaxed(&f->file->flags) & O_APPEND)
-			f->pos = (i64)inode_size(f->inode);
+		if (f->uio->left > f->most)
+			uio_truncate(f->uio, f->most);
 	}
 	if (f->end)
 		*f->end = f->pos;

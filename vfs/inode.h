@@ -226,6 +226,7 @@ enum {
 	INODE_DEAD = 1u << 0,	/* a removed directory: nothing can be made in it any more */
 	INODE_CAPS = 1u << 1,	/* it may have a "security.capability" */
 	INODE_LINKABLE = 1u << 2, /* it has no name yet, but may get one (O_TMPFILE) */
+	INODE_SEALS = 1u << 3,	/* it has `seals` (vfs/memfd.h) */
 	INODE_OPAQUE = 1u << 8,	/* as an overlay's upper directory: hides what lies below it */
 };
 
@@ -245,6 +246,7 @@ struct inode {
 	u64 blocks;			/* [a] 512-byte units */
 	i32 writers;			/* [a] > 0: files open for writing; < 0: programs run
 					 * from it; each excludes the other (-ETXTBSY) */
+	u32 seals;		/* [a] F_SEAL_*, added under lock; vfs/memfd.h */
 	struct inode_time atime, mtime, ctime, btime;
 	struct list hash;		/* in the inode table, under its lock */
 	struct mapping mapping;		/* its pages, if any */

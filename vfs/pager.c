@@ -11,6 +11,7 @@
 #include "vfs/allocate.h"
 #include "vfs/file.h"
 #include "vfs/index.h"
+#include "vfs/memfd.h"
 #include "vfs/super.h"
 
 #define PAGER_AHEAD 16u	/* pages read around a faulting one */
@@ -25,6 +26,12 @@ static u64 pager_end(struct mapping *m)
 	return PAGE_UP(mapping_size(m)) >> PAGE_SHIFT;
 }
 
+/* No mapping that is stored to outlives a seal, but remap_file_pages may make one anew. */
+static bool pager_may_write(const struct mapping *m)
+{
+	return !m->inode || !memfd_has(m->inode, F_SEAL_WRITE);
+}
+
 struct page_fault {
 	struct pager_fault;
 	struct mapping *m;
@@ -37,6 +44,8 @@ static co_t page_fault(struct co *co, struct page_fault *f)
 	f->m = pager_mapping(f->pager);
 	if (f->index >= pager_end(f->m))
 		CO_RETURN(-ENXIO);
+	if (f->write && !pager_may_write(f->m))
+		CO_RETURN(-EIO);
 	CO_AWAIT(f->err, page_get_filled, .mapping = f->m, .index = f->index, .create = true,
 		 .ahead = (unsigned)min((u64)PAGER_AHEAD, pager_end(f->m) - f->index),
 		 .page = &f->got);
@@ -88,7 +97,8 @@ static struct page *peek_at(struct mapping *m, struct page *page, bool write) RE
 {
 	u32 flags = page ? atomic_load(&page->flags) : 0;
 
-	if (!(flags & PAGE_UPTODATE) || ((flags & PAGE_BUSY) && write))
+	if (!(flags & PAGE_UPTODATE) ||
+	    (write && ((flags & PAGE_BUSY) || !pager_may_write(m))))
 		return NULL;
 	phys_page_get(page);
 	if (!(flags & PAGE_ACTIVE))

@@ -312,6 +312,7 @@ static const struct proc_entry kernel_entries[] = {
 static const struct proc_entry vm_entries[] = {
 	FILE("drop_caches", 0644, .show = drop_caches_show, .store = drop_caches_store),
 	FILE("max_map_count", 0444, .show = max_map_count_show),
+	FILE("memfd_noexec", 0444, .show = zero_show),
 	FILE("mmap_min_addr", 0444, .show = mmap_min_addr_show),
 	FILE("overcommit_kbytes", 0644, .show = overcommit_kbytes_show,
 	     .store = overcommit_kbytes_store),

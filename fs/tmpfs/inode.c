@@ -5,6 +5,7 @@
 #include "fs/tmpfs/internal.h"
 #include "mem/phys/slab.h"
 #include "vfs/acl.h"
+#include "vfs/memfd.h"
 
 #define TMPFS_DIR_SIZE 40	/* what Linux shows for an empty one */
 
@@ -57,8 +58,10 @@ int tmpfs_inode_new(struct super *s, u32 mode, u32 uid, u32 gid, struct inode **
 		inode->ops = &tmpfs_link_ops;
 	} else {
 		inode->ops = &tmpfs_file_ops;
-		if (S_ISREG(mode))
+		if (S_ISREG(mode)) {
 			inode->mapping.ops = &tmpfs_mapping_ops;
+			memfd_seal_new(inode);
+		}
 	}
 	*made = inode;
 	return 0;

@@ -27,6 +27,18 @@ bool pager_is_mapped(struct pager *p)
 	return mapped;
 }
 
+bool pager_may_be_stored_to(struct pager *p)
+{
+	struct vma *v;
+	bool may = false;
+
+	spin_lock(&p->lock);
+	list_each(v, &p->vmas, on_pager)
+		may |= (v->flags & VMA_SHARED) && (v->flags & VMA_MAYWRITE);
+	spin_unlock(&p->lock);
+	return may;
+}
+
 /* The addresses of pages [index, index + count) in v; false if there are none. */
 static bool in_vma(const struct vma *v, u64 index, u64 count, u64 *start, u64 *end)
 {

@@ -85,6 +85,8 @@ void pager_init(struct pager *p, const struct pager_ops *ops);
 
 /* Does any mapping of it exist? */
 bool pager_is_mapped(struct pager *p);
+/* Is there a shared mapping through which it may be stored to, now or after an mprotect? */
+bool pager_may_be_stored_to(struct pager *p);
 
 /* Take the pages [index, index + count) out of every address space. `private_too`: the
  * copies that private mappings made as well (truncate does that, reclaim not). At most 512

@@ -4,6 +4,7 @@
 #include <linux/capability.h>
 #include <linux/fs.h>
 #include <linux/futex.h>
+#include <linux/memfd.h>
 #include <linux/openat2.h>
 #include <linux/sched.h>
 #include <mqueue.h>
