@@ -13,6 +13,7 @@ from . import base, build, guest, images, oracle, vm
 FOLDER = base.SOURCE / "tests/guest/abuse"
 PROGRAMS = ("calls", "elf", "images", "rights")
 SHOWN_MAX = 60              # differences shown
+ODD_MAX = 8                 # calls of which Linux is asked again
 STALL = 90                  # seconds without a line
 
 
@@ -102,11 +103,34 @@ def known_differences(program):
     return [line for line in lines if line]
 
 
+def differing(want, got):
+    """What differs, as {what was tried: the line that says so}."""
+    return {key: f"{key}: {got.get(key, 'nothing')}, on Linux {want[key]}"
+            for key in want if want[key] != got.get(key)}
+
+
+def ask_again(program, words, want, got, known):
+    """What a call does on Linux can be a matter of luck (does the clock tick before it returns?),
+    and a first answer decides nothing then: of unexpected differences Linux is asked again, and
+    where it now says what we do that is its answer."""
+    odd = {key: line for key, line in differing(want, got).items()
+           if not any(fnmatch.fnmatchcase(line, pattern) for pattern in known)}
+    names = {key.split("#")[0] for key in odd}
+    if program != "calls" or not odd or len(names) > ODD_MAX:
+        return
+    flags = [word for word in words if word.startswith("-")]
+    for _ in range(2):
+        status, lines = ask(program, [*flags, *sorted(names)], "linux", 2, 900)
+        again = {} if status else parts(lines)
+        for key in odd:
+            if again.get(key, want[key]) != want[key] and again[key] == got.get(key):
+                print(f"Linux itself says {want[key]} or {again[key]} to {key}")
+                want[key] = again[key]
+
+
 def compare(want, got, known, everything):
     """Print what differs; how many lines do."""
-    want, got = parts(want), parts(got)
-    bad = [f"{key}: {got.get(key, 'nothing')}, on Linux {want[key]}"
-           for key in want if want[key] != got.get(key)]
+    bad = list(differing(want, got).values())
     stale = [pattern for pattern in known if not fnmatch.filter(bad, pattern)]
     bad = [line for line in bad if not any(fnmatch.fnmatchcase(line, p) for p in known)]
     bad += [f"{pattern}: as on Linux, but it is expected to differ" for pattern in stale]
@@ -136,10 +160,13 @@ def main(args):
     words = arguments(args.program, args.name)
     build.for_kernel(args.kernel)
     build.ensure([f"guest-abuse-{args.program}"])
-    want = linux_lines(args.program, words, args.fresh)
-    status, got = ask(args.program, words, args.kernel, args.smp, 900)
+    want = parts(linux_lines(args.program, words, args.fresh))
+    status, lines = ask(args.program, words, args.kernel, args.smp, 900)
     if status:
-        print(f"status {status} after", got[-1] if got else "nothing")
+        print(f"status {status} after", lines[-1] if lines else "nothing")
     known = [] if args.name or args.kernel == "linux" else known_differences(args.program)
+    got = parts(lines)
+    if args.kernel != "linux":
+        ask_again(args.program, words, want, got, known)
     bad = compare(want, got, known, args.all)
     return 1 if bad or status else 0

@@ -11,6 +11,10 @@ import subprocess
 
 from . import base, build
 
+# What a line of a test's output looks like that says what failed, in any of the tiers.
+FAILURE = r"^\s*(FAIL|not ok|# \S+:\d+:|\[  FAILED|panic|==\d+==|WARNING: Thread)"
+REASONS_MAX = 10            # lines shown of each
+
 LONG = ("mutation", "bench", "audit")   # run when named, not by default
 
 
@@ -27,13 +31,33 @@ def listing():
                              if p["name"] == "LABELS"), [])} for test in tests]
 
 
+def read_log(name):
+    """The lines of what ctest left of its last run."""
+    log = base.build_dir() / "Testing/Temporary" / name
+    return log.read_text(errors="replace").splitlines() if log.exists() else []
+
+
+def reasons():
+    """{test: the lines of its output that say what failed}."""
+    found, test = {}, None
+    for line in read_log("LastTest.log"):
+        start = re.match(r"\d+/\d+ Testing: (.*)", line)
+        if start:
+            test = start.group(1)
+        elif test and re.search(FAILURE, line):
+            found.setdefault(test, []).append(line)
+    return found
+
+
 def show_failed(tests):
-    """How to run what failed once more."""
-    log = base.build_dir() / "Testing/Temporary/LastTestsFailed.log"
-    failed = {l.split(":", 1)[1] for l in log.read_text().splitlines()} if log.exists() else ()
+    """What failed, why, and how to run it once more: a long log's last lines."""
+    failed = {line.split(":", 1)[1] for line in read_log("LastTestsFailed.log")}
+    why = reasons()
     for test in tests:
         if test["name"] in failed:
             base.say(f"{test['name']} failed: {shlex.join(test['command'])}")
+            for line in why.get(test["name"], [])[:REASONS_MAX]:
+                base.say(f"  {line}")
             base.say(f"  again: ./lichen test -k {shlex.quote(test['name'])}")
 
 
