@@ -3,6 +3,7 @@
 #include <linux/securebits.h>
 
 #include "core/cred/cred.h"
+#include "core/proc/core.h"
 #include "core/proc/thread.h"
 #include "mem/phys/slab.h"
 #include "mem/space/space.h"
@@ -82,7 +83,8 @@ static long ids_commit(struct task *t, struct cred *new)
 	if ((new->euid != old->euid || new->egid != old->egid || new->fsuid != old->fsuid ||
 	     new->fsgid != old->fsgid || (new->permitted & ~old->permitted)) &&
 	    t->space) {
-		atomic_store(&t->space->dumpable, false);
+		atomic_store(&t->space->dumpable,
+			     (u8)atomic_load(&core_settings.suid_dumpable));
 		atomic_store(&thread_of(t)->process->pdeath_signal, 0);
 	}
 	thread_set_cred(thread_of(t), new);

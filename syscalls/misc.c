@@ -324,7 +324,7 @@ static long prctl_process(struct task *t, int op, u64 a)
 	case PR_SET_DUMPABLE:
 		if (a > 1)
 			return -EINVAL;
-		atomic_store(&t->space->dumpable, a == 1);
+		atomic_store(&t->space->dumpable, (u8)a);
 		return 0;
 	case PR_GET_DUMPABLE:
 		return atomic_load(&t->space->dumpable);

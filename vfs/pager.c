@@ -8,6 +8,7 @@
 #include <linux/falloc.h>
 
 #include "core/base/string.h"
+#include "mem/space/space.h"
 #include "vfs/allocate.h"
 #include "vfs/file.h"
 #include "vfs/index.h"
@@ -163,13 +164,17 @@ static size_t page_path(struct pager *p, void *file, char *to, size_t size)
 	return (size_t)len;
 }
 
-static void page_numbers(struct pager *p, void *file, u64 *dev, u64 *ino)
+static void page_numbers(struct pager *p, void *file, struct vma_info *to)
 {
 	/* As stat(2) tells of the open file, which need not be the one with the pages. */
 	struct inode *i = file ? ((struct file *)file)->inode : pager_mapping(p)->inode;
 
-	*dev = i ? i->super->dev : 0;
-	*ino = i ? i->ino : 0;
+	if (!i)
+		return;
+	to->dev = i->super->dev;
+	to->ino = i->ino;
+	to->mode = i->mode;
+	to->nlink = i->nlink;
 }
 
 const struct pager_ops page_pager_ops = {

@@ -152,10 +152,10 @@ static size_t segment_path(struct pager *p, void *file, char *to, size_t size)
 	return min(format(to, size, "/SYSV%08x (deleted)", (unsigned)s->o.name), size - 1);
 }
 
-static void segment_numbers(struct pager *p, void *file, u64 *dev, u64 *ino)
+static void segment_numbers(struct pager *p, void *file, struct vma_info *to)
 {
-	*dev = 1;
-	*ino = (u64)((const struct segment *)file)->o.id;
+	to->dev = 1;
+	to->ino = (u64)((const struct segment *)file)->o.id;
 }
 
 void segment_init(void)

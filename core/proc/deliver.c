@@ -4,6 +4,7 @@
 #include <asm/unistd.h>
 
 #include "core/base/log.h"
+#include "core/proc/core.h"
 #include "core/proc/exit.h"
 #include "core/proc/internal.h"
 #include "core/proc/session.h"
@@ -235,6 +236,12 @@ static void deliver_default(struct thread *t, int sig, const struct signal_info 
 	signal_group_exit(p, sig);
 }
 
+static bool deliver_dumps(struct thread *t, const struct user_return *r)
+{
+	return (SIG_BIT(r->sig) & SIG_DUMPS) && t->process != process_first &&
+	       r->act.handler == (u64)SIG_DFL;
+}
+
 static bool deliver_is_handler(const struct sigact *act)
 {
 	return act->handler > (u64)SIG_IGN;
@@ -325,6 +332,8 @@ static co_t deliver_one(struct co *co, struct deliver_one *f)
 			hal_user_step_done(&t->user);
 			CO_AWAIT(f->err, trace_notify, .code = SIGTRAP, .why = CLD_TRAPPED);
 		}
+	} else if (deliver_dumps(t, r)) {
+		CO_AWAIT(f->err, core_dump, .sig = r->sig, .info = &r->info);
 	} else if (r->act.handler == (u64)SIG_DFL) {
 		deliver_default(t, r->sig, &r->info);
 	}
@@ -344,6 +353,8 @@ again:
 	deliver_rewind(t, f);
 	for (;;) {
 		task_clear_flags(&t->task, TASK_WORK | TASK_RETURN);
+		if (atomic_load(&t->process->core))
+			CO_AWAIT(f->err, core_wait);
 		if (deliver_must_die(t, &f->status)) {
 			CO_AWAIT(f->err, thread_exit, .status = f->status);
 			CO_RETURN(0);

@@ -4,6 +4,7 @@
 #include <linux/mman.h>
 
 #include "core/cred/cred.h"
+#include "core/proc/core.h"
 #include "core/proc/exec_stack.h"
 #include "core/proc/internal.h"
 #include "core/base/random.h"
@@ -108,7 +109,10 @@ static void exec_set_heap(struct exec_image *im)
 	s->code_end = im->main.code_end;
 	s->data_start = im->main.data_start;
 	s->data_end = im->main.data_end;
-	s->dumpable = im->dumpable;
+	s->dumpable = im->dumpable ? SPACE_DUMP_USER :
+				     (u8)atomic_load(&core_settings.suid_dumpable);
+	if (task_current()->space)
+		s->dump_filter = atomic_load(&task_current()->space->dump_filter);
 }
 
 static u64 exec_program_base(const struct exec_image *im)

@@ -11,6 +11,7 @@
 
 #include "core/base/log.h"
 #include "core/cred/cred.h"
+#include "core/proc/core.h"
 #include "core/proc/futex.h"
 #include "core/proc/futex_pi.h"
 #include "core/proc/internal.h"
@@ -281,11 +282,16 @@ void exit_notify_parent(struct process *p, int code, int status)
 			       status);
 }
 
+int exit_code(int status)
+{
+	return !(status & 0x7f) ? CLD_EXITED : status & 0x80 ? CLD_DUMPED : CLD_KILLED;
+}
+
 void exit_announce(struct process *p)
 {
 	int status = p->exit_status;
 	int sig = status & 0x7f;
-	int code = sig ? CLD_KILLED : CLD_EXITED;
+	int code = exit_code(status);
 	struct process *parent = p->parent;
 	struct trace *tr = trace_of_leader(p);
 
@@ -413,6 +419,7 @@ co_t thread_exit(struct co *co, struct thread_exit *f)
 	struct thread *t = thread_of_co(co);
 
 	CO_BEGIN;
+	core_pass(t);
 	if (trace_wants(t, PTRACE_EVENT_EXIT)) {
 		/* Only another death ends this stop. */
 		task_clear_flags(&t->task, TASK_KILLED | TASK_SIGNAL);

@@ -25,6 +25,9 @@ struct exit_release_user {
 };
 co_t exit_release_user(struct co *co, struct exit_release_user *f);
 
+/* CLD_* for a wait status of a thread or process that ended. */
+int exit_code(int status);
+
 /* wait4 and waitid. */
 enum wait_which { WAIT_ANY, WAIT_PID, WAIT_GROUP };
 struct wait_result {

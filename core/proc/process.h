@@ -20,6 +20,7 @@
 struct session;
 struct file;
 struct posix_timer;
+struct core;
 struct space;
 struct fd_table;
 struct fs_context;
@@ -87,6 +88,7 @@ struct process {
 	u32 execs_running;		/* threads between an exec's choice of rights and its end */
 	u32 exec_count;			/* [a] changes with each of those */
 	int stop_signal;		/* not 0: a group stop is on; [a] for a look */
+	struct core *core;		/* its core file is being written; [a] for a look */
 	u32 stop_left;			/* threads that have yet to stop */
 	bool stopped;			/* all have */
 	bool stop_taken;		/* a stop signal was taken and no SIGCONT came since */

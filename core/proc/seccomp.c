@@ -8,6 +8,7 @@
 #include "core/base/string.h"
 #include "core/cred/cred.h"
 #include "core/proc/bpf.h"
+#include "core/proc/core.h"
 #include "core/proc/exit.h"
 #include "core/proc/internal.h"
 #include "core/proc/trace.h"
@@ -259,7 +260,7 @@ static void seccomp_log(struct thread *t, u32 action)
 }
 
 /* The call as a signal's reason, its registers as they were. */
-static void seccomp_signal(struct thread *t, u32 action)
+static struct signal_info seccomp_reason(struct thread *t, u32 action)
 {
 	struct signal_info info = {.si_signo = SIGSYS, .si_code = SYS_SECCOMP};
 
@@ -268,6 +269,13 @@ static void seccomp_signal(struct thread *t, u32 action)
 	info.si_syscall = t->syscall;
 	info.si_arch = AUDIT_ARCH_AARCH64;
 	t->user.x[0] = t->orig_x0;
+	return info;
+}
+
+static void seccomp_signal(struct thread *t, u32 action)
+{
+	struct signal_info info = seccomp_reason(t, action);
+
 	signal_force_info(t, &info);
 }
 
@@ -278,7 +286,7 @@ static bool seccomp_is_strict_call(i32 nr)
 }
 
 /* What there is to do without waiting: 0 to go on with the call, -1 not to, -EAGAIN: ask the
- * tracer, -EINTR: the thread ends. */
+ * tracer, -EINTR: the thread ends, -ESRCH: its process. */
 static int seccomp_act(struct thread *t, u32 action)
 {
 	u32 data = action & SECCOMP_RET_DATA;
@@ -305,9 +313,7 @@ static int seccomp_act(struct thread *t, u32 action)
 			return -EINTR;
 		[[fallthrough]];
 	default:
-		/* No handler, no tracer. */
-		signal_group_exit(t->process, SIGSYS);
-		return -1;
+		return -ESRCH;
 	}
 }
 
@@ -346,6 +352,13 @@ co_t seccomp_check(struct co *co, struct seccomp_check *f)
 	what = seccomp_act(t, f->action);
 	if (what == -EINTR) {
 		CO_AWAIT(f->ignored, thread_exit, .status = SIGSYS);
+		CO_RETURN(-1);
+	}
+	if (what == -ESRCH) {
+		/* No handler, no tracer. */
+		f->info = seccomp_reason(t, f->action);
+		t->syscall = -1;
+		CO_AWAIT(f->ignored, core_dump, .sig = SIGSYS, .info = &f->info);
 		CO_RETURN(-1);
 	}
 	if (what != -EAGAIN)

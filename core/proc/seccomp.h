@@ -42,6 +42,7 @@ struct seccomp_check {
 	struct co_frame co;
 	bool again;
 	u32 action;
+	struct signal_info info;
 	long ignored;
 };
 co_t seccomp_check(struct co *co, struct seccomp_check *f);

@@ -10,6 +10,7 @@
 
 #include "core/base/log.h"
 #include "core/cred/cred.h"
+#include "core/proc/core.h"
 #include "core/proc/internal.h"
 #include "core/proc/trace.h"
 #include "mem/phys/slab.h"
@@ -366,6 +367,8 @@ void signal_group_exit_locked(struct process *p, int status)
 void signal_group_exit(struct process *p, int status)
 {
 	spin_lock(&p->sig_lock);
+	if (status == SIGKILL)
+		core_interrupt(p);
 	signal_group_exit_locked(p, status);
 	spin_unlock(&p->sig_lock);
 }
@@ -420,7 +423,8 @@ static bool signal_is_fatal(struct process *p, struct thread *t, int sig) REQUIR
 
 	if (sig == SIGKILL)
 		return true;
-	if (trace_of(t) || SIG_BIT(sig) & (SIG_STOPS | SIG_IGNORED_BY_DEFAULT))
+	/* What may leave a core file is seen to by the thread it comes to. */
+	if (trace_of(t) || SIG_BIT(sig) & (SIG_STOPS | SIG_IGNORED_BY_DEFAULT | SIG_DUMPS))
 		return false;
 	act = signal_action_of(p, sig);
 	return act.handler == (u64)SIG_DFL;
@@ -467,6 +471,8 @@ int signal_send_locked(struct process *p, struct thread *t, int sig, const struc
 	struct thread *any;
 	int err;
 
+	if (p->group_exiting && sig == SIGKILL)
+		core_interrupt(p);
 	if (list_empty(&p->threads) || p->group_exiting)
 		return 0;
 	if (SIG_BIT(sig) & SIG_STOPS)

@@ -11,6 +11,7 @@
 
 #include "core/base/log.h"
 #include "core/cred/cred.h"
+#include "core/proc/core.h"
 #include "core/proc/internal.h"
 #include "core/proc/trace.h"
 #include "coro/executor.h"
@@ -133,6 +134,7 @@ void thread_add(struct thread *t)
 		atomic_or(&t->task.flags, (u32)TASK_WORK);
 	if (p->group_exiting)
 		atomic_or(&t->task.flags, (u32)(TASK_KILLED | TASK_SIGNAL));
+	core_add(p);
 	spin_unlock(&p->sig_lock);
 }
 

@@ -45,6 +45,7 @@ struct thread {
 	bool pi_closed;			/* futex_pi.c's: no lock is taken to be its any more */
 	bool vforked : 1;		/* its parent waits for it to let go of the space */
 	bool own_undos : 1;		/* of semaphores, not the process's */
+	bool past_core : 1;		/* [s] no core file waits for it */
 	u8 ioprio;			/* [a] class << 3 | level; 0: none */
 	sigmask blocked;		/* [s] written by the thread only */
 	union {

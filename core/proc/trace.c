@@ -297,8 +297,7 @@ static void trace_tell_exit(struct trace *tr) REQUIRES(proc_tree_lock)
 	int sig = status & 0x7f;
 
 	exit_notify(tr->tracer->process, SIGCHLD, tr->thread,
-		    sig ? status & 0x80 ? CLD_DUMPED : CLD_KILLED : CLD_EXITED,
-		    sig ? sig : (status >> 8) & 0xff);
+		    exit_code(status), sig ? sig : (status >> 8) & 0xff);
 }
 
 bool trace_exit(struct thread *t, int status)

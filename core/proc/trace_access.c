@@ -74,7 +74,7 @@ static int trace_compare(const struct cred *me, const struct cred *they, unsigne
 	if (uid != they->uid || uid != they->euid || uid != they->suid || gid != they->gid ||
 	    gid != they->egid || gid != they->sgid)
 		return -EPERM;
-	if (s && !atomic_load(&s->dumpable))
+	if (s && atomic_load(&s->dumpable) != SPACE_DUMP_USER)
 		return -EPERM;
 	return they->permitted & ~caps ? -EPERM : 0;
 }

@@ -48,7 +48,7 @@ static bool wait_zombie(const struct wait_for *f, struct process *p) REQUIRES(pr
 
 	if (p->state != PROCESS_ZOMBIE || p->trace_zombies || !(f->options & WEXITED))
 		return false;
-	wait_fill(f, p, sig ? CLD_KILLED : CLD_EXITED, sig ? sig : (status >> 8) & 0xff, status);
+	wait_fill(f, p, exit_code(status), sig ? sig : (status >> 8) & 0xff, status);
 	if (f->options & WNOWAIT)
 		return true;
 	process_add_usage(&me->children_usage, &f->result->usage);
@@ -137,7 +137,7 @@ static void wait_thread(struct wait_for *f, struct trace *tr) REQUIRES(proc_tree
 	struct process *p = tr->thread->process;
 	int status = p->group_exiting ? p->group_status : tr->exit_status, sig = status & 0x7f;
 
-	wait_fill(f, p, sig ? CLD_KILLED : CLD_EXITED, sig ? sig : (status >> 8) & 0xff, status);
+	wait_fill(f, p, exit_code(status), sig ? sig : (status >> 8) & 0xff, status);
 	f->result->pid = thread_id(tr->thread);
 	f->result->uid = tr->thread->task.cred->uid;
 	if (f->options & WNOWAIT)
@@ -161,7 +161,7 @@ static void wait_leader(struct wait_for *f, struct trace *tr) REQUIRES(proc_tree
 		wait_zombie(f, p);
 		return;
 	}
-	wait_fill(f, p, sig ? CLD_KILLED : CLD_EXITED, sig ? sig : (status >> 8) & 0xff, status);
+	wait_fill(f, p, exit_code(status), sig ? sig : (status >> 8) & 0xff, status);
 	if (f->options & WNOWAIT)
 		return;
 	f->gone = &tr->thread->task;

@@ -51,7 +51,7 @@ static void set_owner(struct proc_inode *p)
 {
 	struct cred *cred = process_cred(p->who.process);
 	struct space *s = process_space(p->who.process);
-	bool open = !s || atomic_load(&s->dumpable) ||
+	bool open = !s || atomic_load(&s->dumpable) == SPACE_DUMP_USER ||
 		    (p->inode.mode & 07777) == 0555;
 
 	spin_lock(&p->inode.attr_lock);

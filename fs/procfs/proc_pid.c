@@ -257,6 +257,38 @@ static int oom_score_show(const struct proc_subject *who, struct text *to)
 	return 0;
 }
 
+/* What of its memory a core file holds; nothing without memory. */
+static int coredump_filter_show(const struct proc_subject *who, struct text *to)
+{
+	struct space *s = process_space(who->process);
+
+	if (!s)
+		return 0;
+	text_add(to, "%08x\n", atomic_load(&s->dump_filter));
+	space_put(s);
+	return 0;
+}
+
+#define DUMP_FILTER_BITS 0x1ffu
+
+static int coredump_filter_store(const struct proc_subject *who, const char *text, size_t len)
+{
+	struct space *s;
+	const char *end;
+	u64 n;
+
+	if (!string_to_u64(text, &end, 0, &n) || (*end && *end != '\n'))
+		return -EINVAL;
+	if (n > UINT32_MAX)
+		return -ERANGE;
+	s = process_space(who->process);
+	if (!s)
+		return 0;
+	atomic_store(&s->dump_filter, (u32)n & DUMP_FILTER_BITS);
+	space_put(s);
+	return 0;
+}
+
 #define FILE(name_, mode_, ...) {.name = name_, .mode = S_IFREG | (mode_), __VA_ARGS__}
 #define DIR(name_, mode_, ...)	{.name = name_, .mode = S_IFDIR | (mode_), __VA_ARGS__}
 #define LINK(name_, ...)	{.name = name_, .mode = S_IFLNK | 0777, __VA_ARGS__}
@@ -293,6 +325,8 @@ const struct proc_entry proc_pid_entries[] = {
 	FILE("wchan", 0444, .show = wchan_show),
 	FILE("stack", 0400, .needs = PROC_ADMIN, .show = stack_show),
 	FILE("cgroup", 0444, .show = cgroup_show),
+	FILE("coredump_filter", 0644, .needs = PROC_PROCESS_ONLY, .show = coredump_filter_show,
+	     .store = coredump_filter_store),
 	FILE("oom_score", 0444, .show = oom_score_show),
 	FILE("oom_score_adj", 0644, .show = oom_score_adj_show, .store = oom_score_adj_store),
 	{},

@@ -194,7 +194,8 @@ static void show_memory(struct process *p, struct text *to)
 		return;
 	for (size_t n = 0; n < ARRAY_SIZE(rows); n++)
 		text_add(to, "%s:\t%8lu kB\n", rows[n].name, rows[n].pages * kib);
-	text_add(to, "HugetlbPages:\t%8u kB\nCoreDumping:\t0\nTHP_enabled:\t0\n", 0);
+	text_add(to, "HugetlbPages:\t%8u kB\nCoreDumping:\t%d\nTHP_enabled:\t0\n", 0,
+		 atomic_load(&p->core) != NULL);
 }
 
 /* CPUs as a list of ranges, "0-1,3". */

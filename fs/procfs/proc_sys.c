@@ -5,6 +5,7 @@
 #include "core/dev/console.h"
 #include "core/net/inet.h"
 #include "core/net/unix.h"
+#include "core/proc/core.h"
 #include "core/proc/pid.h"
 #include "core/proc/uts.h"
 #include "core/proc/trace.h"
@@ -139,6 +140,55 @@ static int ptrace_scope_store(const struct proc_subject *who, const char *text, 
 	if (!string_to_u64(text, &end, 10, &n) || n > 3)
 		return -EINVAL;
 	return trace_set_scope((unsigned)n);
+}
+
+/* --- core files --- */
+
+static int core_pattern_show(const struct proc_subject *who, struct text *to)
+{
+	char pattern[CORE_PATTERN_MAX];
+
+	core_pattern(pattern);
+	text_add(to, "%s\n", pattern);
+	return 0;
+}
+
+static int core_pattern_store(const struct proc_subject *who, const char *text, size_t len)
+{
+	return core_set_pattern(text, len);
+}
+
+static int core_setting_store(const char *text, u32 *to, u64 most)
+{
+	const char *end;
+	u64 n;
+
+	if (!string_to_u64(text, &end, 10, &n) || n > most || (*end && *end != '\n'))
+		return -EINVAL;
+	atomic_store(to, (u32)n);
+	return 0;
+}
+
+static int core_uses_pid_show(const struct proc_subject *who, struct text *to)
+{
+	text_add(to, "%u\n", atomic_load(&core_settings.uses_pid));
+	return 0;
+}
+
+static int core_uses_pid_store(const struct proc_subject *who, const char *text, size_t len)
+{
+	return core_setting_store(text, &core_settings.uses_pid, INT32_MAX);
+}
+
+static int suid_dumpable_show(const struct proc_subject *who, struct text *to)
+{
+	text_add(to, "%u\n", atomic_load(&core_settings.suid_dumpable));
+	return 0;
+}
+
+static int suid_dumpable_store(const struct proc_subject *who, const char *text, size_t len)
+{
+	return core_setting_store(text, &core_settings.suid_dumpable, SPACE_DUMP_ROOT);
 }
 
 /* --- memory --- */
@@ -289,6 +339,8 @@ static const struct proc_entry yama_entries[] = {
 
 static const struct proc_entry kernel_entries[] = {
 	FILE("cap_last_cap", 0444, .show = cap_last_cap_show),
+	FILE("core_pattern", 0644, .show = core_pattern_show, .store = core_pattern_store),
+	FILE("core_uses_pid", 0644, .show = core_uses_pid_show, .store = core_uses_pid_store),
 	FILE("dmesg_restrict", 0444, .show = one_show),
 	FILE("domainname", 0644, .show = domainname_show, .store = domainname_store),
 	FILE("hostname", 0644, .show = hostname_show, .store = hostname_store),
@@ -365,6 +417,7 @@ static const struct proc_entry fs_entries[] = {
 	FILE("protected_hardlinks", 0600, .show = hardlinks_show, .store = hardlinks_store),
 	FILE("protected_regular", 0600, .show = regular_show, .store = regular_store),
 	FILE("protected_symlinks", 0600, .show = symlinks_show, .store = symlinks_store),
+	FILE("suid_dumpable", 0644, .show = suid_dumpable_show, .store = suid_dumpable_store),
 	{},
 };
 

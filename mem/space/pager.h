@@ -28,6 +28,7 @@
 #include "mem/phys/page.h"
 
 struct pager;
+struct vma_info;
 
 /* Get the page at index, reading it if need be. 0 and *page; or -ENXIO past the end of the
  * object, -EIO (both SIGBUS), -ENOMEM, -ENOSPC (SIGBUS), -EINTR if a fatal signal came. */
@@ -71,8 +72,8 @@ struct pager_ops {
 	/* For /proc/pid/maps: the path's text without NUL at most `size` bytes; the length.
 	 * "[vdso]" and the like, or " (deleted)" at the end, included. */
 	size_t (*path)(struct pager *p, void *file, char *to, size_t size);
-	/* The device and inode numbers shown there. */
-	void (*numbers)(struct pager *p, void *file, u64 *dev, u64 *ino);
+	/* The device and inode numbers shown there, and the inode's mode and links. */
+	void (*numbers)(struct pager *p, void *file, struct vma_info *to);
 };
 
 struct pager {

@@ -9,6 +9,7 @@
 #include "mem/space/vma.h"
 
 #define TRIES 64
+#define NEXT_BUDGET 4096	/* steps through empty tables under one hold of pt_lock */
 
 struct page *space_try_pin(struct space *s, uptr addr, unsigned access)
 {
@@ -43,6 +44,27 @@ co_t space_pin(struct co *co, struct space_pin *f)
 	}
 	CO_RETURN(-EFAULT);
 	CO_END;
+}
+
+struct page *space_next_private(struct space *s, u64 *at, u64 end)
+{
+	struct page *p = NULL;
+	int budget = NEXT_BUDGET;
+	unsigned n;
+	u64 *slot;
+
+	spin_lock(&s->pt_lock);
+	slot = pt_run(s, at, end, &n, &budget);
+	for (; slot && n; n--, slot++, *at += PAGE_SIZE) {
+		p = *slot ? pt_page(*slot) : NULL;
+		if (p && p != pt_zero_page)
+			break;
+		p = NULL;
+	}
+	if (p)
+		phys_page_get(p);
+	spin_unlock(&s->pt_lock);
+	return p;
 }
 
 /* --- futex keys --- */

@@ -25,6 +25,10 @@ struct space_pin {
 };
 co_t space_pin(struct co *co, struct space_pin *f);
 
+/* The next private page at or after *at and before end that holds something, with a reference;
+ * *at becomes its address. NULL: none before *at, which is end or where to go on. */
+struct page *space_next_private(struct space *s, u64 *at, u64 end);
+
 /* What makes two futex words the same. Private: space and address. Shared: object and
  * position, whatever the space. */
 struct futex_key {

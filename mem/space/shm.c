@@ -12,6 +12,7 @@
 #include "mem/phys/slab.h"
 #include "mem/space/commit.h"
 #include "mem/space/reclaim.h"
+#include "mem/space/space.h"
 
 #define FANOUT	     512
 #define FREE_AT_ONCE 512 /* pages */
@@ -233,10 +234,10 @@ static size_t shm_path(struct pager *p, void *file, char *to, size_t size)
 	return min(string_copy(to, "/dev/zero (deleted)", size), size - 1);
 }
 
-static void shm_numbers(struct pager *p, void *file, u64 *dev, u64 *ino)
+static void shm_numbers(struct pager *p, void *file, struct vma_info *to)
 {
-	*dev = 1;
-	*ino = shm_of(p)->serial;
+	to->dev = 1;
+	to->ino = shm_of(p)->serial;
 }
 
 const struct pager_ops shm_ops = {

@@ -45,7 +45,8 @@ struct space *space_new(void)
 	s->tables = 1;
 	s->mmap_base = HAL_USER_END - (128ul << 20);
 	s->limit_as = s->limit_data = s->limit_stack = s->limit_memlock = ~0ul;
-	s->dumpable = true;
+	s->dumpable = SPACE_DUMP_USER;
+	s->dump_filter = SPACE_DUMP_FILTER;
 	return s;
 no_asid:
 	phys_page_put(root);
@@ -162,13 +163,14 @@ static void describe(struct space *s, const struct vma *v, struct vma_info *to)
 
 	*to = (struct vma_info){.start = v->start, .end = v->end, .flags = v->flags};
 	if (ops) {
+		to->mapped = true;
 		to->offset = v->pgoff << PAGE_SHIFT;
 		if (ops->path)
 			to->path_len = (u16)min(ops->path(v->pager, v->file, to->path,
 							  sizeof(to->path)),
 						sizeof(to->path));
 		if (ops->numbers)
-			ops->numbers(v->pager, v->file, &to->dev, &to->ino);
+			ops->numbers(v->pager, v->file, to);
 	} else if (v->start <= s->brk && v->end > s->brk_start && s->brk > s->brk_start) {
 		set_path(to, "[heap]");
 	} else if (v->start <= s->stack_start && s->stack_start < v->end) {

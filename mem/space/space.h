@@ -45,6 +45,15 @@ enum {
 	VMA_PROT = VMA_READ | VMA_WRITE | VMA_EXEC,
 };
 
+/* Whose its contents are to look at. */
+enum space_dump {
+	SPACE_DUMP_NEVER,
+	SPACE_DUMP_USER,
+	SPACE_DUMP_ROOT,	/* in a core file that is root's */
+};
+
+#define SPACE_DUMP_FILTER 0x33u	/* private and shared anonymous memory, ELF headers */
+
 #define SPACE_MIN_ADDR	 0x10000ul	/* mmap_min_addr */
 #define SPACE_STACK_GAP	 (256ul << PAGE_SHIFT) /* kept free below a stack */
 #define SPACE_MAX_VMAS	 65530
@@ -91,7 +100,8 @@ struct space {
 	u64 auxv[64];
 	u32 auxv_words;
 	void *exe;			/* under proc's rules: the executable's file */
-	bool dumpable;			/* [a] */
+	u8 dumpable;			/* [a] enum space_dump */
+	u32 dump_filter;		/* [a] what of it a core file holds */
 	bool key0_freed;		/* [a] protection key 0 was given back */
 	u64 limit_as, limit_data, limit_stack, limit_memlock; /* [a] bytes; ~0: none */
 	u32 membarrier;			/* [a] registrations, proc's */
@@ -328,6 +338,8 @@ struct vma_info {
 	u32 flags;
 	u64 offset;		/* bytes */
 	u64 dev, ino;
+	bool mapped;		/* it shows an object, of which these are: */
+	u32 mode, nlink;
 	u16 path_len;
 	char path[256];		/* no NUL; longer paths keep their end */
 };

@@ -1,0 +1,171 @@
+/* core/proc/core_name.c -- what a core file is called: the pattern, as core(5) describes it. */
+#include "core/cred/cred.h"
+#include "core/proc/clock.h"
+#include "core/proc/core_parts.h"
+#include "core/proc/uts.h"
+#include "coro/executor.h"
+#include "mem/phys/slab.h"
+#include "mem/space/space.h"
+#include "vfs/path.h"
+
+struct core_settings core_settings;
+
+static spinlock pattern_lock = SPINLOCK_INIT(RANK_PROC_OTHER);
+static char pattern[CORE_PATTERN_MAX] = "core";
+
+void core_pattern(char to[CORE_PATTERN_MAX])
+{
+	spin_lock(&pattern_lock);
+	string_copy(to, pattern, CORE_PATTERN_MAX);
+	spin_unlock(&pattern_lock);
+}
+
+int core_set_pattern(const char *text, size_t len)
+{
+	const char *end = memchr(text, '\n', len);
+
+	if (end)
+		len = (size_t)(end - text);
+	len = strnlen(text, len);
+	if (len && text[0] == '|')
+		return -EOPNOTSUPP;
+	spin_lock(&pattern_lock);
+	string_copy(pattern, text, min(len + 1, sizeof(pattern)));
+	spin_unlock(&pattern_lock);
+	return 0;
+}
+
+/* A name being made; one that does not fit keeps len == size. */
+struct name {
+	char *to;
+	size_t len, size;
+};
+
+static void name_add(struct name *n, const char *text, size_t len)
+{
+	if (len >= n->size - n->len) {
+		n->len = n->size;
+		return;
+	}
+	memcpy(n->to + n->len, text, len);
+	n->len += len;
+	n->to[n->len] = 0;
+}
+
+static void name_add_number(struct name *n, u64 value)
+{
+	char text[24];
+
+	name_add(n, text, format(text, sizeof(text), "%lu", value));
+}
+
+/* One component at most, which leads nowhere else. */
+static void name_add_word(struct name *n, const char *text)
+{
+	size_t from = n->len, len = strlen(text);
+
+	name_add(n, len ? text : "!", len ? len : 1);
+	if (n->len == n->size)
+		return;
+	if (!strcmp(n->to + from, ".") || !strcmp(n->to + from, ".."))
+		n->to[from] = '!';
+	for (char *at = n->to + from; *at; at++)
+		if (*at == '/')
+			*at = '!';
+}
+
+static void name_add_exe(struct name *n, const struct thread *t, bool base_only)
+{
+	struct file *exe = process_exe(t->process);
+	char *text = exe ? kmalloc(PAGE_SIZE) : NULL, *start, *slash;
+	char unknown[40];
+
+	if (text && path_text(&exe->path, NULL, text, PAGE_SIZE, true, &start, NULL) >= 0) {
+		slash = base_only ? strrchr(start, '/') : NULL;
+		name_add_word(n, slash ? slash + 1 : start);
+	} else {
+		format(unknown, sizeof(unknown), "%s (path unknown)", t->task.name);
+		name_add_word(n, unknown);
+	}
+	kfree(text);
+	if (exe)
+		file_put(exe);
+}
+
+/* What %c stands for; true: the process's number. */
+static bool name_add_item(struct name *n, const struct core *c, char item)
+{
+	const struct thread *t = c->by;
+	char host[UTS_MAX + 1];
+
+	switch (item) {
+	case '%':
+		name_add(n, "%", 1);
+		return false;
+	case 'p':
+	case 'P':
+		name_add_number(n, (u64)process_pid(t->process));
+		return true;
+	case 'i':
+	case 'I':
+		name_add_number(n, (u64)thread_id(t));
+		return false;
+	case 'u':
+		name_add_number(n, t->task.cred->uid);
+		return false;
+	case 'g':
+		name_add_number(n, t->task.cred->gid);
+		return false;
+	case 'd':
+		name_add_number(n, c->dumpable);
+		return false;
+	case 's':
+		name_add_number(n, (u64)c->sig);
+		return false;
+	case 't':
+		name_add_number(n, clock_wall_ns() / 1000000000);
+		return false;
+	case 'c':
+		name_add_number(n, c->limit);
+		return false;
+	case 'C':
+		name_add_number(n, t->task.home->id);
+		return false;
+	case 'h':
+		uts_get(UTS_HOSTNAME, host);
+		name_add_word(n, host);
+		return false;
+	case 'e':
+		name_add_word(n, t->task.name);
+		return false;
+	case 'f':
+	case 'E':
+		name_add_exe(n, t, item == 'f');
+		return false;
+	default:
+		return false;
+	}
+}
+
+int core_name(const struct core *c, char *to, size_t size)
+{
+	struct name n = {.to = to, .size = size};
+	char format[CORE_PATTERN_MAX];
+	bool has_pid = false;
+
+	core_pattern(format);
+	to[0] = 0;
+	for (const char *at = format; *at; at++) {
+		if (*at != '%')
+			name_add(&n, at, 1);
+		else if (*++at)
+			has_pid |= name_add_item(&n, c, *at);
+		else
+			break;
+	}
+	if (!has_pid && atomic_load(&core_settings.uses_pid)) {
+		name_add(&n, ".", 1);
+		name_add_number(&n, (u64)process_pid(c->by->process));
+	}
+	return n.len == n.size ? -ENAMETOOLONG : 0;
+}
