@@ -13,6 +13,7 @@
 #include "core/dev/virtio.h"
 #include "core/ipc/ipc.h"
 #include "core/net/rights.h"
+#include "core/proc/async.h"
 #include "core/proc/exec.h"
 #include "core/proc/load.h"
 #include "core/proc/process.h"
@@ -189,7 +190,7 @@ static co_t start(struct co *co, struct start *f)
 	CO_BEGIN;
 	co_task(co)->cred = cred_first();
 	start_register();
-	if (reaper_start() || rights_start() || !load_start())
+	if (reaper_start() || rights_start() || async_start() || !load_start())
 		start_give_up("no memory for workers", -ENOMEM);
 	CO_AWAIT(f->err, start_rootfs);
 	if (f->err)

@@ -4,6 +4,7 @@
 #include <linux/stat.h>
 
 #include "core/cred/cred.h"
+#include "core/proc/async.h"
 #include "core/proc/process.h"
 #include "mem/space/uaccess.h"
 #include "syscalls/lock.h"
@@ -73,15 +74,21 @@ SYSCALL_CO(dup3, fd, to, flags);
 
 #define FD_SETTABLE (O_APPEND | O_NONBLOCK | O_NOATIME | O_DIRECT)
 
-static long fd_set_flags(struct task *t, struct file *file, u32 flags)
+static long fd_set_flags(struct task *t, int fd, struct file *file, u32 flags)
 {
-	/* A file that is always ready sends no signals; a pipe of packets is not there. */
-	if (((flags & FASYNC) && file->ops->stream) ||
-	    ((flags & O_DIRECT) && !S_ISREG(file->inode->mode)))
-		return -EINVAL;
+	int err;
+
 	if ((flags & O_NOATIME) && !(file->flags & O_NOATIME) &&
 	    !cred_owns(cred_current(&t->co), file->inode->uid))
 		return -EPERM;
+	/* A pipe of packets is not there. */
+	if ((flags & O_DIRECT) && !S_ISREG(file->inode->mode))
+		return -EINVAL;
+	if ((flags ^ atomic_load_relaxed(&file->flags)) & FASYNC) {
+		err = async_switch(file, fd, flags & FASYNC);
+		if (err)
+			return err;
+	}
 	atomic_store(&file->flags, (file->flags & ~(u32)FD_SETTABLE) | (flags & FD_SETTABLE));
 	return 0;
 }
@@ -105,13 +112,24 @@ static long fd_control(struct task *t, int fd, struct file *file, u32 cmd, u64 a
 		return -EBADF;
 	switch (cmd) {
 	case F_SETFL:
-		return fd_set_flags(t, file, (u32)arg);
+		return fd_set_flags(t, fd, file, (u32)arg);
 	case F_GETPIPE_SZ:
 		return pipe_size(file);
 	case F_SETPIPE_SZ:
 		return pipe_set_size(file, (u32)arg, cred_current(&t->co));
+	case F_SETOWN:
+		return async_set_number(file, (int)arg);
+	case F_GETOWN:
+		return async_get_number(file);
+	case F_SETSIG:
+		return async_set_signal(file, (int)arg);
+	case F_GETSIG:
+		return async_get_signal(file);
 	case F_GET_SEALS:
 		return memfd_seals(file);
+	case F_SETOWN_EX:
+	case F_GETOWN_EX:
+	case F_GETOWNER_UIDS:
 	case F_ADD_SEALS:
 	case F_GETLK:
 	case F_SETLK:
@@ -138,6 +156,36 @@ static long try_fcntl(struct task *t, int fd, u32 cmd, u64 arg)
 }
 SYSCALL_TRY(fcntl, int, u32, u64);
 
+/* F_SETOWN_EX, F_GETOWN_EX, F_GETOWNER_UIDS. */
+struct fd_owner {
+	struct co_frame co;
+	struct file *file;
+	u32 cmd;
+	uptr arg;
+	struct f_owner_ex owner;
+	u32 uids[2];
+	long err;
+};
+static co_t fd_owner(struct co *co, struct fd_owner *f)
+{
+	CO_BEGIN;
+	if (f->cmd == F_GETOWNER_UIDS) {
+		async_get_uids(f->file, f->uids);
+		CO_COPY_TO_USER(f->err, f->arg, f->uids, sizeof(f->uids));
+	} else if (f->cmd == F_GETOWN_EX) {
+		f->owner.pid = async_get_owner(f->file, &f->owner.type);
+		CO_COPY_TO_USER(f->err, f->arg, &f->owner, sizeof(f->owner));
+	} else {
+		CO_COPY_FROM_USER(f->err, &f->owner, f->arg, sizeof(f->owner));
+		if (!f->err && (f->owner.type < F_OWNER_TID || f->owner.type > F_OWNER_PGRP))
+			f->err = -EINVAL;
+		if (!f->err)
+			f->err = async_set_owner(f->file, f->owner.type, f->owner.pid);
+	}
+	CO_RETURN(f->err);
+	CO_END;
+}
+
 /* The awaitable rest. */
 struct sys_fcntl {
 	struct co_frame co;
@@ -155,6 +203,8 @@ static co_t sys_fcntl(struct co *co, struct sys_fcntl *f)
 		CO_RETURN(-EBADF);
 	if (f->cmd == F_ADD_SEALS)
 		CO_AWAIT(f->err, memfd_add_seals, .file = f->file, .seals = (u32)f->arg);
+	else if (f->cmd == F_SETOWN_EX || f->cmd == F_GETOWN_EX || f->cmd == F_GETOWNER_UIDS)
+		CO_AWAIT(f->err, fd_owner, .file = f->file, .cmd = f->cmd, .arg = uptr_of(f->arg));
 	else
 		CO_AWAIT(f->err, lock_records, .file = f->file, .cmd = f->cmd,
 			 .arg = uptr_of(f->arg));
@@ -175,6 +225,13 @@ struct sys_ioctl {
 	int word;
 	long err;
 };
+static long fd_switch_async(struct file *file, int fd, bool on)
+{
+	if (on == !!(atomic_load_relaxed(&file->flags) & FASYNC))
+		return 0;
+	return file->ops->async ? async_switch(file, fd, on) : -ENOTTY;
+}
+
 static co_t sys_ioctl(struct co *co, struct sys_ioctl *f)
 {
 	CO_BEGIN;
@@ -189,6 +246,10 @@ static co_t sys_ioctl(struct co *co, struct sys_ioctl *f)
 			atomic_or(&f->file->flags, (u32)O_NONBLOCK);
 		else if (!f->err)
 			atomic_and(&f->file->flags, ~(u32)O_NONBLOCK);
+	} else if (f->cmd == FIOASYNC) {
+		CO_COPY_FROM_USER(f->err, &f->word, uptr_of(f->arg), sizeof(f->word));
+		if (!f->err)
+			f->err = fd_switch_async(f->file, f->fd, f->word);
 	} else if (f->cmd == FIONREAD && S_ISREG(f->file->inode->mode)) {
 		f->word = (int)((i64)inode_size(f->file->inode) - f->file->pos);
 		CO_COPY_TO_USER(f->err, uptr_of(f->arg), &f->word, sizeof(f->word));

@@ -9,6 +9,7 @@
 
 #include "core/cred/cred.h"
 #include "mem/phys/slab.h"
+#include "vfs/async.h"
 #include "vfs/dentry.h"
 #include "vfs/epoll.h"
 #include "vfs/file_cache.h"
@@ -19,6 +20,7 @@
 #include "vfs/super.h"
 
 static const struct file_ops file_no_ops;
+const struct async_ops *async_ops;
 
 struct file *file_new(const struct path *path, u32 flags, const struct cred *cred)
 {
@@ -102,6 +104,8 @@ static void file_last_put(struct file *file)
 			     file->mode & FILE_WRITE ? IN_CLOSE_WRITE : IN_CLOSE_NOWRITE);
 	if (atomic_load(&file->watchers))
 		epoll_file_gone(file);
+	if (atomic_load(&file->async))
+		async_ops->gone(file);
 	if (file->ops->closed)
 		file->ops->closed(file);
 }

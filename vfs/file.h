@@ -16,7 +16,9 @@
 #include "vfs/poll.h"
 
 struct text;
+struct pid;
 struct epoll_item;
+struct file_async;
 
 #define FILE_POS (-1l)	/* as `pos`: use and move the file's own position */
 
@@ -77,6 +79,10 @@ struct file_ops {
 	bool stream;	/* no position: -ESPIPE from pread and pwrite, and from lseek unless
 			 * there is `llseek` */
 	bool unspliced;	/* splice takes nothing from it and gives it nothing */
+	bool async;	/* O_ASYNC: signals tell that it became ready */
+	/* Whose they are if nobody said: a group, with a reference; NULL: the process that asks
+	 * for them is. Absent: nobody's. */
+	struct pid *(*async_owner)(struct file *file);
 	/* A read that may complete without waiting and without a frame; NULL or -EAGAIN: use
 	 * `read`. The fast way of pipes. */
 	i64 (*try_read)(struct file *file, struct uio *uio);
@@ -110,6 +116,7 @@ struct file {
 	} ahead;
 	struct list reap;		/* the reaper's */
 	struct epoll_item *watchers;	/* epoll's, under its lock; [a] for a look */
+	struct file_async *async;	/* [a] who gets signals: vfs/async.h; NULL: nobody yet */
 	i8 claims;			/* what it adds to inode->writers: 1, -1 or 0 */
 	bool opened;		/* IN_OPEN was told, so IN_CLOSE will be */
 	bool locks_seen;		/* [a] it may hold flock or OFD locks: drop them at the end */

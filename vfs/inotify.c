@@ -253,6 +253,7 @@ static const struct file_ops inotify_ops = {
 	.llseek = file_seek_nowhere,
 	.stream = true,
 	.unspliced = true,
+	.async = true,
 };
 
 int inotify_make(u32 flags, const struct cred *cred, struct file **file)

@@ -35,6 +35,7 @@ struct pipe {
 	u32 files;			/* under lock: open files, keeps the pipe */
 	bool nameless;			/* [I] of pipe2: opening it again waits for nobody */
 	bool polled;			/* [a] somebody has polled it: each write is told */
+	bool signals_room;		/* [a] its writer had O_ASYNC: each read is told */
 	struct waitq can_read, can_write, opened;
 };
 
@@ -207,7 +208,8 @@ static i64 pipe_try_read(struct file *file, struct uio *uio, bool whole)
 		pipe_consume(p, (u64)n);
 	else
 		n = fault ? -EFAULT : p->writers ? -EAGAIN : 0;
-	wake = n > 0 && was_full && pipe_capacity(p) - pipe_bytes(p) >= PIPE_BUF;
+	wake = n > 0 && ((was_full && pipe_capacity(p) - pipe_bytes(p) >= PIPE_BUF) ||
+			 atomic_load_relaxed(&p->signals_room));
 	spin_unlock(&p->lock);
 	if (wake)
 		waitq_wake_events(&p->can_write, POLLOUT | POLLWRNORM);
@@ -395,8 +397,11 @@ static u32 pipe_poll(struct file *file, struct poller *poller)
 		atomic_store(&p->polled, true);
 	if (file->mode & FILE_READ)
 		poller_add(poller, &p->can_read);
-	if (file->mode & FILE_WRITE)
+	if (file->mode & FILE_WRITE) {
 		poller_add(poller, &p->can_write);
+		if (poller && (atomic_load_relaxed(&file->flags) & FASYNC))
+			atomic_store(&p->signals_room, true);
+	}
 	spin_lock(&p->lock);
 	if (file->mode & FILE_READ) {
 		if (pipe_bytes(p))
@@ -442,6 +447,7 @@ const struct file_ops pipe_ops = {
 	.ioctl = CO_IMPLEMENTS(file_ioctl, pipe_ioctl),
 	.poll = pipe_poll,
 	.stream = true,
+	.async = true,
 	.try_read = pipe_fast_read,
 	.ready = pipe_ready,
 	.read_queue = pipe_read_queue,

@@ -13,6 +13,7 @@ enum {
 	RANK_NONE = 0,
 	/* outermost first; at most 63 */
 	RANK_TTY_JOB = 2,	/* core/dev: which terminal belongs to which session */
+	RANK_ASYNC = 3,		/* core/proc: signals for files are being sent */
 	RANK_PROC_TREE = 4,	/* core/proc: parents, children, groups, sessions */
 	RANK_PROC_SIGHAND = 6,	/* core/proc: signal state of a process */
 	RANK_PROC_OTHER = 8,

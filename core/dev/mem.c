@@ -203,6 +203,7 @@ static const struct file_ops random_ops = {
 	.write = CO_IMPLEMENTS(file_transfer, random_write),
 	.ioctl = CO_IMPLEMENTS(file_ioctl, random_ioctl),
 	.llseek = seek,
+	.async = true,
 };
 
 /* Only the first has a name: /proc/devices shows the major once. */

@@ -420,6 +420,8 @@ static const struct file_ops ptmx_file_ops = {
 	.poll = pty_poll,
 	.closed = pty_closed,
 	.stream = true,
+	.async = true,
+	.async_owner = tty_job_owner,
 };
 
 /* --- the slave's file --- */

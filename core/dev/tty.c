@@ -248,6 +248,8 @@ const struct file_ops tty_file_ops = {
 	.poll = tty_poll,
 	.closed = tty_closed,
 	.stream = true,
+	.async = true,
+	.async_owner = tty_job_owner,
 };
 
 static struct chardev aux = {

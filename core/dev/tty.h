@@ -131,6 +131,8 @@ int tty_job_release(struct tty *t);				/* TIOCNOTTY */
 int tty_job_get_group(struct tty *t, bool any_process, i32 *nr);
 int tty_job_set_group(struct tty *t, i32 nr);
 int tty_job_get_session(struct tty *t, bool any_process, i32 *nr);
+/* Whose the signals of O_ASYNC are: the foreground group with a reference; NULL: there is none. */
+struct pid *tty_job_owner(struct file *file);
 void tty_job_signal(struct tty *t, int sig);			/* the foreground group */
 /* The session loses it; `hangup`: its leader gets SIGHUP and SIGCONT. */
 void tty_job_disconnect(struct tty *t, bool hangup);

@@ -79,6 +79,19 @@ static bool in_background(struct tty *t, struct pid *group)
 	return yes;
 }
 
+struct pid *tty_job_owner(struct file *file)
+{
+	struct tty *t = tty_file_of(file)->tty;
+	struct pid *group;
+
+	spin_lock(&tty_job_lock);
+	group = t->group;
+	if (group)
+		pid_get(group);
+	spin_unlock(&tty_job_lock);
+	return group;
+}
+
 int tty_job_check(struct tty *t, int sig)
 {
 	struct thread *self = thread_current();

@@ -5,6 +5,7 @@
 #include <linux/sockios.h>
 
 #include "core/base/string.h"
+#include "core/proc/async.h"
 #include "mem/space/uaccess.h"
 
 /* What the next read would give. */
@@ -73,7 +74,14 @@ co_t socket_ioctl(struct co *co, struct socket_ioctl *f)
 			CO_COPY_TO_USER(f->err, uptr_of(f->arg), &f->request, sizeof(f->request));
 		CO_RETURN(f->err);
 	}
-	f->err = socket_query(f->file->private, f->cmd, &f->value);
+	if (f->cmd == FIOSETOWN || f->cmd == SIOCSPGRP) {
+		CO_COPY_FROM_USER(f->err, &f->value, uptr_of(f->arg), sizeof(f->value));
+		CO_RETURN(f->err ? f->err : async_set_number(f->file, f->value));
+	}
+	if (f->cmd == FIOGETOWN || f->cmd == SIOCGPGRP)
+		f->value = async_get_number(f->file);
+	else
+		f->err = socket_query(f->file->private, f->cmd, &f->value);
 	if (!f->err)
 		CO_COPY_TO_USER(f->err, uptr_of(f->arg), &f->value, sizeof(f->value));
 	CO_RETURN(f->err);

@@ -8,6 +8,7 @@
 #include "core/cred/cred.h"
 #include "core/net/family.h"
 #include "core/net/ioctl.h"
+#include "core/proc/async.h"
 #include "core/proc/process.h"
 #include "core/proc/signal.h"
 #include "hal/clock.h"
@@ -116,6 +117,7 @@ long socket_waited(long err, u64 deadline_ns, bool sending)
 static void socket_mark(struct socket *s, struct packet *p) REQUIRES(s->lock)
 {
 	struct uio uio = uio_kernel(&s->urgent_byte, 1);
+	struct file *file;
 
 	if (s->urgent_at) {
 		s->urgent_at->urgent = false;
@@ -128,6 +130,9 @@ static void socket_mark(struct socket *s, struct packet *p) REQUIRES(s->lock)
 	}
 	packet_copy_out(p, 0, 1, &uio);
 	s->urgent_at = p;
+	file = atomic_load(&s->file);
+	if (file)
+		async_urgent(file);
 	s->urgent = true;
 	s->queued--;		/* counted by the caller, and not to be read */
 }
@@ -358,6 +363,7 @@ const struct file_ops socket_file_ops = {
 	.ioctl = CO_IMPLEMENTS(file_ioctl, socket_ioctl),
 	.poll = socket_poll,
 	.stream = true,
+	.async = true,
 	.try_read = socket_file_try_read,
 	.try_write = socket_file_try_write,
 	.closed = socket_closed,

@@ -11,6 +11,7 @@
 
 #include "core/base/log.h"
 #include "core/cred/cred.h"
+#include "core/proc/async.h"
 #include "core/proc/core.h"
 #include "core/proc/internal.h"
 #include "core/proc/trace.h"
@@ -37,8 +38,13 @@ static co_t thread_returned(struct task *task)
 
 	if (task->exiting)
 		return CO_DONE;
-	if (asked)
+	if (asked) {
 		task_clear_flags(task, TASK_RETURN);
+		if (atomic_load(&async_pending)) {
+			async_deliver();
+			flags |= atomic_load(&task->flags);
+		}
+	}
 	if (call) {
 		t->user.x[0] = (u64)task->co.result;
 		restart = thread_wants_restart(task->co.result);

@@ -1,0 +1,20 @@
+/* vfs/async.h -- signals for files, as far as the vfs is concerned: who wants them is in
+ * file->async, which core/proc/async.h gives its meaning.
+ *
+ * Ownership  file->async is made when it is first asked for; `gone` frees it.
+ */
+#ifndef VFS_ASYNC_H
+#define VFS_ASYNC_H
+
+struct file;
+
+/* None waits. */
+struct async_ops {
+	/* The last reference goes of a file that has file->async. */
+	void (*gone)(struct file *file);
+	/* Whoever asked for file's lease is told to give it up; any lock may be held. */
+	void (*lease_broken)(struct file *file);
+};
+extern const struct async_ops *async_ops;	/* set at boot */
+
+#endif
