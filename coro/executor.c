@@ -129,9 +129,9 @@ static inline void executor_load_space(struct executor *ex, const struct hal_spa
 		return;
 	ex->space_live = space;
 	if (space)
-		hal_space_load(space->root, (u16)space->asid);
+		hal_space_load(space->token);
 	else
-		hal_space_load(hal_space_empty(), 0);
+		hal_space_load(hal_space_token(hal_space_empty(), 0));
 }
 
 /* The lent page goes home. */
@@ -183,6 +183,9 @@ executor_make_current(struct executor *ex, struct runq_pick next, u64 now)
 	if (next.slice_ns != CO_FOREVER)
 		atomic_store_relaxed(&ex->slice_end_ns, now + next.slice_ns);
 	atomic_store_relaxed(&t->state, (u8)TASK_RUNNING);
+	/* Who sets one of its flags, or makes a condition true, and then still sees it queued
+	 * leaves it at that: so it is seen running before it looks at either. */
+	atomic_fence();
 	ex->stats.switches++;
 	executor_load_space(ex, t->hal_space);
 	return t;
@@ -326,9 +329,6 @@ static COLD struct executor_stepped executor_poll(struct executor *ex, struct ta
 {
 	co_t status;
 
-	/* Who makes a condition true and then still sees the task queued leaves it at that: so it
-	 * is seen running before it looks at its condition. */
-	atomic_fence();
 	ex->poll_start_ns = t->sched.picked_ns;
 	status = co_resume(&t->co);
 	if (status == CO_DONE)

@@ -69,8 +69,9 @@ static inline void sched_task_weigh(struct sched_task *s)
 
 /* A translation table to load: mem/space owns it. */
 struct hal_space {
+	u64 token;		/* of the two below, hal_space_token */
 	paddr root;
-	u64 asid;		/* 16 bits */
+	u16 asid;
 };
 
 #define TASK_ANYWHERE UINT16_MAX

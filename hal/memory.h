@@ -37,8 +37,14 @@ paddr hal_virt_to_phys(const void *v);
 #define HAL_PT_LEVELS  4
 #define HAL_PT_ENTRIES 512
 
-/* Load user space: its root table and ASID. asid 0 with hal_space_empty() is nobody's. */
-void hal_space_load(paddr root, u16 asid);
+/* A user space in one word: its root table and ASID. asid 0 with hal_space_empty() is nobody's. */
+static inline u64 hal_space_token(paddr root, u16 asid)
+{
+	return root.raw | (u64)asid << 48;
+}
+
+/* Load it. */
+void hal_space_load(u64 token);
 paddr hal_space_empty(void);
 /* ASIDs usable: 1 .. hal_asid_max(). */
 unsigned hal_asid_max(void);

@@ -35,7 +35,7 @@ static void cpu_init(void)
 	barrier("isb");
 	if (hal_machine.cpu_has_pan)
 		barrier(".arch_extension pan\n\tmsr pan, #1\n\t.arch_extension nopan");
-	hal_space_load(hal_space_empty(), 0);
+	hal_space_load(hal_space_token(hal_space_empty(), 0));
 	barrier("tlbi vmalle1\n\tdsb nsh\n\tisb");
 }
 

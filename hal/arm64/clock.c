@@ -10,8 +10,7 @@
 #define CNTV_ENABLE 1
 #define RTC_DATA    0x00
 
-RO_AFTER_INIT struct arm_clock arm_clock;
-static RO_AFTER_INIT u64 hz, inverse;
+static RO_AFTER_INIT u64 hz, inverse, zero;
 static RO_AFTER_INIT u64 rtc_seconds;
 
 u64 hal_clock_hz(void)
@@ -21,7 +20,7 @@ u64 hal_clock_hz(void)
 
 u64 hal_clock_counter_at_zero(void)
 {
-	return arm_clock.zero;
+	return zero;
 }
 
 u64 hal_clock_rtc_seconds(void)
@@ -39,7 +38,7 @@ void hal_timer_set(u64 deadline_ns)
 		return;
 	}
 	/* Never early: that would only make another interrupt. */
-	ticks = ((unsigned __int128)deadline_ns * inverse >> 32) + 1 + arm_clock.zero;
+	ticks = ((unsigned __int128)deadline_ns * inverse >> 32) + 1 + zero;
 	at = ticks > INT64_MAX ? INT64_MAX : (u64)ticks;
 	sysreg_write(cntv_cval_el0, at);
 	sysreg_write(cntv_ctl_el0, CNTV_ENABLE);
@@ -56,17 +55,22 @@ static void expired(void *arg)
 
 void counter_init(void)
 {
+	u64 mult;
 	u8 *rtc = arm_platform.rtc.raw ? hal_mmio_map(arm_platform.rtc, PAGE_SIZE) : NULL;
 
 	hz = sysreg_read(cntfrq_el0);
 	if (!hz)
 		hz = 62500000;
-	arm_clock.mult = (1000000000ul << 32) / hz;
+	mult = (1000000000ul << 32) / hz;
 	inverse = (hz << 32) / 1000000000 + 1;	/* frequencies are below 2^32 */
-	arm_clock.zero = hal_clock_counter();
+	zero = hal_clock_counter();
+	for (unsigned i = 0; i < hal_cpu_count(); i++) {
+		arm_cpus[i].zero = zero;
+		arm_cpus[i].mult = mult;
+	}
 	if (rtc)
 		rtc_seconds = hal_mmio_read32(rtc + RTC_DATA);
-	hal_vdso_init(arm_clock.zero, arm_clock.mult);
+	hal_vdso_init(zero, mult);
 }
 
 void counter_init_cpu(void)

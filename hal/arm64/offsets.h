@@ -10,10 +10,10 @@
 #define USER_SIZE   816
 
 /* struct arm_cpu */
-#define CPU_STACK_TOP	  32
-#define CPU_SYSCALL	  40
-#define CPU_STACK_BOTTOM  48
-#define CPU_EMERGENCY_TOP 56
+#define CPU_STACK_TOP	  48
+#define CPU_SYSCALL	  56
+#define CPU_STACK_BOTTOM  64
+#define CPU_EMERGENCY_TOP 72
 
 /* struct hal_upcalls */
 #define UPCALL_INTERRUPTED 32

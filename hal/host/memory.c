@@ -102,8 +102,11 @@ paddr hal_space_empty(void)
 	return paddr_of(HOST_RAM_BASE);
 }
 
-void hal_space_load(paddr root, u16 asid)
+void hal_space_load(u64 token)
 {
+	paddr root = paddr_of(token & HAL_PTE_ADDR);
+	u16 asid = (u16)(token >> 48);
+
 	if (root.raw == empty_root ? asid : !asid)
 		host_fail("user space %#lx loaded with ASID %u", root.raw, asid);
 	if (!host_ram(root.raw, PAGE_SIZE) || root.raw % PAGE_SIZE)

@@ -37,6 +37,7 @@ struct space *space_new(void)
 	s->hal.asid = asid_get();
 	if (!s->hal.asid)
 		goto no_asid;
+	s->hal.token = hal_space_token(s->hal.root, s->hal.asid);
 	ref_init(&s->refs);
 	ref_init(&s->users);
 	rwlock_init(&s->lock, CO_RANK_SPACE);

@@ -12,7 +12,7 @@ import subprocess
 from . import base, build
 
 # What a line of a test's output looks like that says what failed, in any of the tiers.
-FAILURE = r"^\s*(FAIL|not ok|# \S+:\d+:|\[  FAILED|panic|==\d+==|WARNING: Thread)"
+FAILURE = r"^\s*(FAIL|not ok|# \S+:\d+:|\[  FAILED|\S+:\d+: |panic|==\d+==|WARNING: Thread)"
 REASONS_MAX = 10            # lines shown of each
 
 LONG = ("mutation", "bench", "audit")   # run when named, not by default

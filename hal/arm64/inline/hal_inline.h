@@ -38,10 +38,11 @@ static inline void hal_sim_read(const volatile void *what)
 	(void)what;
 }
 
-/* Of hal/clock.h: ns = ticks since boot * mult >> 32. */
-extern struct arm_clock {
-	u64 zero, mult;
-} arm_clock;
+/* Of hal/clock.h: ns = ticks since boot * mult >> 32. Each CPU has the two at hand. */
+struct arm_cpu_clock {
+	struct hal_cpu cpu;
+	u64 zero, mult;		/* [I] the same on all */
+};
 
 static inline u64 hal_clock_counter(void)
 {
@@ -53,15 +54,15 @@ static inline u64 hal_clock_counter(void)
 
 static inline u64 hal_clock_ns(void)
 {
-	const struct arm_clock *c = &arm_clock;
+	const struct arm_cpu_clock *c = (const struct arm_cpu_clock *)hal_cpu_self();
 
 	return (u64)((unsigned __int128)(hal_clock_counter() - c->zero) * c->mult >> 32);
 }
 
 /* Of hal/memory.h. */
-static inline void hal_space_load(paddr root, u16 asid)
+static inline void hal_space_load(u64 token)
 {
-	__asm__ volatile("msr ttbr0_el1, %0\n\tisb" : : "r"(root.raw | (u64)asid << 48) : "memory");
+	__asm__ volatile("msr ttbr0_el1, %0\n\tisb" : : "r"(token) : "memory");
 }
 
 /* Of hal/memory.h: too hot to be calls. The direct map starts at the bottom of the kernel's

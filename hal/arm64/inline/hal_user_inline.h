@@ -4,7 +4,7 @@
 
 /* The head of struct arm_cpu. */
 struct arm_cpu_user {
-	struct hal_cpu cpu;
+	struct arm_cpu_clock;
 	struct hal_user *fp_live;	/* who may have changed the FP registers; NULL: nobody */
 	/* What most programs have no need of; load_more not 0: user_load_rest. */
 	union {

@@ -210,7 +210,8 @@ static struct hal_user *go(void)
 	struct smoke_cpu *c = self();
 
 	space_init(&c->space);
-	hal_space_load(hal_virt_to_phys(c->space.tables[0]), (u16)(hal_cpu_self()->id + 1));
+	hal_space_load(hal_space_token(hal_virt_to_phys(c->space.tables[0]),
+				       (u16)(hal_cpu_self()->id + 1)));
 	hal_user_init(&c->main, AT_CODE, AT_STACK);
 	hal_user_init(&c->other, AT_CODE + (u64)(user_other - user_start), AT_STACK);
 	c->main.x[28] = AT_DATA;
@@ -335,7 +336,7 @@ __attribute__((noinline, optnone)) static unsigned dig(unsigned depth)
 [[noreturn]] static void finish(struct smoke_cpu *c)
 {
 	atomic_store(&c->done, true);
-	hal_space_load(hal_space_empty(), 0);
+	hal_space_load(hal_space_token(hal_space_empty(), 0));
 	if (c != cpus)
 		for (;;)
 			hal_cpu_idle();
