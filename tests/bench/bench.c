@@ -30,6 +30,8 @@
 
 #define WARM_ROUNDS    200
 #define FAULT_PAGES    2048
+#define RUNNABLE_FEW   10
+#define RUNNABLE_MANY  10000
 #define THREADS_FEW    1000
 #define THREADS_MANY   9000
 #define THREAD_STACK   (128 * 1024)
@@ -133,6 +135,76 @@ static void bench_yield(long rounds)
 	}
 	end(rounds);
 	reap(child);
+}
+
+/* --- threads that wait at a gate --- */
+
+static uint32_t gate;
+
+static void *blocked(void *arg)
+{
+	while (!__atomic_load_n(&gate, __ATOMIC_ACQUIRE))
+		syscall(SYS_futex, &gate, FUTEX_WAIT_PRIVATE, 0, NULL, NULL, 0);
+	return arg;
+}
+
+static void open_gate(void)
+{
+	__atomic_store_n(&gate, 1, __ATOMIC_RELEASE);
+	syscall(SYS_futex, &gate, FUTEX_WAKE_PRIVATE, INT32_MAX, NULL, NULL, 0);
+}
+
+/* --- a switch while many could run --- */
+
+/* Yields done by all; the measured ones are those from `first` to `last`. */
+static uint32_t yields, first, last;
+
+/* Who makes the gate open has run for long, and would not have another turn soon: so those who
+ * yield measure, not he. */
+static void *yield_on(void *arg)
+{
+	uint32_t n;
+
+	blocked(arg);
+	while ((n = __atomic_fetch_add(&yields, 1, __ATOMIC_RELAXED)) < last) {
+		if (n == first)
+			begin();
+		sched_yield();
+		ROUND_DONE;
+	}
+	if (n == last)
+		end(last - first);
+	return arg;
+}
+
+static void bench_switch(long rounds, int runnable)
+{
+	static pthread_t threads[RUNNABLE_MANY];
+	pthread_attr_t attr;
+
+	yields = gate = 0;
+	first = 3 * (uint32_t)runnable;
+	last = first + (uint32_t)rounds;
+	pthread_attr_init(&attr);
+	pthread_attr_setstacksize(&attr, THREAD_STACK);
+	for (int i = 0; i < runnable; i++) {
+		errno = pthread_create(&threads[i], &attr, yield_on, NULL);
+		if (errno)
+			die("pthread_create");
+	}
+	open_gate();
+	for (int i = 0; i < runnable; i++)
+		pthread_join(threads[i], NULL);
+}
+
+static void bench_switch_few(long rounds)
+{
+	bench_switch(rounds, RUNNABLE_FEW);
+}
+
+static void bench_switch_many(long rounds)
+{
+	bench_switch(rounds, RUNNABLE_MANY);
 }
 
 struct ends {
@@ -479,15 +551,6 @@ static void bench_fault_copy(long rounds)
 
 /* --- memory per thread blocked in a futex --- */
 
-static uint32_t gate;
-
-static void *blocked(void *arg)
-{
-	while (!__atomic_load_n(&gate, __ATOMIC_ACQUIRE))
-		syscall(SYS_futex, &gate, FUTEX_WAIT_PRIVATE, 0, NULL, NULL, 0);
-	return arg;
-}
-
 /* Bytes of memory nobody has. */
 static double free_memory(void)
 {
@@ -519,6 +582,7 @@ static void bench_thread(long rounds)
 	char *stacks = aligned_alloc(4096, (size_t)THREADS_MANY * THREAD_STACK);
 
 	(void)rounds;
+	gate = 0;
 	/* Stacks and their page tables are the program's memory: have what is used of them
 	 * first. */
 	if (!stacks)
@@ -542,8 +606,7 @@ static void bench_thread(long rounds)
 	settle();
 	many = free_memory();
 	report((few - many) / (THREADS_MANY - THREADS_FEW));
-	__atomic_store_n(&gate, 1, __ATOMIC_RELEASE);
-	syscall(SYS_futex, &gate, FUTEX_WAKE_PRIVATE, THREADS_MANY, NULL, NULL, 0);
+	open_gate();
 	for (int i = 0; i < THREADS_MANY; i++)
 		pthread_join(threads[i], NULL);
 	free(stacks);
@@ -556,6 +619,8 @@ static const struct {
 } benches[] = {
 	{"syscall", bench_syscall, 20000},
 	{"yield", bench_yield, 4000},
+	{"switch_few", bench_switch_few, 20000},
+	{"switch_many", bench_switch_many, 100000},
 	{"pipe", bench_pipe, 4000},
 	{"socket", bench_socket, 4000},
 	{"fork", bench_fork, 200},

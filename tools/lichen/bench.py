@@ -19,6 +19,8 @@ FIGURES = {
     "await": ("a completed await", "instructions", 25),
     "syscall": ("a null system call", "instructions", 150),
     "yield": ("a yield between two processes", "instructions", 500),
+    "switch_few": ("a switch while 10 threads can run", "instructions", ""),
+    "switch_many": ("a switch while 10,000 threads can run", "instructions", ""),
     "pipe": ("a pipe round trip between two processes", "instructions", 4000),
     "socket": ("a socketpair round trip between two processes", "instructions", 5000),
     "fork": ("fork, exit, wait", "instructions", 60000),
