@@ -38,6 +38,7 @@ struct runq {
 	unsigned cpu;		/* [I] */
 	/* All under lock. */
 	struct rb_tree tree;	/* queued tasks by deadline; current is not in it */
+	struct rb_node *last;	/* the latest deadline, if two or more are queued */
 	struct task *current;	/* still counted in the sums */
 	u64 weight;		/* of all runnable, current included */
 	i64 weighted;		/* sum of weight * (vruntime - base) */
@@ -69,15 +70,17 @@ u32 eevdf_weight(int nice)
 	return eevdf_weights[nice + 20];
 }
 
-static void eevdf_update(struct rb_node *n)
+static bool eevdf_update(struct rb_node *n)
 {
 	struct sched_task *s = eevdf_of(n);
+	i64 least = s->vruntime, was = s->min_vruntime;
 
-	s->min_vruntime = s->vruntime;
 	if (n->left)
-		s->min_vruntime = min(s->min_vruntime, eevdf_of(n->left)->min_vruntime);
+		least = min(least, eevdf_of(n->left)->min_vruntime);
 	if (n->right)
-		s->min_vruntime = min(s->min_vruntime, eevdf_of(n->right)->min_vruntime);
+		least = min(least, eevdf_of(n->right)->min_vruntime);
+	s->min_vruntime = least;
+	return least != was;
 }
 
 static bool eevdf_before(const struct rb_node *a, const struct rb_node *b)
@@ -146,19 +149,39 @@ static void eevdf_uncount(struct runq *rq, const struct sched_task *s) REQUIRES(
 	rq->weighted -= (s->vruntime - rq->base) * (i64)s->weight;
 }
 
+/* A new request's deadline is mostly later than all others. */
+static inline void eevdf_insert_among(struct runq *rq, struct sched_task *s) REQUIRES(rq->lock)
+{
+	struct rb_node *last = rq->queued == 1 ? rq->tree.root : rq->last;
+
+	if (eevdf_before(&s->node, last)) {
+		rb_insert_below(&rq->tree, &s->node, eevdf_before);
+	} else {
+		rbtree_hang(&rq->tree, &s->node, &last->right, last);
+		last = &s->node;
+	}
+	rq->last = last;
+}
+
 static inline void eevdf_insert(struct runq *rq, struct sched_task *s) REQUIRES(rq->lock)
 {
 	s->min_vruntime = s->vruntime;
 	if (!rq->tree.root)
 		rb_insert_only(&rq->tree, &s->node);
 	else
-		rb_insert_below(&rq->tree, &s->node, eevdf_before);
+		eevdf_insert_among(rq, s);
 	atomic_store_relaxed(&rq->queued, rq->queued + 1);
 }
 
 static inline void eevdf_take(struct runq *rq, struct sched_task *s) REQUIRES(rq->lock)
 {
-	rb_remove(&rq->tree, &s->node);
+	if (rq->queued == 1) {
+		rq->tree.root = NULL;
+	} else {
+		if (rq->last == &s->node)
+			rq->last = rb_prev(&s->node);
+		rb_remove_one(&rq->tree, &s->node);
+	}
 	atomic_store_relaxed(&rq->queued, rq->queued - 1);
 }
 
@@ -280,13 +303,20 @@ static void eevdf_runq_put(struct runq *rq, struct task *t, u64 ran_ns, bool aga
 static inline struct sched_task *eevdf_best(struct runq *rq) REQUIRES(rq->lock)
 {
 	struct rb_node *n = rq->tree.root;
+	i64 mean;
 
+	if (!n)
+		return NULL;
+	if (rq->queued == 1)
+		return eevdf_eligible(rq, eevdf_of(n)->vruntime) ? eevdf_of(n) : NULL;
+	mean = eevdf_mean(rq);
 	while (n) {
 		struct sched_task *s = eevdf_of(n);
 
-		if (n->left && eevdf_eligible(rq, eevdf_of(n->left)->min_vruntime))
+		/* Rounded down the mean tells the same as eevdf_eligible. */
+		if (n->left && eevdf_of(n->left)->min_vruntime <= mean)
 			n = n->left;
-		else if (eevdf_eligible(rq, s->vruntime))
+		else if (s->vruntime <= mean)
 			return s;
 		else
 			n = n->right;

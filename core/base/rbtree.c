@@ -14,9 +14,12 @@ static void update(struct rb_tree *t, struct rb_node *n)
 
 void rb_updated(struct rb_tree *t, struct rb_node *n)
 {
-	if (t->update)
-		for (; n; n = n->parent)
-			t->update(n);
+	if (!t->update || !n)
+		return;
+	/* The node itself may stand elsewhere than when its value was computed. */
+	t->update(n);
+	while ((n = n->parent) && t->update(n))
+		;
 }
 
 /* Put `with` (may be NULL) where `n` hangs below its parent. */
@@ -75,9 +78,7 @@ static bool is_red(const struct rb_node *n)
 	return n && n->red;
 }
 
-/* Hang n at the empty place *at below up. */
-static void insert_at(struct rb_tree *t, struct rb_node *n, struct rb_node **at,
-		      struct rb_node *up)
+void rbtree_hang(struct rb_tree *t, struct rb_node *n, struct rb_node **at, struct rb_node *up)
 {
 	*n = (struct rb_node){.parent = up, .red = true};
 	*at = n;
@@ -106,23 +107,11 @@ static void insert_at(struct rb_tree *t, struct rb_node *n, struct rb_node **at,
 	t->root->red = false;
 }
 
-void rb_insert_below(struct rb_tree *t, struct rb_node *n,
-		     bool (*less)(const struct rb_node *a, const struct rb_node *b))
-{
-	struct rb_node **at = &t->root, *up = NULL;
-
-	while (*at) {
-		up = *at;
-		at = less(n, up) ? &up->left : &up->right;
-	}
-	insert_at(t, n, at, up);
-}
-
 void rbtree_append(struct rb_tree *t, struct rb_node *n)
 {
 	struct rb_node *last = rb_last(t);
 
-	insert_at(t, n, last ? &last->right : &t->root, last);
+	rbtree_hang(t, n, last ? &last->right : &t->root, last);
 }
 
 struct rb_node *rbtree_drop_first(struct rb_tree *t, struct rb_node *first)
@@ -171,12 +160,11 @@ static void repair(struct rb_tree *t, struct rb_node *n, struct rb_node *up)
 
 void rb_remove_one(struct rb_tree *t, struct rb_node *n)
 {
-	struct rb_node *child, *up;
+	struct rb_node *child, *up, *next = NULL;
 	bool black;
 
 	if (n->left && n->right) {
-		struct rb_node *next = n->right;
-
+		next = n->right;
 		while (next->left)
 			next = next->left;
 		child = next->right;
@@ -198,6 +186,8 @@ void rb_remove_one(struct rb_tree *t, struct rb_node *n)
 		replace_child(t, n, child);
 	}
 	rb_updated(t, up);
+	if (next && next != up)
+		rb_updated(t, next);
 	if (black)
 		repair(t, child, up);
 	*n = (struct rb_node){};

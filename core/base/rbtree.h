@@ -15,12 +15,13 @@ struct rb_node {
 
 struct rb_tree {
 	struct rb_node *root;
-	/* Recompute the node's value from its own and its children's; may be NULL. */
-	void (*update)(struct rb_node *n);
+	/* Recompute the node's value from its own and its children's; false if it is as it was.
+	 * May be NULL. */
+	bool (*update)(struct rb_node *n);
 };
 
-void rb_insert_below(struct rb_tree *t, struct rb_node *n,
-		     bool (*less)(const struct rb_node *a, const struct rb_node *b));
+/* Hang n at the empty place *at below up. */
+void rbtree_hang(struct rb_tree *t, struct rb_node *n, struct rb_node **at, struct rb_node *up);
 void rb_remove_one(struct rb_tree *t, struct rb_node *n);
 
 /* Into an empty tree, by who keeps the node's value right for a node alone. */
@@ -28,6 +29,19 @@ static inline void rb_insert_only(struct rb_tree *t, struct rb_node *n)
 {
 	*n = (struct rb_node){};
 	t->root = n;
+}
+
+/* Into a tree that may be large: the order is known here, so that a step down is short. */
+static inline void rb_insert_below(struct rb_tree *t, struct rb_node *n,
+				   bool (*less)(const struct rb_node *a, const struct rb_node *b))
+{
+	struct rb_node **at = &t->root, *up = NULL;
+
+	while (*at) {
+		up = *at;
+		at = less(n, up) ? &up->left : &up->right;
+	}
+	rbtree_hang(t, n, at, up);
 }
 
 /* Insert n; less(a, b) says whether a goes before b; equal ones go after. A tree that comes

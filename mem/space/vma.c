@@ -31,10 +31,11 @@ static u64 low_of(const struct vma *v)
 	return v->start > SPACE_STACK_GAP ? v->start - SPACE_STACK_GAP : 0;
 }
 
-void vma_update(struct rb_node *n)
+bool vma_update(struct rb_node *n)
 {
 	struct vma *v = VMA(n);
 	u64 lo = low_of(v), hi = v->end, gap = 0;
+	bool changed;
 
 	if (n->left) {
 		struct vma *l = VMA(n->left);
@@ -49,9 +50,11 @@ void vma_update(struct rb_node *n)
 		gap = max(gap, r->sub_lo > hi ? r->sub_lo - hi : 0);
 		hi = r->sub_hi;
 	}
+	changed = v->sub_lo != lo || v->sub_hi != hi || v->sub_gap != gap;
 	v->sub_lo = lo;
 	v->sub_hi = hi;
 	v->sub_gap = gap;
+	return changed;
 }
 
 struct vma *vma_new(struct space *s)

@@ -10,7 +10,7 @@
 void vma_init(void);
 
 /* Augmentation of the tree. */
-void vma_update(struct rb_node *n);
+bool vma_update(struct rb_node *n);
 
 /* A record like `like` (without its range and pager references), or an empty one. NULL
  * without memory. */

@@ -125,10 +125,13 @@ static bool item_before(const struct rb_node *n, u64 key)
 	return ITEM(n)->key < key;
 }
 
-static void item_update(struct rb_node *n)
+static bool item_update(struct rb_node *n)
 {
+	u64 was = ITEM(n)->sum;
+
 	ITEM(n)->sum = ITEM(n)->key + (n->left ? ITEM(n->left)->sum : 0) +
 		       (n->right ? ITEM(n->right)->sum : 0);
+	return ITEM(n)->sum != was;
 }
 
 /* Black height; checks order of colours, parents and sums on the way. */
