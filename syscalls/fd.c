@@ -9,6 +9,7 @@
 #include "mem/space/uaccess.h"
 #include "syscalls/lock.h"
 #include "vfs/fd.h"
+#include "vfs/lease.h"
 #include "vfs/memfd.h"
 #include "vfs/pipe.h"
 
@@ -125,6 +126,10 @@ static long fd_control(struct task *t, int fd, struct file *file, u32 cmd, u64 a
 		return async_set_signal(file, (int)arg);
 	case F_GETSIG:
 		return async_get_signal(file);
+	case F_SETLEASE:
+		return lease_set(file, fd, (u32)arg, t->cred, (u32)process_pid(process_of(&t->co)));
+	case F_GETLEASE:
+		return lease_get(file);
 	case F_GET_SEALS:
 		return memfd_seals(file);
 	case F_SETOWN_EX:

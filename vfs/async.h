@@ -12,6 +12,10 @@ struct file;
 struct async_ops {
 	/* The last reference goes of a file that has file->async. */
 	void (*gone)(struct file *file);
+	/* The current process is to hear of file, unless somebody is: 1 if so, 0, -ENOMEM. */
+	int (*adopt)(struct file *file, int fd);
+	/* Nobody is any more. */
+	void (*disown)(struct file *file);
 	/* Whoever asked for file's lease is told to give it up; any lock may be held. */
 	void (*lease_broken)(struct file *file);
 };

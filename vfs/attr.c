@@ -7,6 +7,7 @@
 #include <linux/stat.h>
 
 #include "vfs/inotify.h"
+#include "vfs/lease.h"
 #include "vfs/memfd.h"
 #include "vfs/mount.h"
 #include "vfs/super.h"
@@ -156,6 +157,11 @@ co_t attr_change(struct co *co, struct attr_change *f)
 	inode = f->path->dentry->inode;
 	if (!inode->ops->setattr.step && inode->super != super_loose())
 		CO_RETURN(-EPERM);
+	if ((f->attr->valid & ATTR_SIZE) && !f->opened && lease_possible(inode)) {
+		CO_AWAIT(f->err, lease_break, .inode = inode, .write = true);
+		if (f->err)
+			CO_RETURN(f->err);
+	}
 	CO_WRITE_LOCK(&f->path->dentry->inode->lock);
 	inode = f->path->dentry->inode;
 	attr_fix_mode(inode, f->cred, f->attr);

@@ -83,8 +83,18 @@ int file_claim(struct file *file, int by)
 	return 0;
 }
 
+void file_claim_reading(struct file *file)
+{
+	if (file->reads || !S_ISREG(file->inode->mode))
+		return;
+	atomic_add(&file->inode->readers, 1u);
+	file->reads = true;
+}
+
 static void file_free(struct file *file)
 {
+	if (file->reads)
+		atomic_sub(&file->inode->readers, 1u);
 	if (file->claims)
 		atomic_sub(&file->inode->writers, (i32)file->claims);
 	if (file->claims > 0)

@@ -118,6 +118,7 @@ struct file {
 	struct epoll_item *watchers;	/* epoll's, under its lock; [a] for a look */
 	struct file_async *async;	/* [a] who gets signals: vfs/async.h; NULL: nobody yet */
 	i8 claims;			/* what it adds to inode->writers: 1, -1 or 0 */
+	bool reads;		/* it is one of inode->readers */
 	bool opened;		/* IN_OPEN was told, so IN_CLOSE will be */
 	bool locks_seen;		/* [a] it may hold flock or OFD locks: drop them at the end */
 };
@@ -132,6 +133,8 @@ struct file *file_new(const struct path *path, u32 flags, const struct cred *cre
 struct file *file_new_loose(struct inode *inode, const char *name, const struct file_ops *ops,
 			    u32 flags, const struct cred *cred);
 
+/* Count it as one that only reads its regular file. */
+void file_claim_reading(struct file *file);
 /* Count it as a writer of its regular file (by = 1) or as a program that runs (by = -1), until
  * it is released: 0, or -ETXTBSY if there are some of the other kind. Without waiting. */
 int file_claim(struct file *file, int by);

@@ -4,19 +4,12 @@
 #include <linux/fcntl.h>
 
 #include "mem/phys/slab.h"
-#include "vfs/file_cache.h"
+#include "vfs/flock_list.h"
+#include "vfs/lease.h"
 
 struct file_lock {
 	struct list link;
 	struct flock_range r;
-};
-
-struct file_locks {
-	struct list all;	/* under flock_lock */
-	struct inode *inode;	/* [I] whose they are */
-	spinlock lock;		/* RANK_FILE */
-	struct list list;	/* under lock */
-	struct waitq released;
 };
 
 static spinlock flock_lock = SPINLOCK_INIT(RANK_INODE);
@@ -33,13 +26,13 @@ void flock_each(void (*show)(void *arg, const struct inode *inode, const struct 
 		spin_lock(&l->lock);
 		list_each(k, &l->list, link)
 			show(arg, l->inode, &k->r);
+		lease_each(l, show, arg);
 		spin_unlock(&l->lock);
 	}
 	spin_unlock(&flock_lock);
 }
 
-/* An inode's lock list, made at the first use; NULL without memory. */
-static struct file_locks *flock_of(struct inode *inode, bool make)
+struct file_locks *flock_of(struct inode *inode, bool make)
 {
 	struct file_locks *l = atomic_load(&inode->locks), *there = NULL;
 
@@ -50,6 +43,7 @@ static struct file_locks *flock_of(struct inode *inode, bool make)
 		return NULL;
 	spin_init(&l->lock, RANK_FILE);
 	list_init(&l->list);
+	list_init(&l->leases);
 	waitq_init(&l->released);
 	l->inode = inode;
 	if (atomic_cas(&inode->locks, &there, l)) {
@@ -243,4 +237,5 @@ void flock_closed(struct file *file, const void *table)
 void flock_released(struct file *file)
 {
 	flock_drop(file->inode, file);
+	lease_released(file);
 }

@@ -10,7 +10,7 @@
 
 #include "vfs/file.h"
 
-enum flock_kind { FLOCK_POSIX, FLOCK_OFD, FLOCK_WHOLE };
+enum flock_kind { FLOCK_POSIX, FLOCK_OFD, FLOCK_WHOLE, FLOCK_LEASE };
 enum flock_type { FLOCK_NONE, FLOCK_SHARED, FLOCK_EXCLUSIVE };
 
 struct flock_range {
@@ -19,6 +19,7 @@ struct flock_range {
 	const void *owner;	/* POSIX: the fd_table (as a process's identity); else the file */
 	u32 pid;		/* POSIX: shown by F_GETLK; OFD: ~0 */
 	u64 start, last;
+	bool breaking;		/* a lease: its holder was told */
 };
 
 /* Set or clear: 0, -EAGAIN if somebody else's is in the way, -ENOLCK/-ENOMEM. */
@@ -34,13 +35,13 @@ co_t flock_wait(struct co *co, struct flock_wait *f);
 /* Who would be in the way: true and *found. */
 bool flock_test(struct file *file, const struct flock_range *want, struct flock_range *found);
 
-/* For /proc/locks: call show for each lock there is; it must not wait. */
+/* For /proc/locks: call show for each lock and lease there is; it must not wait. */
 void flock_each(void (*show)(void *arg, const struct inode *inode, const struct flock_range *r),
 		void *arg);
 
 /* A descriptor of this table was closed: its process's POSIX locks on the file go. */
 void flock_closed(struct file *file, const void *table);
-/* The last reference of the open file is gone: its OFD and flock locks go. */
+/* The last reference of the open file is gone: its OFD and flock locks go, and its lease. */
 void flock_released(struct file *file);
 void flock_free(struct inode *inode);
 

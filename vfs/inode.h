@@ -246,6 +246,7 @@ struct inode {
 	u64 blocks;			/* [a] 512-byte units */
 	i32 writers;			/* [a] > 0: files open for writing; < 0: programs run
 					 * from it; each excludes the other (-ETXTBSY) */
+	u32 readers;		/* [a] regular files open for reading only */
 	u32 seals;		/* [a] F_SEAL_*, added under lock; vfs/memfd.h */
 	struct inode_time atime, mtime, ctime, btime;
 	struct list hash;		/* in the inode table, under its lock */

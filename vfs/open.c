@@ -8,6 +8,7 @@
 #include "vfs/attr.h"
 #include "vfs/entry.h"
 #include "vfs/inotify.h"
+#include "vfs/lease.h"
 #include "vfs/pipe.h"
 #include "vfs/protect.h"
 #include "vfs/super.h"
@@ -127,12 +128,17 @@ co_t open_path(struct co *co, struct open_path *f)
 		CO_RETURN(-ENOMEM);
 	}
 	f->err = f->new->mode & FILE_WRITE ? file_claim(f->new, 1) : 0;
+	if (f->new->mode == FILE_READ)
+		file_claim_reading(f->new);
 	/* Again: who makes it read-only sees the claim, or the claim is late and sees that. */
 	atomic_fence();
 	if (!f->err && f->new->claims && atomic_load(&f->new->inode->super->read_only))
 		f->err = -EROFS;
 	if (!f->err)
 		f->err = open_choose_ops(f->new);
+	if (!f->err && f->new->mode != FILE_PATH && lease_possible(f->new->inode))
+		CO_AWAIT(f->err, lease_break, .inode = f->new->inode,
+			 .write = f->new->mode & FILE_WRITE, .no_wait = f->flags & O_NONBLOCK);
 	f->new->flags |= f->flags & O_NOCTTY;	/* only a terminal's open asks */
 	if (!f->err && f->new->ops->open.step)
 		CO_AWAIT_OP(f->err, f->new->ops->open, .file = f->new);

@@ -100,14 +100,16 @@ static struct pid *async_find(int nr)
 	return pid;
 }
 
-/* Takes the reference over. `force`: also from another owner. */
-static void async_own(struct file_async *a, int type, struct pid *pid, bool force)
+/* Takes the reference over. `force`: also from another owner. False: there is one. */
+static bool async_own(struct file_async *a, int type, struct pid *pid, bool force)
 {
 	const struct cred *me = task_current()->cred;
 	struct pid *old = pid;
+	bool own;
 
 	spin_lock(&async_lock);
-	if (force || !a->owner.pid) {
+	own = force || !a->owner.pid;
+	if (own) {
 		old = a->owner.pid;
 		a->owner.pid = pid;
 		a->owner.type = type;
@@ -117,6 +119,7 @@ static void async_own(struct file_async *a, int type, struct pid *pid, bool forc
 	spin_unlock(&async_lock);
 	if (old)
 		pid_put(old);
+	return own;
 }
 
 int async_set_owner(struct file *file, int type, int nr)
@@ -217,7 +220,7 @@ int async_get_signal(struct file *file)
 	return a ? atomic_load_relaxed(&a->owner.sig) : 0;
 }
 
-int async_adopt(struct file *file, int fd)
+static int async_adopt(struct file *file, int fd)
 {
 	struct file_async *a = async_of(file);
 	struct pid *me = process_current()->pid;
@@ -228,11 +231,10 @@ int async_adopt(struct file *file, int fd)
 	a->owner.fd = fd;
 	spin_unlock(&async_lock);
 	pid_get(me);
-	async_own(a, F_OWNER_PID, me, false);
-	return 0;
+	return async_own(a, F_OWNER_PID, me, false);
 }
 
-void async_disown(struct file *file)
+static void async_disown(struct file *file)
 {
 	struct file_async *a = atomic_load(&file->async);
 
@@ -354,7 +356,7 @@ int async_switch(struct file *file, int fd, bool on)
 	if (owner)
 		async_own(a, F_OWNER_PGRP, owner, false);
 	else if (on && file->ops->async_owner)
-		return async_adopt(file, fd);
+		return min(async_adopt(file, fd), 0);
 	return 0;
 }
 
@@ -491,6 +493,8 @@ static co_t async_loop(struct co *co, struct async_loop *f)
 
 static const struct async_ops async_file_ops = {
 	.gone = async_gone,
+	.adopt = async_adopt,
+	.disown = async_disown,
 	.lease_broken = async_lease_broken,
 };
 

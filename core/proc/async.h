@@ -37,12 +37,6 @@ int async_get_signal(struct file *file);
  * have it, silently. 0, -ENOMEM. */
 int async_switch(struct file *file, int fd, bool on);
 
-/* Something that may have an owner without O_ASYNC: leases. The current process is the owner
- * unless there is one. */
-int async_adopt(struct file *file, int fd);
-/* Nobody is the owner any more, and the signal is SIGIO again. */
-void async_disown(struct file *file);
-
 /* Urgent data came: SIGURG for the owner. Any lock may be held that keeps the file. */
 void async_urgent(struct file *file);
 

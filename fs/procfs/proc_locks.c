@@ -14,15 +14,20 @@ static void show_lock(void *arg, const struct inode *inode, const struct flock_r
 {
 	static const char *const kinds[] = {
 		[FLOCK_POSIX] = "POSIX", [FLOCK_OFD] = "OFDLCK", [FLOCK_WHOLE] = "FLOCK",
+		[FLOCK_LEASE] = "LEASE",
+	};
+	static const char *const types[] = {
+		[FLOCK_NONE] = "UNLCK", [FLOCK_SHARED] = "READ", [FLOCK_EXCLUSIVE] = "WRITE",
 	};
 	struct show_locks *s = arg;
 
 	if (s->file &&
 	    (s->file->inode != inode || (r->owner != s->file && r->owner != s->table)))
 		return;
-	text_add(s->to, "%s%lu: %-6s ADVISORY  %s %d %02x:%02x:%lu %lu ", s->before, ++s->n,
-		 kinds[r->kind], r->type == FLOCK_EXCLUSIVE ? "WRITE" : "READ",
-		 r->kind == FLOCK_OFD ? -1 : (int)r->pid, inode->super->dev >> 20,
+	text_add(s->to, "%s%lu: %-6s %s  %s %d %02x:%02x:%lu %lu ", s->before, ++s->n,
+		 kinds[r->kind],
+		 r->kind != FLOCK_LEASE ? "ADVISORY" : r->breaking ? "BREAKING" : "ACTIVE  ",
+		 types[r->type], r->kind == FLOCK_OFD ? -1 : (int)r->pid, inode->super->dev >> 20,
 		 inode->super->dev & 0xfffff, inode->ino, r->start);
 	if (r->last >= INT64_MAX)
 		text_add(s->to, "EOF\n");

@@ -15,6 +15,7 @@
 #include "mem/space/reclaim.h"
 #include "mem/space/space.h"
 #include "vfs/fd.h"
+#include "vfs/lease.h"
 #include "vfs/protect.h"
 
 /* --- names --- */
@@ -406,8 +407,34 @@ PROTECTED(symlinks, PROTECT_SYMLINKS, 1)
 PROTECTED(fifos, PROTECT_FIFOS, 2)
 PROTECTED(regular, PROTECT_REGULAR, 2)
 
+static int lease_store(i32 *setting, const char *text)
+{
+	const char *end;
+	u64 n;
+
+	if (!string_to_u64(text, &end, 10, &n) || n > INT32_MAX || (*end && *end != '\n'))
+		return -EINVAL;
+	atomic_store(setting, (i32)n);
+	return 0;
+}
+
+#define LEASE(name_)                                                                            \
+	static int name_##_show(const struct proc_subject *who, struct text *to)               \
+	{                                                                                       \
+		text_add(to, "%d\n", atomic_load_relaxed(&lease_settings.name_));               \
+		return 0;                                                                       \
+	}                                                                                       \
+	static int name_##_store(const struct proc_subject *who, const char *text, size_t len)  \
+	{                                                                                       \
+		return lease_store(&lease_settings.name_, text);                                \
+	}
+LEASE(break_time)
+LEASE(enabled)
+
 static const struct proc_entry fs_entries[] = {
 	FILE("file-max", 0444, .show = file_max_show),
+	FILE("lease-break-time", 0644, .show = break_time_show, .store = break_time_store),
+	FILE("leases-enable", 0644, .show = enabled_show, .store = enabled_store),
 	DIR("mqueue", .children = proc_mqueue_limits),
 	FILE("nr_open", 0444, .show = nr_open_show),
 	FILE("overflowgid", 0444, .show = overflow_id_show),
