@@ -7,6 +7,8 @@
 #include "vfs/flock_list.h"
 #include "vfs/lease.h"
 
+#define FLOCK_CHAIN 10	/* so far a dead-lock is looked for, as on Linux */
+
 struct file_lock {
 	struct list link;
 	struct flock_range r;
@@ -14,6 +16,9 @@ struct file_lock {
 
 static spinlock flock_lock = SPINLOCK_INIT(RANK_INODE);
 static struct list flock_all GUARDED_BY(&flock_lock) = LIST_INIT(flock_all);
+/* Who waits for a process's record. */
+static struct list flock_waiting GUARDED_BY(&flock_lock) = LIST_INIT(flock_waiting);
+static u32 flock_waiters;	/* [a] in it; changed under flock_lock */
 
 void flock_each(void (*show)(void *arg, const struct inode *inode, const struct flock_range *r),
 		void *arg)
@@ -130,62 +135,163 @@ static void flock_bury(struct list *dead)
 	}
 }
 
-int flock_try(struct file *file, const struct flock_range *want)
-{
-	struct file_locks *l = flock_of(file->inode, want->type != FLOCK_NONE);
+/* Two records for what a change may add. */
+struct flock_spares {
 	struct file_lock *new, *spare;
-	bool used_new = false, used_spare = false;
-	struct list dead;
-	int err = 0;
+};
 
-	if (!l)
-		return want->type == FLOCK_NONE ? 0 : -ENOLCK;
-	new = kzalloc(sizeof(*new));
-	spare = kzalloc(sizeof(*spare));
-	if (!new || !spare) {
-		kfree(new);
-		kfree(spare);
-		return -ENOLCK;
-	}
-	list_init(&dead);
+static bool flock_prepare(struct flock_spares *s)
+{
+	s->new = kzalloc(sizeof(*s->new));
+	s->spare = kzalloc(sizeof(*s->spare));
+	return s->new && s->spare;
+}
+
+/* Set or clear, or say who is in the way. What is used of the spares is taken out of them. */
+static int flock_apply(struct file *file, struct file_locks *l, const struct flock_range *want,
+		       struct flock_spares *spares, struct list *dead, struct flock_range *blocker)
+{
+	struct file_lock *k = NULL;
+
 	spin_lock(&l->lock);
-	if (want->type != FLOCK_NONE && flock_conflict(l, want)) {
-		err = -EAGAIN;
+	if (want->type != FLOCK_NONE)
+		k = flock_conflict(l, want);
+	if (k) {
+		*blocker = k->r;
 	} else {
-		used_spare = flock_cut(l, want, spare, &dead);
+		if (flock_cut(l, want, spares->spare, dead))
+			spares->spare = NULL;
 		if (want->type != FLOCK_NONE) {
-			new->r = *want;
-			list_add_back(&l->list, &new->link);
-			used_new = true;
+			spares->new->r = *want;
+			list_add_back(&l->list, &spares->new->link);
+			spares->new = NULL;
 			if (want->kind != FLOCK_POSIX)
 				file->locks_seen = true;
 		}
 	}
 	spin_unlock(&l->lock);
-	flock_bury(&dead);
-	if (!used_new)
-		kfree(new);
-	if (!used_spare)
-		kfree(spare);
-	if (!err)
-		waitq_wake(&l->released);	/* a downgrade or an unlock lets others in */
+	return k ? -EAGAIN : 0;
+}
+
+/* Something went, or is less than before: it is in nobody's way until they have looked. */
+static void flock_tell(struct file_locks *l)
+{
+	struct flock_waiting *w;
+
+	if (atomic_load(&flock_waiters)) {
+		spin_lock(&flock_lock);
+		list_each(w, &flock_waiting, link)
+			if (w->at == l)
+				w->blocker = NULL;
+		spin_unlock(&flock_lock);
+	}
+	waitq_wake(&l->released);
+}
+
+/* Does whoever is in w's way wait for w's owner? */
+static bool flock_is_deadlock(const struct flock_waiting *w) REQUIRES(flock_lock)
+{
+	const void *at = w->blocker;
+	struct flock_waiting *other;
+
+	for (unsigned steps = 0; at && steps < FLOCK_CHAIN; steps++) {
+		const void *next = NULL;
+
+		list_each(other, &flock_waiting, link)
+			if (other->owner == at && other->blocker)
+				next = other->blocker;
+		if (next == w->owner)
+			return true;
+		at = next;
+	}
+	return false;
+}
+
+/* In one go with saying who waits for whom. */
+static int flock_apply_waiting(struct file *file, const struct flock_range *want,
+			       struct flock_spares *spares, struct list *dead,
+			       struct flock_waiting *w)
+{
+	struct flock_range blocker;
+	int err;
+
+	spin_lock(&flock_lock);
+	err = flock_apply(file, w->at, want, spares, dead, &blocker);
+	w->blocker = err == -EAGAIN && blocker.kind == FLOCK_POSIX ? blocker.owner : NULL;
+	if (flock_is_deadlock(w))
+		err = -EDEADLK;
+	spin_unlock(&flock_lock);
 	return err;
+}
+
+/* flock_try; w NULL: not of a waiter. */
+static int flock_try_waiting(struct file *file, const struct flock_range *want,
+			     struct flock_waiting *w)
+{
+	struct file_locks *l = flock_of(file->inode, want->type != FLOCK_NONE);
+	struct flock_spares spares;
+	struct flock_range blocker;
+	struct list dead;
+	int err = -ENOLCK;
+
+	if (!l)
+		return want->type == FLOCK_NONE ? 0 : -ENOLCK;
+	list_init(&dead);
+	if (flock_prepare(&spares))
+		err = w ? flock_apply_waiting(file, want, &spares, &dead, w)
+			: flock_apply(file, l, want, &spares, &dead, &blocker);
+	flock_bury(&dead);
+	kfree(spares.new);
+	kfree(spares.spare);
+	if (!err)
+		flock_tell(l);	/* a downgrade or an unlock lets others in */
+	return err;
+}
+
+int flock_try(struct file *file, const struct flock_range *want)
+{
+	return flock_try_waiting(file, want, NULL);
+}
+
+/* One that waits is known to those who look for dead-locks. */
+static void flock_enlist(struct flock_waiting *w)
+{
+	spin_lock(&flock_lock);
+	list_add_back(&flock_waiting, &w->link);
+	atomic_add(&flock_waiters, 1u);
+	spin_unlock(&flock_lock);
+}
+
+static void flock_leave(struct flock_waiting *w)
+{
+	spin_lock(&flock_lock);
+	list_remove(&w->link);
+	atomic_sub(&flock_waiters, 1u);
+	spin_unlock(&flock_lock);
+}
+
+static int flock_look(struct flock_wait *f)
+{
+	f->err = flock_try_waiting(f->file, f->want,
+				   f->want->kind == FLOCK_POSIX ? &f->waiting : NULL);
+	return f->err;
 }
 
 co_t flock_wait(struct co *co, struct flock_wait *f)
 {
-	struct file_locks *l;
 	int woken;
 
 	CO_BEGIN;
 	f->err = flock_try(f->file, f->want);
 	if (f->err != -EAGAIN)
 		CO_RETURN(f->err);
-	l = flock_of(f->file->inode, true);
-	if (!l)
-		CO_RETURN(-ENOLCK);
-	CO_WAIT(woken, &flock_of(f->file->inode, true)->released,
-		(f->err = flock_try(f->file, f->want)) != -EAGAIN);
+	f->waiting = (struct flock_waiting){.owner = f->want->owner,
+					    .at = flock_of(f->file->inode, false)};
+	if (f->want->kind == FLOCK_POSIX)
+		flock_enlist(&f->waiting);
+	CO_WAIT(woken, &f->waiting.at->released, flock_look(f) != -EAGAIN);
+	if (f->want->kind == FLOCK_POSIX)
+		flock_leave(&f->waiting);
 	CO_RETURN(woken ? woken : f->err);
 	CO_END;
 }
@@ -225,7 +331,7 @@ static void flock_drop(struct inode *inode, const void *owner)
 	if (list_empty(&dead))
 		return;
 	flock_bury(&dead);
-	waitq_wake(&l->released);
+	flock_tell(l);
 }
 
 void flock_closed(struct file *file, const void *table)

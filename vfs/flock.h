@@ -3,7 +3,7 @@
  *
  * Ownership  an inode's locks hang off inode->locks until the inode is freed.
  * Units      byte ranges, both ends included; INT64_MAX is the end of everything.
- * Locking    a spinlock of its own per inode; only flock_wait waits.
+ * Locking    a spinlock per inode, and one over who waits for whom; only flock_wait waits.
  */
 #ifndef VFS_FLOCK_H
 #define VFS_FLOCK_H
@@ -24,11 +24,18 @@ struct flock_range {
 
 /* Set or clear: 0, -EAGAIN if somebody else's is in the way, -ENOLCK/-ENOMEM. */
 int flock_try(struct file *file, const struct flock_range *want);
-/* The same, waiting: -ERESTARTSYS on a signal. Dead-locks are not looked for. */
+/* The same, waiting: -ERESTARTSYS on a signal; -EDEADLK for a process's record whose holder
+ * waits, through others perhaps, for one of the waiter's. */
+struct flock_waiting {
+	struct list link;
+	const void *owner, *blocker;	/* fd_tables; blocker NULL: not known to be one */
+	struct file_locks *at;
+};
 struct flock_wait {
 	struct co_frame co;
 	struct file *file;
 	const struct flock_range *want;
+	struct flock_waiting waiting;
 	int err;
 };
 co_t flock_wait(struct co *co, struct flock_wait *f);
