@@ -374,6 +374,8 @@ static struct runq_pick executor_idle(struct executor *ex)
 
 	executor_load_space(ex, NULL);
 	atomic_or(&idle_cpus, 1ul << ex->id);
+	/* Who does not see that it is idle has queued his task before this look. */
+	atomic_fence();
 	if (executor_stock(ex))
 		next = ex->policy->pick(ex->runq);
 	if (!next.task && ex->spare)

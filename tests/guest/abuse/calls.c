@@ -33,7 +33,7 @@
 #include "calls.h"
 #include "scratch.h"
 
-enum { LIMIT_MS = 3000, TRIES_MAX = 40000, GOOD = -1 };
+enum { LIMIT_MS = 2000, LOOK_MS = 500, TRIES_MAX = 40000, GOOD = -1 };
 
 enum state { NOT_TRIED, RETURNED, SIGNALLED, EXITED, WAITS };
 
@@ -59,7 +59,7 @@ static char *const *wanted;
 static unsigned user, lanes = 6;
 static bool sockets;
 static pid_t running;
-static bool late;
+static bool late, seen_asleep;
 
 static long raw_call(long number, const uint64_t a[ARGUMENTS_MAX])
 {
@@ -270,19 +270,45 @@ static void limits(void)
 	_exit(0);
 }
 
-static void on_alarm(int signal)
-{
-	(void)signal;
-	late = true;
-	kill(-running, SIGKILL);
-	kill(running, SIGKILL);
-}
-
 static void set_limit(long ms)
 {
 	struct itimerval limit = { .it_value = { ms / 1000, ms % 1000 * 1000 } };
 
 	setitimer(ITIMER_REAL, &limit, NULL);
+}
+
+/* Does it wait, or has a busy machine only not come to it yet? */
+static bool is_asleep(pid_t pid)
+{
+	char path[32], text[64];
+	const char *state;
+	ssize_t n = 0;
+	int fd;
+
+	snprintf(path, sizeof(path), "/proc/%d/stat", pid);
+	fd = open(path, O_RDONLY | O_CLOEXEC);
+	if (fd >= 0)
+		n = read(fd, text, sizeof(text) - 1);
+	close(fd);
+	text[n > 0 ? n : 0] = '\0';
+	state = strstr(text, ") ");
+	return state && !strchr("RZX", state[2]);
+}
+
+/* Asleep at two looks in a row. */
+static void on_alarm(int signal)
+{
+	bool asleep = is_asleep(running);
+
+	(void)signal;
+	if (!asleep || !seen_asleep) {
+		seen_asleep = asleep;
+		set_limit(asleep ? LOOK_MS : LIMIT_MS);
+		return;
+	}
+	late = true;
+	kill(-running, SIGKILL);
+	kill(running, SIGKILL);
 }
 
 static void judge(struct outcome *outcome, int status)
@@ -299,7 +325,7 @@ static void run_try(unsigned i)
 	pid_t child, got;
 	int status = 0;
 
-	late = false;
+	late = seen_asleep = false;
 	if (needs_objects(call))
 		make_objects();
 	child = fork();
