@@ -87,6 +87,8 @@ struct executor *executor_nth(unsigned cpu);
 /* A bit per CPU: whose executor is set up; who sleeps. */
 u64 executor_ready_mask(void);
 u64 executor_idle_mask(void);
+/* How many tasks run or are queued just now; a CPU that is awake runs one. */
+u32 executor_runnable(void);
 
 static inline struct executor *executor_this(void)
 {

@@ -12,6 +12,7 @@
 #include "core/base/random.h"
 #include "core/cred/cred.h"
 #include "core/proc/clock.h"
+#include "core/proc/exit.h"
 #include "core/proc/load.h"
 #include "core/proc/seccomp.h"
 #include "core/proc/trace.h"
@@ -331,7 +332,7 @@ static long prctl_process(struct task *t, int op, u64 a)
 	case PR_SET_PTRACER:
 		return trace_allow(p, (int)a);
 	case PR_SET_CHILD_SUBREAPER:
-		p->subreaper = a;
+		exit_set_reaper(p, a);
 		return 0;
 	case PR_GET_CHILD_SUBREAPER:
 		return prctl_put_int(t, a, p->subreaper);

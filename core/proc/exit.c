@@ -42,9 +42,11 @@ static bool exit_leave(struct thread *t, int status)
 	if (last && !p->group_exiting)
 		p->group_status = status;
 	shared = p->pending.pending;
-	list_each(each, &p->threads, in_process)
-		if (each != t && !each->leaving && (shared & ~each->blocked))
-			task_interrupt(&each->task, TASK_SIGNAL);
+	if (shared) {
+		list_each(each, &p->threads, in_process)
+			if (each != t && !each->leaving && (shared & ~each->blocked))
+				task_interrupt(&each->task, TASK_SIGNAL);
+	}
 	/* It need not stop any more for a group stop to be complete. */
 	if (t->stop_counted) {
 		t->stop_counted = false;
@@ -317,10 +319,22 @@ void exit_pass_on(struct process *p, bool foreign)
 		process_unlink(p);
 }
 
+static u32 exit_reapers GUARDED_BY(&proc_tree_lock);	/* processes that asked */
+
+void exit_set_reaper(struct process *p, bool on)
+{
+	spin_lock(&proc_tree_lock);
+	if (p->subreaper != on)
+		exit_reapers += on ? 1u : -1u;
+	p->subreaper = on;
+	spin_unlock(&proc_tree_lock);
+}
+
 /* Who gets p's children: the nearest ancestor that asked, else init. */
 static struct process *exit_reaper(struct process *p) REQUIRES(proc_tree_lock)
 {
-	for (struct process *a = p->parent; a; a = a->parent)
+	/* A chain of children may be long. */
+	for (struct process *a = p->parent; a && exit_reapers; a = a->parent)
 		if (a->subreaper && a->state == PROCESS_ALIVE && !list_empty(&a->threads))
 			return a;
 	return process_first;
@@ -361,6 +375,8 @@ static void exit_process(struct process *p) REQUIRES(proc_tree_lock)
 		hal_power_off();
 	}
 	exit_give_away_children(p);
+	exit_reapers -= p->subreaper;
+	p->subreaper = false;
 	group_check_orphaned(p, p->parent);
 	spin_lock(&p->sig_lock);
 	s = p->space;

@@ -51,6 +51,9 @@ struct wait_for {
 /* 0 and *result, -ECHILD, or a restart code. */
 co_t wait_for(struct co *co, struct wait_for *f);
 
+/* p is to get the orphans of its descendants, or no longer. */
+void exit_set_reaper(struct process *p, bool on);
+
 /* Tell p's parent about an event of p (CLD_*); proc_tree_lock is held. */
 void exit_notify_parent(struct process *p, int code, int status) REQUIRES(proc_tree_lock);
 

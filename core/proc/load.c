@@ -1,7 +1,7 @@
 /* core/proc/load.c */
 #include "core/proc/load.h"
 
-#include "core/proc/process.h"
+#include "coro/executor.h"
 #include "hal/clock.h"
 
 #define LOAD_STEP_NS 5000000000ul
@@ -36,7 +36,7 @@ static co_t load_worker(struct co *co, struct load_worker *f)
 	for (;;) {
 		f->next_ns += LOAD_STEP_NS;
 		CO_SLEEP_UNTIL(f->ignored, f->next_ns);
-		load_step(process_running());
+		load_step(max(executor_runnable(), 1u) - 1);	/* not this worker */
 	}
 	CO_END;
 }

@@ -446,22 +446,6 @@ u32 process_thread_total(void)
 	return atomic_load_relaxed(&threads_total);
 }
 
-u32 process_running(void)
-{
-	struct pid *pid;
-	u32 n = 0;
-
-	spin_lock(&proc_tree_lock);
-	for (int nr = 1; (pid = pid_next_process(nr)); nr = pid->nr + 1) {
-		struct thread *t;
-
-		list_each(t, &pid->process->threads, in_process)
-			n += atomic_load_relaxed(&t->task.state) != TASK_IDLE;
-	}
-	spin_unlock(&proc_tree_lock);
-	return n;
-}
-
 struct thread *process_new_init(struct cred *cred, struct fs_context *fs, struct fd_table *fds)
 {
 	struct pid *pid;

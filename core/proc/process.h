@@ -65,7 +65,7 @@ struct process {
 	struct session *session;	/* owned */
 	int exit_signal;		/* to the parent at exit; 0: none. -1: never waited for */
 	bool has_execed;		/* setpgid by the parent is over */
-	bool subreaper;
+	bool subreaper;			/* gets the orphans of its descendants */
 	bool tracer_any;		/* PR_SET_PTRACER: anybody, or */
 	struct pid *tracer_allowed;	/* this one and its children; owned */
 	bool wait_stopped, wait_continued; /* an event that wait may report */
@@ -187,7 +187,6 @@ int process_may_inspect(struct process *p);
 /* Counts for /proc/stat and loadavg. */
 u64 process_forks(void);
 u32 process_thread_total(void);
-u32 process_running(void);
 
 /* CPU time so far: all threads, those gone included. */
 void process_cpu_time(struct process *p, struct process_usage *to);

@@ -215,7 +215,7 @@ int proc_stat_all_show(const struct proc_subject *who, struct text *to)
 	show_interrupts(to);
 	text_add(to, "ctxt %lu\nbtime %lu\nprocesses %lu\nprocs_running %u\n"
 		 "procs_blocked 0\n", switches, clock_boot_wall_seconds(), process_forks(),
-		 max(process_running(), 1u));
+		 max(executor_runnable(), 1u));
 	/* Nothing is put off to the end of an interrupt. */
 	text_add(to, "softirq 0 0 0 0 0 0 0 0 0 0 0\n");
 	return 0;
@@ -236,7 +236,7 @@ int proc_uptime_show(const struct proc_subject *who, struct text *to)
 
 int proc_loadavg_show(const struct proc_subject *who, struct text *to)
 {
-	u32 running = max(process_running(), 1u);
+	u32 running = max(executor_runnable(), 1u);
 	u64 now[3];
 
 	load_get(now);
