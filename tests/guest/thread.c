@@ -1,6 +1,9 @@
 /* Threads and futexes. */
+#include <fcntl.h>
 #include <limits.h>
 #include <linux/futex.h>
+#include <mqueue.h>
+#include <poll.h>
 #include <pthread.h>
 #include <sched.h>
 #include <signal.h>
@@ -423,4 +426,65 @@ TEST(affinity)
 	CHECK_EQ(sched_getcpu(), 0);
 	CPU_ZERO(&set);
 	CHECK_ERR(sched_setaffinity(0, sizeof(set), &set), EINVAL);
+}
+
+/* A cancelled thread unwinds from a handler through the call it waits in. */
+static volatile int cleaned;
+
+static void clean(void *arg)
+{
+	(void)arg;
+	cleaned = 1;
+}
+
+static void wait_in(long which)
+{
+	struct pollfd none = { .fd = -1 };
+	int pair[2];
+	char c;
+
+	switch (which) {
+	case 0:
+		pause();
+		break;
+	case 1:
+		poll(&none, 1, -1);
+		break;
+	case 2:
+		nanosleep(&(struct timespec) { .tv_sec = 100 }, NULL);
+		break;
+	case 3:
+		if (pipe(pair) == 0 && read(pair[0], &c, 1) < 0)
+			_exit(9);
+		break;
+	default:
+		mq_receive(mq_open("/cancelled", O_CREAT | O_RDWR, 0600, NULL), (char[8192]) {},
+			   8192, NULL);
+		break;
+	}
+}
+
+static void *cancelled(void *arg)
+{
+	pthread_cleanup_push(clean, NULL);
+	wait_in((long)arg);
+	pthread_cleanup_pop(0);
+	return NULL;
+}
+
+TEST(cancelling_unwinds_from_a_handler)
+{
+	for (long which = 0; which < 5; which++) {
+		pthread_t t;
+		void *result;
+
+		cleaned = 0;
+		CHECK_EQ(pthread_create(&t, NULL, cancelled, (void *)which), 0);
+		nanosleep(&(struct timespec) { .tv_nsec = 20000000 }, NULL);
+		CHECK_EQ(pthread_cancel(t), 0);
+		CHECK_EQ(pthread_join(t, &result), 0);
+		CHECK(result == PTHREAD_CANCELED);
+		CHECK_EQ(cleaned, 1);
+	}
+	mq_unlink("/cancelled");
 }
