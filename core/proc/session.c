@@ -75,15 +75,15 @@ int session_set_tty(struct session *s, void *tty)
 /* p, the last thread of a leader on its way out: the terminal lets go. */
 void session_leader_exits(struct process *p)
 {
-	struct session *s = session_of(p);
+	/* Nobody but p itself gives it another, and it keeps this one until it is waited for. */
+	struct session *s = p->session;
 	void *tty;
 
-	if (s && s->pid == p->pid && tty_ops) {
-		tty = session_tty(s);
-		if (tty)
-			tty_ops->leader_exited(s, tty);
-	}
-	session_put(s);
+	if (!s || s->pid != p->pid || !tty_ops)
+		return;
+	tty = session_tty(s);
+	if (tty)
+		tty_ops->leader_exited(s, tty);
 }
 
 /* --- membership --- */

@@ -1,4 +1,5 @@
 /* Signals: delivery, masks, restarts, frames. */
+#include <execinfo.h>
 #include <fcntl.h>
 #include <setjmp.h>
 #include <signal.h>
@@ -460,4 +461,31 @@ TEST(bad_arguments)
 	CHECK_ERR(kill(999999, 0), ESRCH);
 	CHECK_EQ(kill(getpid(), 0), 0);
 	CHECK_ERR(sigaction(0, NULL, &(struct sigaction) { 0 }), EINVAL);
+}
+
+/* A library's function is interrupted; who called it is found through its frame. */
+static void *trace[64], *caller;
+static int traced;
+
+static void take_trace(int signal)
+{
+	(void)signal;
+	traced = backtrace(trace, 64);
+}
+
+static __attribute__((noinline)) void raise_from_here(void)
+{
+	caller = __builtin_return_address(0);
+	CHECK_EQ(raise(SIGUSR1), 0);
+}
+
+TEST(unwinding_passes_a_handler)
+{
+	bool found = false;
+
+	on(SIGUSR1, take_trace, 0);
+	raise_from_here();
+	for (int i = 0; i < traced; i++)
+		found |= trace[i] == caller;
+	CHECK(found);
 }
