@@ -29,12 +29,13 @@
 	/* mount.c */                                                         \
 	A(mount) A(umount2) A(pivot_root)                                      \
 	/* sync.c */                                                          \
-	A(sync) A(fsync) A(fdatasync) A(syncfs) P(fadvise64)                       \
+	A(sync) A(fsync) A(fdatasync) A(syncfs) P(fadvise64)                   \
+	A(sync_file_range) A(cachestat)                                        \
 	/* pipe.c, poll.c, epoll.c, eventfd.c */                               \
 	B(pipe2) A(ppoll) A(pselect6)                                          \
 	P(epoll_create1) B(epoll_ctl) B(epoll_pwait) A(epoll_pwait2) P(eventfd2) \
-	/* allocate.c, splice.c, xattr.c */                                   \
-	A(fallocate) A(splice) A(tee) P(readahead)                             \
+	/* allocate.c, splice.c, vmsplice.c, xattr.c */                       \
+	A(fallocate) A(splice) A(tee) P(readahead) A(vmsplice)                 \
 	A(setxattr) A(lsetxattr) A(fsetxattr) A(getxattr) A(lgetxattr)         \
 	A(fgetxattr) A(listxattr) A(llistxattr) A(flistxattr)                  \
 	A(removexattr) A(lremovexattr) A(fremovexattr)                         \

@@ -5,6 +5,7 @@
 #include <linux/fs.h>
 #include <linux/futex.h>
 #include <linux/memfd.h>
+#include <linux/mman.h>
 #include <linux/openat2.h>
 #include <linux/sched.h>
 #include <mqueue.h>
