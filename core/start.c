@@ -47,6 +47,7 @@ static const struct file_ops *start_block_ops(u32 number)
 static void start_register(void)
 {
 	chardev_init(start_block_ops);
+	blk_cache_start();
 	console_init();
 	ipc_init();
 	tmpfs_register();

@@ -130,6 +130,25 @@ bool co_should_yield(struct co *co)
 	return hal_irq_pending() || atomic_load_relaxed(&executor_this()->resched);
 }
 
+/* --- waits that need not be --- */
+
+enum co_forced (*co_force)(struct co *co);
+bool co_long_way;
+
+bool co_pause(struct co *co)
+{
+	if (co_force(co) == CO_GOES_ON)
+		return false;
+	co_requeue(co);
+	return true;
+}
+
+bool co_defer(struct co *co)
+{
+	co->deferred[0] = (u8)co_force(co);
+	return co->deferred[0];
+}
+
 /* --- waits --- */
 
 static u64 wait_timer_fire(struct timer *t)
@@ -179,7 +198,7 @@ void co_wait_start(struct co *co, struct waitq *q1, struct waitq *q2, enum co_wa
 	}
 }
 
-int co_wait_check(struct co *co)
+static int wait_check(struct co *co)
 {
 	u32 flags = atomic_load(&co_task(co)->flags);
 
@@ -190,6 +209,18 @@ int co_wait_check(struct co *co)
 	if (co->wait_timed && atomic_load(&co->wait_expired))
 		return -ETIMEDOUT;
 	return 0;
+}
+
+int co_wait_check(struct co *co)
+{
+	int err = wait_check(co);
+
+	if (co_deferred(co)) {
+		co->deferred[0] = !err && co->deferred[0] == CO_WAITS_OUT ? CO_GIVES_UP : CO_GOES_ON;
+		if (!err)
+			co_requeue(co);
+	}
+	return err;
 }
 
 void co_wait_end(struct co *co)

@@ -77,11 +77,13 @@ struct co_frame {
 	}                                                                     \
 	__builtin_unreachable()
 
-/* CO_HERE: remember this await as the place to resume, then `case` it. */
-#define CO_MARK_                                                              \
+/* Remember this await as the place to resume, then `case` it. */
+#define CO_POINT_                                                             \
 	static struct co_point co_point_                                      \
 		__attribute__((section("co_points"), used, no_sanitize("address"))) = { \
-			.func = __func__, .file = __FILE__, .line = __LINE__}; \
+			.func = __func__, .file = __FILE__, .line = __LINE__}
+#define CO_MARK_                                                              \
+	CO_POINT_;                                                            \
 	f->co.at = &co_point_
 
 #define CO_CASE_                                                              \
@@ -99,7 +101,7 @@ struct co_frame {
 		*co_callee_ = (struct fn){.co = {co->leaf, (co_step *)fn},    \
 					  __VA_ARGS__};                       \
 		co->leaf = &co_callee_->co;                                   \
-		if (fn(co, co_callee_) == CO_PENDING)                         \
+		if (fn(co, co_callee_) == CO_PENDING || co_pauses(co))        \
 			return CO_PENDING;                                    \
 		CO_CASE_;                                                     \
 		(out) = (typeof(out))co->result;                              \
@@ -109,7 +111,7 @@ struct co_frame {
 #define CO_AWAIT_BEGUN(out, begun)                                            \
 	do {                                                                  \
 		CO_MARK_;                                                     \
-		if ((begun) == CO_PENDING)                                    \
+		if ((begun) == CO_PENDING || co_pauses(co))                   \
 			return CO_PENDING;                                    \
 		CO_CASE_;                                                     \
 		(out) = (typeof(out))co->result;                              \
@@ -140,7 +142,8 @@ struct co_frame {
 		typeof((op).type) co_callee_ = co_push_zeroed(co, (op).size); \
 		*co_callee_ = (typeof(*co_callee_)){__VA_ARGS__};             \
 		co_enter(co, &co_callee_->co, (co_step *)(op).step);          \
-		if (co_callee_->co.step(co, &co_callee_->co) == CO_PENDING)   \
+		if (co_callee_->co.step(co, &co_callee_->co) == CO_PENDING || \
+		    co_pauses(co))                                            \
 			return CO_PENDING;                                    \
 		CO_CASE_;                                                     \
 		(out) = (typeof(out))co->result;                              \
@@ -163,6 +166,8 @@ struct co_frame {
 			co_requeue(co);                                       \
 			return CO_PENDING;                                    \
 		}                                                             \
+		if (co_pauses(co))                                            \
+			return CO_PENDING;                                    \
 		CO_CASE_;                                                     \
 	} while (0)
 
@@ -215,14 +220,15 @@ enum co_wait_kind { CO_UNINTERRUPTIBLE, CO_KILLABLE, CO_INTERRUPTIBLE };
 
 #define CO_WAIT_(out, wq1, wq2, cond, kind, one, deadline)                    \
 	do {                                                                  \
-		if (cond) {                                                   \
+		CO_POINT_;                                                    \
+		if (!co_defers(co, &f->co, &co_point_) && (cond)) {           \
 			(out) = 0;                                            \
 			break;                                                \
 		}                                                             \
-		CO_MARK_;                                                     \
+		f->co.at = &co_point_;                                        \
 		co_wait_start(co, (wq1), (wq2), (kind), (one), (deadline));   \
 		for (;;) {                                                    \
-			if (cond) {                                           \
+			if (!co_deferred(co) && (cond)) {                     \
 				(out) = 0;                                    \
 				break;                                        \
 			}                                                     \
@@ -252,6 +258,7 @@ struct co {
 	u8 wait_queues;
 	bool wait_timed;		/* there is a co_deadline */
 	u16 high[2 * HAL_SIMULATED];	/* deepest use of the inline area and the chunk, bytes */
+	u8 deferred[HAL_SIMULATED];	/* enum co_forced: of a wait that need not be */
 };
 
 struct co_deadline {
@@ -309,6 +316,39 @@ static inline void co_resumed(const struct co_point *at)
 {
 	if (HAL_SIMULATED)
 		__atomic_fetch_add(&((struct co_point *)at)->hits, 1u, __ATOMIC_RELAXED);
+}
+
+/* --- Waits that need not be, on hal/host only ---
+ *
+ * A simulation may have a task wait at any await, though it would have passed it: at a call, as
+ * if the callee had yielded last; at a wait, as if its condition had come true later, and with
+ * CO_WAITS_OUT not before a signal that comes meanwhile. co_force is asked at each await that is
+ * passed; NULL: none waits. With co_long_way the short ways past coroutines (a free lock, a call's trying form) are not taken.
+ */
+enum co_forced { CO_GOES_ON, CO_WAITS, CO_WAITS_OUT, CO_GIVES_UP };
+extern enum co_forced (*co_force)(struct co *co);
+extern bool co_long_way;
+
+bool co_pause(struct co *co);
+bool co_defer(struct co *co);
+static inline bool co_pauses(struct co *co)
+{
+	return HAL_SIMULATED && co_force && co_pause(co);
+}
+static inline bool co_defers(struct co *co, struct co_frame *f, const struct co_point *at)
+{
+	if (!HAL_SIMULATED || !co_force)
+		return false;
+	f->at = at;
+	return co_defer(co);
+}
+static inline bool co_deferred(const struct co *co)
+{
+	return HAL_SIMULATED && co->deferred[0];
+}
+static inline bool co_goes_long_way(void)
+{
+	return HAL_SIMULATED && co_long_way;
 }
 
 /* Begin coroutine fn on a task whose frame stack is empty, from outside of any coroutine

@@ -26,6 +26,8 @@ static struct executor executors[HAL_MAX_CPUS];
 static u64 ready_cpus;			/* [a] bit per CPU: its executor is set up */
 static u64 idle_cpus;			/* [a] bit per CPU */
 
+void (*executor_parked)(struct task *t);
+
 void executor_init(const struct runq_ops *ops)
 {
 	struct hal_cpu *cpu = hal_cpu_self();
@@ -262,7 +264,11 @@ static HOT struct task *executor_requeue(struct executor *ex, struct task *t, u6
 
 static COLD struct task *executor_requeue_again(struct executor *ex, struct task *t, u64 now)
 {
-	return executor_requeue(ex, t, now);
+	struct task *next = executor_requeue(ex, t, now);
+
+	if (HAL_SIMULATED && executor_parked)
+		executor_parked(t);
+	return next;
 }
 
 /* It was woken while it parked: it is runnable after all. */
@@ -284,6 +290,8 @@ static inline struct task *executor_park(struct executor *ex, struct task *t, u6
 	next = executor_leave(ex, t, false, now);
 	if (!atomic_cas(&t->state, &state, (u8)TASK_IDLE))
 		executor_woken_since(t);
+	if (HAL_SIMULATED && executor_parked)
+		executor_parked(t);
 	return next;
 }
 

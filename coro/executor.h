@@ -109,6 +109,9 @@ static inline void executor_poll_begin(struct executor *ex)
 {
 	ex->poll_start_ns = hal_clock_ns();
 }
+/* On hal/host: called when a task has left the CPU, if not NULL. */
+extern void (*executor_parked)(struct task *t);
+
 u64 executor_poll_end(struct executor *ex, const struct task *t);
 /* The longest poll and the latest interrupt from now on. */
 void executor_poll_forget(void);

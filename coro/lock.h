@@ -42,7 +42,7 @@ bool mutex_is_mine(const struct co_mutex *m);
 #define CO_LOCK(m)                                                            \
 	do {                                                                  \
 		lock_rank_order(co, (m)->rank, false);                        \
-		if (!mutex_trylock(m)) {                                      \
+		if (co_goes_long_way() || !mutex_trylock(m)) {                              \
 			long co_unused_;                                      \
 			CO_AWAIT(co_unused_, mutex_lock_slow, .mutex = (m));  \
 			(void)co_unused_;                                     \
@@ -51,7 +51,7 @@ bool mutex_is_mine(const struct co_mutex *m);
 #define CO_READ_LOCK(l)                                                       \
 	do {                                                                  \
 		lock_rank_order(co, (l)->rank, false);                        \
-		if (!rwlock_try_read(l)) {                                    \
+		if (co_goes_long_way() || !rwlock_try_read(l)) {                            \
 			long co_unused_;                                      \
 			CO_AWAIT(co_unused_, rwlock_slow, .rwlock = (l));     \
 			(void)co_unused_;                                     \
@@ -62,7 +62,7 @@ bool mutex_is_mine(const struct co_mutex *m);
 #define CO_WRITE_LOCK_(l, same)                                               \
 	do {                                                                  \
 		lock_rank_order(co, (l)->rank, (same));                       \
-		if (!rwlock_try_write(l)) {                                   \
+		if (co_goes_long_way() || !rwlock_try_write(l)) {                           \
 			long co_unused_;                                      \
 			CO_AWAIT(co_unused_, rwlock_slow, .rwlock = (l), .write = true); \
 			(void)co_unused_;                                     \

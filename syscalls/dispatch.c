@@ -131,6 +131,8 @@ HAL_ENTRY struct hal_user *dispatch_syscall(struct hal_user *u)
 
 	if (__builtin_expect(atomic_load_relaxed(&t->flags) & TASK_TRACED, 0))
 		return dispatch_begin_traced(t);
+	if (co_goes_long_way() && nr < SYSCALL_MAX && syscall_table[nr].begin)
+		return dispatch_awaiting(t, nr);
 	result = syscall_plain[nr](t, u->x);
 	if (__builtin_expect(result == SYS_MUST_WAIT, 0))
 		return dispatch_awaiting(t, nr);

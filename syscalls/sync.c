@@ -42,6 +42,8 @@ static co_t sys_sync(struct co *co, struct sys_sync *f)
 		CO_AWAIT(f->ignored, sync_super, .super = f->super);
 		super_put(f->super);
 	}
+	if (super_devices.step)
+		CO_AWAIT_OP(f->ignored, super_devices);
 	CO_RETURN(0);
 	CO_END;
 }

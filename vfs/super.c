@@ -13,6 +13,7 @@
 static spinlock super_lock = SPINLOCK_INIT(RANK_INODE_TABLE);
 static struct list super_types = LIST_INIT(super_types); /* under super_lock */
 static struct list super_all = LIST_INIT(super_all);	 /* under super_lock */
+struct super_sync_devices_op super_devices;
 static u32 super_next_dev;				 /* [a] */
 
 void fs_register(struct fs_type *type)

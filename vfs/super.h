@@ -104,5 +104,11 @@ struct super_tear_down {
 co_t super_tear_down(struct co *co, struct super_tear_down *f);
 /* The n-th live super with a reference, NULL past the last: sync(2). */
 struct super *super_nth(unsigned n);
+/* What was written to devices themselves, for sync(2) too: in the layer above; set at boot. */
+struct super_sync_devices {
+	struct co_frame co;
+};
+CO_OPERATION(super_sync_devices);
+extern struct super_sync_devices_op super_devices;
 
 #endif

@@ -9,6 +9,7 @@
 #include "core/base/log.h"
 #include "mem/phys/slab.h"
 #include "mem/space/uaccess.h"
+#include "vfs/super.h"
 
 #define BLK_READ_AHEAD 32	/* pages */
 
@@ -261,6 +262,25 @@ static co_t blk_sync(struct co *co, struct blk_sync *f)
 	CO_AWAIT(f->err, blk_transfer, .dev = f->dev, .kind = BLK_FLUSH);
 	CO_RETURN(f->err);
 	CO_END;
+}
+
+struct blk_sync_all {
+	struct super_sync_devices;
+	struct blk_device *dev;
+	long ignored;
+};
+static co_t blk_sync_all(struct co *co, struct blk_sync_all *f)
+{
+	CO_BEGIN;
+	while ((f->dev = blk_next(f->dev)))
+		CO_AWAIT(f->ignored, blk_sync, .dev = f->dev);
+	CO_RETURN(0);
+	CO_END;
+}
+
+void blk_cache_start(void)
+{
+	super_devices = (struct super_sync_devices_op)CO_IMPLEMENTS(super_sync_devices, blk_sync_all);
 }
 
 struct blk_fsync {

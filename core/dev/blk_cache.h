@@ -8,6 +8,9 @@
 #include "core/dev/blk.h"
 #include "vfs/file.h"
 
+/* At boot: sync(2) writes what was written to devices. */
+void blk_cache_start(void);
+
 /* Set up dev->mapping; blk_register's. */
 void blk_cache_init(struct blk_device *dev);
 

@@ -23,6 +23,7 @@
 #include "hal/host/program.h"
 
 struct hal_user;
+struct host_result;
 
 #define HOST_DISKS 4
 
@@ -60,6 +61,7 @@ struct host_config {
 	struct host_disk disk[HOST_DISKS];
 	const char *input;	/* typed at the console */
 	u64 limit_ns;		/* 0: 1000 s */
+	void (*begin)(void);	/* called in the run, first of all */
 	/* Called in the run when it is stuck or late: say what everyone waits for. */
 	void (*explain)(void);
 	void (*finishing)(void); /* called in the run at its end, whatever it was but a crash */
@@ -68,6 +70,8 @@ struct host_config {
 	void (*left_user)(const struct hal_user *u);
 	void (*entering_user)(const struct hal_user *u);
 	void (*hook)(struct hal_user *u, i64 what);
+	/* A branch of the run (host_branch) has ended, like this. */
+	void (*branched)(u64 n, const struct host_result *result);
 	/* Programs: instructions at HOST_ROM, for a task that has no memory of its own. */
 	const struct host_insn *rom;
 	size_t rom_count;
@@ -121,11 +125,18 @@ extern struct host_config host_config;
 
 /* HOST_OP_EXPECT that does not hold is an illegal instruction, not the end of the run. */
 extern bool host_lenient;
+extern int host_excused;	/* the last such one's line, and the value */
+extern i64 host_excused_x;
 
 /* End the run: the test's expectation broke. */
 [[noreturn]] void host_fail(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 #define host_expect(cond) \
 	((cond) ? (void)0 : host_fail("%s:%d: expected: %s", __FILE__, __LINE__, #cond))
+
+/* The run goes two ways from here: true in the branch, which is another process with all that
+ * this one had; false in the trunk. The branch's end is told to host_config.branched, with n, in
+ * the trunk and before that one ends. Seeded, with one CPU. */
+bool host_branch(u64 n);
 
 /* A number drawn from the seed, 0 .. n-1; n > 0. */
 u64 host_random(u64 n);

@@ -101,7 +101,11 @@ unsigned host_explore_next(u32 enabled, unsigned current);
 bool host_exploring(void);
 void host_explore_round(void);	/* every CPU is idle: judge, and begin the next round */
 
+/* branch.c */
+void host_branches_end(void);
+
 /* run.c */
+void host_off_one_core(void);
 void host_coverage_add(void);
 
 #endif

@@ -129,6 +129,7 @@ static void end_va(enum host_end end, const char *fmt, va_list ap)
 		for (;;)
 			pause();
 	__atomic_store_n(&host_ended, true, __ATOMIC_RELAXED);
+	host_branches_end();
 	vsnprintf(host_result->why, sizeof(host_result->why), fmt, ap);
 	if ((end == HOST_STUCK || end == HOST_LATE) && host_config.explain)
 		host_config.explain();
@@ -221,14 +222,22 @@ void host_advance(u64 ns)
 	host_events_run();
 }
 
+static cpu_set_t all_cores;
+
 /* One core for a run whose threads take turns: handing over is then cheapest. */
 static void stay_on_one_core(void)
 {
 	cpu_set_t set;
 
+	sched_getaffinity(0, sizeof(all_cores), &all_cores);
 	CPU_ZERO(&set);
 	CPU_SET((unsigned)sched_getcpu(), &set);
 	sched_setaffinity(0, sizeof(set), &set);
+}
+
+void host_off_one_core(void)
+{
+	sched_setaffinity(0, sizeof(all_cores), &all_cores);
 }
 
 static void child(const struct host_config *config)
@@ -237,7 +246,9 @@ static void child(const struct host_config *config)
 	configure(config);
 	if (config->mode != HOST_FREE)
 		stay_on_one_core();
-	alarm(120);
+	alarm(config->branched ? 1500 : 120);
+	if (config->begin)
+		config->begin();
 	host_cpus_run();
 }
 

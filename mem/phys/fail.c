@@ -3,6 +3,7 @@
 
 static u64 countdown; /* [a] 0: off */
 static bool hit;      /* [a] */
+bool (*fault_chosen)(void);
 
 /* Plain builtins, not core/base/atomic.h: asking whether to fail must not change which
  * simulated CPU runs next. */
@@ -21,6 +22,8 @@ bool fault_now(void)
 {
 	u64 n = __atomic_load_n(&countdown, __ATOMIC_RELAXED);
 
+	if (fault_chosen && fault_chosen())
+		return true;
 	while (n)
 		if (__atomic_compare_exchange_n(&countdown, &n, n - 1, false, __ATOMIC_RELAXED,
 						__ATOMIC_RELAXED)) {

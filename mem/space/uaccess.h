@@ -23,7 +23,7 @@
 
 #define CO_COPY_FROM_USER(err, to_, from_, n_)                                         \
 	do {                                                                           \
-		if ((n_) <= UACCESS_AT_ONCE &&                                         \
+		if (!co_goes_long_way() && (n_) <= UACCESS_AT_ONCE &&                  \
 		    hal_copy_from_user((to_), (from_), (n_)) == (n_))                  \
 			(err) = 0;                                                     \
 		else                                                                   \
@@ -32,7 +32,7 @@
 
 #define CO_COPY_TO_USER(err, to_, from_, n_)                                           \
 	do {                                                                           \
-		if ((n_) <= UACCESS_AT_ONCE &&                                         \
+		if (!co_goes_long_way() && (n_) <= UACCESS_AT_ONCE &&                  \
 		    hal_copy_to_user((to_), (from_), (n_)) == (n_))                    \
 			(err) = 0;                                                     \
 		else                                                                   \
@@ -41,7 +41,8 @@
 
 #define CO_CLEAR_USER(err, to_, n_)                                                    \
 	do {                                                                           \
-		if ((n_) <= UACCESS_AT_ONCE && hal_zero_user((to_), (n_)) == (n_))     \
+		if (!co_goes_long_way() && (n_) <= UACCESS_AT_ONCE &&                  \
+		    hal_zero_user((to_), (n_)) == (n_))                                \
 			(err) = 0;                                                     \
 		else                                                                   \
 			CO_AWAIT(err, clear_user, .to = (to_), .n = (n_));             \
@@ -51,7 +52,8 @@
  * is no NUL in `size` bytes (nothing terminates `to` then); or -EFAULT. */
 #define CO_STRING_FROM_USER(len, to_, from_, size_)                                    \
 	do {                                                                           \
-		(len) = (typeof(len))hal_string_from_user((to_), (from_), (size_));    \
+		(len) = co_goes_long_way() ? (typeof(len))-1 :                         \
+			(typeof(len))hal_string_from_user((to_), (from_), (size_));    \
 		if ((i64)(len) < 0)                                                    \
 			CO_AWAIT(len, string_from_user, .to = (to_), .from = (from_),  \
 				 .size = (size_));                                     \

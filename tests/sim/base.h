@@ -65,6 +65,7 @@ typedef void work_fn(struct prog *p);
 extern work_fn *const work_files[], *const work_tasks[], *const work_devices[],
 	*const work_events[];
 extern work_fn *const sweep_names[], *const sweep_files[], *const sweep_tasks[],
-	*const sweep_memory[], *const sweep_devices[], *const sweep_ipc[];
+	*const sweep_memory[], *const sweep_devices[], *const sweep_ipc[], *const sweep_net[],
+	*const sweep_trace[], *const sweep_wait[], *const sweep_layers[];
 
 #endif

@@ -30,6 +30,10 @@ void inside_hook(struct hal_user *u, i64 what);
 void inside_print(void);
 /* Per cent of the kernel's awaits that a run resumed at. */
 unsigned inside_reached(void);
+struct _IO_FILE;
+int fflush(struct _IO_FILE *stream);
+int snprintf(char *to, __SIZE_TYPE__ size, const char *fmt, ...)
+	__attribute__((format(printf, 3, 4)));
 int printf(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 
 #endif

@@ -5,7 +5,10 @@
  *	sim allocations [NTH]         each allocation of a sequence of calls fails in turn
  *	sim replay [SEED]             the same seed twice is the same run
  *	sim free [FIRST [LAST]]       the mixed workload with CPUs running freely (tsan build)
- *	options: -v (console), -x (stay in one process, for a debugger), -d DISK_IMAGE
+ *	sim signals [FIRST [LAST]]    a signal at each await of each thing: points.h
+ *	sim refusals [FIRST [LAST]]   each allocation of each thing refused
+ *	options: -v (console), -x (stay in one process, for a debugger), -d DISK_IMAGE,
+ *		 -a (signals: each await of every call), -t THING, -b BRANCH (to replay one)
  *
  * A failing seed prints the command that replays it exactly. At the end: the awaits that no
  * run resumed at, and how deep the frame stack of each system call went.
@@ -19,6 +22,7 @@
 #include <unistd.h>
 
 #include "inside.h"
+#include "points.h"
 #include "hal/host/host.h"
 #include "work.h"
 
@@ -166,6 +170,43 @@ static int run_allocations(u64 first)
 	return 0;
 }
 
+/* One run of each thing, or of one; the branches are its own. */
+static int run_points(u64 first, u64 last, bool refusing, int thing)
+{
+	static struct prog empty, p;
+
+	points->refusing = refusing;
+	points->self = self;
+	for (u64 seed = first; seed <= last; seed++)
+		for (unsigned i = thing < 0 ? 0 : (unsigned)thing;; i++) {
+			struct host_config c;
+
+			p = empty;
+			p.forgetful = seed / 2 % 2;
+			if (!work_points(&p, i))
+				break;
+			initrd_size = make_initrd(&p);
+			c = config_for(seed);
+			c.cpus = 1;
+			c.disk[0].error_rate = 0;
+			c.limit_ns *= 10;
+			c.hook = points_hook;
+			c.begin = points_begin;
+			c.branched = points_branched;
+			points->thing = i;
+			points->seed = seed;
+			points->trunk_through = false;
+			if (host_run(&c, &result) != HOST_OFF ||
+			    !(points->trunk_through || points->only)) {
+				printf("thing %u: ", i);
+				return report_failure(refusing ? "refusals" : "signals", seed);
+			}
+			if (thing >= 0)
+				break;
+		}
+	return points->failures != 0;
+}
+
 static void read_disk(const char *path)
 {
 	int fd = open(path, O_RDONLY);
@@ -180,20 +221,27 @@ static void read_disk(const char *path)
 	close(fd);
 }
 
+static void *shared(size_t size)
+{
+	return mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+}
+
 static int usage(void)
 {
-	fprintf(stderr, "usage: sim [-v] [-x] [-d IMAGE] [-s] mixed|sweep|free|allocations|replay [FIRST [LAST]]\n");
+	fprintf(stderr, "usage: sim [-v] [-x] [-d IMAGE] [-s] mixed|sweep|free|allocations|replay|signals|refusals [FIRST [LAST]]\n");
 	return 2;
 }
 
 int main(int argc, char **argv)
 {
 	bool figures = false;
+	int err, c, thing = -1;
 	u64 first, last;
-	int err, c;
 
 	self = argv[0];
-	while ((c = getopt(argc, argv, "vxsd:")) != -1)
+	findings = shared(sizeof(*findings));
+	points = shared(sizeof(*points));
+	while ((c = getopt(argc, argv, "vxsad:t:b:")) != -1)
 		switch (c) {
 		case 'v':
 			verbose = true;
@@ -203,6 +251,15 @@ int main(int argc, char **argv)
 			break;
 		case 's':
 			figures = true;
+			break;
+		case 'a':
+			points->each = true;
+			break;
+		case 't':
+			thing = atoi(optarg);
+			break;
+		case 'b':
+			points->only = 1 + strtoull(optarg, NULL, 0);
 			break;
 		case 'd':
 			read_disk(optarg);
@@ -214,8 +271,6 @@ int main(int argc, char **argv)
 		return usage();
 	if (!disk)
 		read_disk(SIM_DISK);
-	findings = mmap(NULL, sizeof(*findings), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS,
-			-1, 0);
 	first = optind + 1 < argc ? strtoull(argv[optind + 1], NULL, 0) : 1;
 	last = optind + 2 < argc ? strtoull(argv[optind + 2], NULL, 0) : first;
 	if (!strcmp(argv[optind], "mixed"))
@@ -224,14 +279,19 @@ int main(int argc, char **argv)
 		err = run_sweep(first, last);
 	else if (!strcmp(argv[optind], "free"))
 		err = run_mixed(first, last, HOST_FREE);
+	else if (!strcmp(argv[optind], "signals"))
+		err = run_points(first, last, false, thing);
+	else if (!strcmp(argv[optind], "refusals"))
+		err = run_points(first, last, true, thing);
 	else if (!strcmp(argv[optind], "allocations"))
 		err = run_allocations(first);
 	else if (!strcmp(argv[optind], "replay"))
 		err = run_replay(first);
 	else
 		return usage();
-	if (figures) {
+	if (points->seed)
+		points_print(figures);
+	else if (figures)
 		inside_print();
-	}
 	return err;
 }

@@ -5,7 +5,7 @@
 
 #define MORE (PROG_SPACE + 0x10000)	/* memory that nothing has touched yet */
 
-static const u64 soon[2] = {0, 400000};
+static const u64 soon[2] = {0, 400000}, never[2];
 
 /* A pair's ends in x[23] and x[24]. */
 static void make_pair(struct prog *p, int type)
@@ -46,6 +46,7 @@ static void pairs(struct prog *p)
 		    I(prog_data(p, soon, 4)));
 		SYS(p, __NR_getsockname, R(24), I(MORE + 0x3000), I(MORE + 0x3800));
 		SYS(p, __NR_recvmmsg, R(24), I(MORE), I(0), I(0), I(prog_data(p, soon, 16)));
+		SYS(p, __NR_setsockopt, R(24), I(1), I(20), I(prog_data(p, never, 16)), I(16));
 		/* More than fits, while a child takes it. */
 		CHILD(p) {
 			SYS(p, __NR_close, R(23));

@@ -68,7 +68,8 @@ static void work_mount_overlay(struct prog *p)
 static work_fn *const *const mixed[] = {work_files, work_tasks, work_devices,
 					 work_events, NULL};
 static work_fn *const *const sweeps[] = {sweep_names, sweep_files, sweep_tasks, sweep_memory,
-					 sweep_devices, sweep_ipc, work_files, work_tasks,
+					 sweep_devices, sweep_ipc, sweep_net, sweep_trace,
+					 sweep_wait, sweep_layers, work_files, work_tasks,
 					 work_devices, work_events, NULL};
 
 /* NULL past the last. */
@@ -290,4 +291,165 @@ void work_sweep(struct prog *p, unsigned rounds)
 	SYS(p, __NR_umount2, I(prog_string(p, "/mnt")), I(2));
 	SYS(p, __NR_nanosleep, I(prog_data(p, (const u64[]){0, 100000000}, 16)), I(0));
 	P_OFF_NOW(p);
+}
+
+/* --- one thing, with a signal at each of its awaits --- */
+
+/* SIGURG's handler: what it returns to may be changed by the hook. */
+static void points_handler(struct prog *p)
+{
+	/* arm64's ucontext: x0 and pc of what was interrupted. */
+	enum { AT_X0 = 184, AT_PC = 440 };
+	unsigned over = prog_go(p), handler = p->n, restorer;
+	u64 action[4];
+
+	LOAD(p, 8, 9, 2, AT_PC);
+	LOAD(p, 8, 10, 2, AT_X0);
+	work_hook(p, WORK_HANDLED);
+	STORE(p, 8, 11, 2, AT_PC);
+	STORE(p, 8, 12, 2, AT_X0);
+	EMIT(p, {.op = HOST_OP_RETURN});
+	restorer = p->n;
+	SET(p, 8, __NR_rt_sigreturn);
+	EMIT(p, {.op = HOST_OP_SVC});
+	prog_land(p, over);
+	action[0] = PROG_CODE + handler * 16ul;
+	action[1] = 0x04000004; /* SA_RESTORER, SA_SIGINFO */
+	action[2] = PROG_CODE + restorer * 16ul;
+	action[3] = 0;
+	SYS(p, __NR_rt_sigaction, I(SIGURG), I(prog_data(p, action, sizeof(action))), I(0), I(8));
+	EXPECT(p, 0, 0);
+}
+
+/* After half a minute whoever is still at it is killed; x20 is the program's number. */
+static void points_watchdog(struct prog *p)
+{
+	static const u64 long_enough[2] = {30, 0};
+
+	CHILD(p) {
+		work_hook(p, WORK_WATCH);
+		SYS(p, __NR_nanosleep, I(prog_data(p, long_enough, 16)), I(0));
+		work_hook(p, WORK_STUCK);
+		SYS(p, __NR_kill, R(20), I(SIGKILL));
+		work_exit(p, 0);
+	}
+}
+
+static void points_program(struct prog *p, unsigned thing)
+{
+	CHILD(p) {
+		SYS(p, __NR_mkdirat, I(AT_FDCWD), I(prog_string(p, "/tmp/0")), I(0755));
+		SYS(p, __NR_chdir, I(prog_string(p, "/tmp/0")));
+		SYS(p, __NR_mkdirat, I(AT_FDCWD), I(prog_string(p, "w")), I(0755));
+		SYS(p, __NR_mount, I(prog_string(p, "own")), I(prog_string(p, "w")),
+		    I(prog_string(p, "tmpfs")), I(0), I(0));
+		SYS(p, __NR_chdir, I(prog_string(p, "w")));
+		IF(p, 26, EQ, 1)
+			work_hook(p, WORK_ARM);
+		SET(p, 27, 0);
+		nth_of(sweeps, thing)(p);
+		work_exit(p, 0);
+	}
+	MOVE(p, 20, 0);
+	points_watchdog(p);
+	SYS(p, __NR_wait4, R(20), I(STATUS), I(0), I(0));
+	EXPECT_REG(p, 0, 20);
+	SET(p, 22, STATUS);
+	LOAD(p, 4, 21, 22, 0);
+	work_hook(p, WORK_ENDED);
+}
+
+/* What is only found when somebody looks: sockets in flight through each other, and the ends of
+ * connections, a minute later and each port's on its own. */
+static void points_clean_net(struct prog *p)
+{
+	static const u64 linger[2] = {61, 0};
+
+	SYS(p, __NR_socket, I(1), I(1), I(0));
+	SYS(p, __NR_close, R(0));
+	SYS(p, __NR_nanosleep, I(prog_data(p, linger, 16)), I(0));
+	for (unsigned i = 0; i < 2; i++) {
+		/* sockaddr_in: port 0x1234 or 0x1236 */
+		SYS(p, __NR_socket, I(2), I(1), I(0));
+		MOVE(p, 19, 0);
+		SYS(p, __NR_bind, R(19), I(prog_data(p, (const u64[]){2 | (0x3412 + i * 0x200) << 16, 0}, 16)),
+		    I(16));
+		EXPECT(p, 0, 0);
+		SYS(p, __NR_close, R(19));
+	}
+}
+
+/* Whoever is left over, and what outlives everybody. */
+static void points_clean(struct prog *p)
+{
+	unsigned top;
+
+	SET(p, 22, BUFFER); /* it is to be there the first time, too */
+	STORE(p, 8, 22, 22, 0);
+	SYS(p, __NR_kill, I(-1), I(SIGKILL));
+	top = p->n;
+	SYS(p, __NR_wait4, I(-1), I(STATUS), I(0), I(0));
+	IF(p, 0, NE, -ECHILD)
+		prog_go_to(p, top);
+	work_hook(p, WORK_ALONE);
+	for (int i = 0; i < 3; i++) {
+		SYS(p, __NR_msgctl, I(i), I(11), I(BUFFER)); /* MSG_STAT: its number, by place */
+		IF(p, 0, GE, 0)
+			SYS(p, __NR_msgctl, R(0), I(0), I(0));
+		SYS(p, __NR_semctl, I(i), I(0), I(18), I(BUFFER));
+		IF(p, 0, GE, 0)
+			SYS(p, __NR_semctl, R(0), I(0), I(0), I(0));
+		SYS(p, __NR_shmctl, I(i), I(13), I(BUFFER));
+		IF(p, 0, GE, 0)
+			SYS(p, __NR_shmctl, R(0), I(0), I(0));
+	}
+	SYS(p, __NR_mq_unlink, I(prog_string(p, "queue0")));
+	points_clean_net(p);
+	SYS(p, __NR_sync, I(0)); /* what was written to the disk itself */
+	SYS(p, __NR_umount2, I(prog_string(p, "/tmp/0/w")), I(2));
+	SYS(p, __NR_umount2, I(prog_string(p, "/over")), I(2));
+}
+
+/* What programs find: all of it is gone with the mounts. */
+static void points_mount(struct prog *p)
+{
+	SYS(p, __NR_mount, I(prog_string(p, "/dev/vda")), I(prog_string(p, "/mnt")),
+	    I(prog_string(p, "ext4")), I(1), I(0));
+	EXPECT(p, 0, 0);
+	SYS(p, __NR_mount, I(prog_string(p, "tmp")), I(prog_string(p, "/tmp")),
+	    I(prog_string(p, "tmpfs")), I(0), I(0));
+	EXPECT(p, 0, 0);
+	SYS(p, __NR_mkdirat, I(AT_FDCWD), I(prog_string(p, "/tmp/upper")), I(0755));
+	SYS(p, __NR_mkdirat, I(AT_FDCWD), I(prog_string(p, "/tmp/work")), I(0755));
+	work_mount_overlay(p);
+	EXPECT(p, 0, 0);
+}
+
+bool work_points(struct prog *p, unsigned thing)
+{
+	static const u64 while_workers_free[2] = {0, 100000000};
+
+	if (!nth_of(sweeps, thing))
+		return false;
+	points_handler(p);
+	work_mount(p);
+	SYS(p, __NR_umount2, I(prog_string(p, "/mnt")), I(0));
+	EXPECT(p, 0, 0);
+	LOOP(p, 26, 3) {
+		points_mount(p);
+		points_program(p, thing);
+		points_clean(p);
+		SYS(p, __NR_nanosleep, I(prog_data(p, while_workers_free, 16)), I(0));
+		SYS(p, __NR_umount2, I(prog_string(p, "/tmp")), I(0));
+		EXPECT(p, 0, 0);
+		SYS(p, __NR_umount2, I(prog_string(p, "/mnt")), I(0));
+		EXPECT(p, 0, 0);
+		SYS(p, __NR_nanosleep, I(prog_data(p, while_workers_free, 16)), I(0));
+		IF(p, 26, EQ, 2)
+			work_hook(p, WORK_QUIET);
+	}
+	work_hook(p, WORK_DISARM);
+	work_hook(p, WORK_SAME);
+	P_OFF_NOW(p);
+	return true;
 }

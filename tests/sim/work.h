@@ -9,7 +9,8 @@
 #define WORK_PATTERN_WORDS 24576l
 
 /* Hooks the programs call (host_config.hook). */
-enum { WORK_QUIET = 1, WORK_FAIL, WORK_FAILED, WORK_SAME, WORK_NOTE };
+enum { WORK_QUIET = 1, WORK_FAIL, WORK_FAILED, WORK_SAME, WORK_NOTE,
+       WORK_ARM, WORK_DISARM, WORK_WATCH, WORK_HANDLED, WORK_STUCK, WORK_ENDED, WORK_ALONE };
 
 /* Mount the disk and let four processes do `rounds` random things each. */
 void work_mixed(struct prog *p, unsigned rounds);
@@ -19,5 +20,9 @@ void work_sweep(struct prog *p, unsigned rounds);
 /* The same sequence of calls three times: to warm up, with the n-th allocation failing, and
  * again; memory is then as it was after the first. */
 void work_allocations(struct prog *p);
+
+/* One of the sweeps, twice; the second time with points.h's branches, and nothing is leaked over
+ * it. False past the last one. */
+bool work_points(struct prog *p, unsigned thing);
 
 #endif
