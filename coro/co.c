@@ -216,7 +216,9 @@ int co_wait_check(struct co *co)
 	int err = wait_check(co);
 
 	if (co_deferred(co)) {
-		co->deferred[0] = !err && co->deferred[0] == CO_WAITS_OUT ? CO_GIVES_UP : CO_GOES_ON;
+		bool gives_up = !err && co->deferred[0] == CO_WAITS_OUT;
+
+		co->deferred[0] = gives_up ? CO_GIVES_UP : CO_GOES_ON;
 		if (!err)
 			co_requeue(co);
 	}

@@ -323,7 +323,8 @@ static inline void co_resumed(const struct co_point *at)
  * A simulation may have a task wait at any await, though it would have passed it: at a call, as
  * if the callee had yielded last; at a wait, as if its condition had come true later, and with
  * CO_WAITS_OUT not before a signal that comes meanwhile. co_force is asked at each await that is
- * passed; NULL: none waits. With co_long_way the short ways past coroutines (a free lock, a call's trying form) are not taken.
+ * passed; NULL: none waits. With co_long_way the short ways past coroutines (a free lock, user
+ * memory that is there, a call's trying form) are not taken.
  */
 enum co_forced { CO_GOES_ON, CO_WAITS, CO_WAITS_OUT, CO_GIVES_UP };
 extern enum co_forced (*co_force)(struct co *co);

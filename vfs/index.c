@@ -83,7 +83,7 @@ static void index_prune(struct mapping *m, u64 index) REQUIRES(m->lock)
 	}
 }
 
-/* Grow upwards until index is covered. */
+/* Grow upwards until index is covered. No node is left empty: nothing would take it away. */
 static int index_grow(struct mapping *m, u64 index) REQUIRES(m->lock)
 {
 	while (!m->root || !index_covers(m->height, index)) {
@@ -91,12 +91,15 @@ static int index_grow(struct mapping *m, u64 index) REQUIRES(m->lock)
 
 		if (!up)
 			return -ENOMEM;
+		m->height++;
 		if (m->root) {
 			up->slots[0] = m->root;
 			up->used = 1;
+		} else {
+			while (!index_covers(m->height, index))
+				m->height++;
 		}
 		m->root = up;
-		m->height++;
 	}
 	return 0;
 }

@@ -280,7 +280,8 @@ static co_t blk_sync_all(struct co *co, struct blk_sync_all *f)
 
 void blk_cache_start(void)
 {
-	super_devices = (struct super_sync_devices_op)CO_IMPLEMENTS(super_sync_devices, blk_sync_all);
+	super_devices = (struct super_sync_devices_op)CO_IMPLEMENTS(super_sync_devices,
+								    blk_sync_all);
 }
 
 struct blk_fsync {

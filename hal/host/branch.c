@@ -66,7 +66,8 @@ bool host_branch(u64 n)
 	struct branch *b;
 
 	if (!results)
-		results = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+		results = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS,
+			       -1, 0);
 	if (results == MAP_FAILED)
 		host_fail("no memory for branches");
 	b = branch_place();

@@ -96,7 +96,7 @@ int space_try_futex_key(struct space *s, uptr addr, bool shared, struct futex_ke
 		*key = (struct futex_key){(u64)(uintptr_t)s, va};
 		return 0;
 	}
-	if (!rwlock_try_read(&s->lock))
+	if (co_goes_long_way() || !rwlock_try_read(&s->lock))
 		return -EAGAIN;
 	err = key_of(s, va, key);
 	rwlock_unlock_read(&s->lock);

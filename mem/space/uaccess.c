@@ -35,7 +35,8 @@ static bool stuck(unsigned *count, size_t n)
 		struct space *space_ = space_current(co);                                   \
 		(err) = FAULT_MAPERR;                                                       \
 		if (space_ && (where).raw < HAL_USER_END)                                   \
-			(err) = (long)fault_try(space_, (where), (how));                    \
+			(err) = co_goes_long_way() ? FAULT_WAIT :                           \
+				(long)fault_try(space_, (where), (how));                    \
 		if ((err) == FAULT_WAIT)                                                    \
 			CO_AWAIT(err, fault_handle, .space = space_current(co),             \
 				 .addr = (where), .access = (how));                         \

@@ -18,6 +18,7 @@ static u64 chances;
 static struct process *watchdog;
 
 /* The branch's. */
+static bool lenient;	/* what the program expects may be wrong */
 static struct {
 	bool due, sent, judged, done;
 	enum points_kind kind;
@@ -76,14 +77,40 @@ static bool is_victim(const struct task *t)
 	return t->user && thread->process->pid->nr != 1 && thread->process != watchdog;
 }
 
-/* A thread passes an await or sleeps in one: try it, if nobody has. True in a branch. */
-static bool chance(struct thread *t, const struct co_point *at, bool slept)
+/* Where it is, for a report. */
+static void describe(void)
 {
-	u64 n = chances++ * POINTS_KINDS;
+	static const char *const kinds[] = {"a signal", "a signal with SA_RESTART", "SIGKILL"};
+
+	snprintf(points->log[branch.log].where, sizeof(points->log[0].where),
+		 "%s in %s at %s:%u %s%s", kinds[branch.kind], call_name(branch.thread->syscall), branch.at->file,
+		 branch.at->line, branch.at->func, branch.slept ? ", asleep" : "");
+}
+
+static bool await_is_new(const struct thread *t, const struct co_point *at, bool slept)
+{
 	u64 call = points->each ? (u64)(t->syscall + 1) : 0;
 
 	points->passed[point_index(at)] = true;
-	if (!points->only && !place_is_new(call << 20 | (u64)point_index(at) << 2 | slept << 1 | 1))
+	return place_is_new(call << 20 | (u64)point_index(at) << 2 | slept << 1 | 1);
+}
+
+static bool stack_is_new(const struct thread *t)
+{
+	bool new = false;
+
+	for (const struct co_frame *f = t->task.co.leaf; f; f = f->caller)
+		new |= await_is_new(t, f->at, true);
+	return new;
+}
+
+/* A thread passes an await, or sleeps in one that its callers await: try it, if nobody has. True
+ * in a branch. */
+static bool chance(struct thread *t, const struct co_point *at, bool slept)
+{
+	u64 n = chances++ * POINTS_KINDS;
+
+	if (!points->only && !(slept ? stack_is_new(t) : await_is_new(t, at, false)))
 		return false;
 	if (t->syscall >= 0 && t->syscall < POINTS_CALLS && !points->only)
 		points->tried[t->syscall]++;
@@ -95,7 +122,8 @@ static bool chance(struct thread *t, const struct co_point *at, bool slept)
 			branch.thread = t;
 			branch.at = at;
 			branch.slept = slept;
-			host_lenient = true;
+			lenient = true;
+			describe();
 			return true;
 		}
 	return false;
@@ -117,16 +145,6 @@ static void set_restart(struct process *p, bool on)
 	spin_unlock(&p->sighand->lock);
 }
 
-/* Where it is, for a report. */
-static void describe(void)
-{
-	static const char *const kinds[] = {"a signal", "a signal with SA_RESTART", "SIGKILL"};
-
-	snprintf(points->log[branch.log].where, sizeof(points->log[0].where),
-		 "%s in %s at %s:%u %s%s", kinds[branch.kind], call_name(branch.nr), branch.at->file,
-		 branch.at->line, branch.at->func, branch.slept ? ", asleep" : "");
-}
-
 static void send(void)
 {
 	struct thread *t = branch.thread;
@@ -138,7 +156,6 @@ static void send(void)
 	branch.x[0] = t->orig_x0;
 	for (unsigned i = 1; i < 6; i++)
 		branch.x[i] = t->user.x[i];
-	describe();
 	task_get(&t->task);
 	co_backtrace(&t->task.co, note_frame, NULL);
 	if (branch.kind == POINTS_KILL) {
@@ -167,7 +184,7 @@ static void parked(struct task *t)
 		send();
 		return;
 	}
-	if (!armed || points->refusing || t->state != TASK_IDLE || !is_victim(t) || !t->co.leaf)
+	if (!armed || points->refusing || !t->co.leaf || !is_victim(t))
 		return;
 	if (chance(thread_of(t), t->co.leaf->at, true))
 		send();
@@ -175,16 +192,37 @@ static void parked(struct task *t)
 
 /* --- an allocation --- */
 
+/* By whom it is asked for, and what those are doing: the frames above us. */
+__attribute__((no_sanitize("address"))) static u64 who_asks(void)
+{
+	const u64 *frame = __builtin_frame_address(0);
+	u64 hash = 1;
+
+	for (unsigned i = 0; i < 24; i++) {
+		const u64 *above = (const u64 *)frame[0];
+
+		hash = (hash ^ frame[1]) * 0x1e3779b97f4a7c15ul;
+		if (above <= frame || above > frame + 16384)
+			break;
+		frame = above;
+	}
+	return hash;
+}
+
+static bool is_init(void)
+{
+	struct task *t = task_current();
+
+	return t && t->user && thread_of(t)->process->pid->nr == 1;
+}
+
 static bool refuse(void)
 {
-	u64 pcs[24], hash = 1;
-	unsigned n;
+	u64 hash;
 
-	if (!armed || !points->refusing)
+	if (!armed || !points->refusing || is_init())
 		return false;
-	n = hal_backtrace(NULL, pcs, 24);
-	for (unsigned i = 0; i < n; i++)
-		hash = hash * 0x1e3779b97f4a7c15ul + pcs[i];
+	hash = who_asks();
 	if (!points->only && !place_is_new(hash | 1)) {
 		chances++;
 		return false;
@@ -195,7 +233,9 @@ static bool refuse(void)
 	armed = false;
 	branch.kind = POINTS_REFUSE;
 	branch.sent = true;
-	host_lenient = true;
+	snprintf(points->log[branch.log].where, sizeof(points->log[0].where), "an allocation of %s",
+		 task_current() ? task_current()->name : "nobody");
+	lenient = true;
 	return true;
 }
 
@@ -273,6 +313,13 @@ static void ended(u64 status)
 		host_fail("the program's status is %#lx, line %d: %ld", status, host_excused, host_excused_x);
 }
 
+/* Nothing is different for init. */
+void points_entering_user(const struct hal_user *u)
+{
+	inside_entering_user(u);
+	host_lenient = lenient && thread_current()->process->pid->nr != 1;
+}
+
 void points_hook(struct hal_user *u, i64 what)
 {
 	switch (what) {
@@ -281,11 +328,11 @@ void points_hook(struct hal_user *u, i64 what)
 		watchdog = NULL; /* it has yet to come; this was the last one's */
 		break;
 	case WORK_ALONE:
-		host_lenient = false;
+		lenient = false;
 		break;
 	case WORK_DISARM:
 		armed = false;
-		if (branch.sent)
+		if (branch.due || branch.sent) /* due still: it had been killed before */
 			points->log[branch.log].through = true;
 		else
 			points->trunk_through = true;

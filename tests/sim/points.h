@@ -62,6 +62,7 @@ struct hal_user;
 struct host_result;
 /* In a run, before anything else. */
 void points_begin(void);
+void points_entering_user(const struct hal_user *u);
 void points_hook(struct hal_user *u, i64 what);
 void points_branched(u64 n, const struct host_result *result);
 

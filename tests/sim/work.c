@@ -321,10 +321,10 @@ static void points_handler(struct prog *p)
 	EXPECT(p, 0, 0);
 }
 
-/* After half a minute whoever is still at it is killed; x20 is the program's number. */
+/* After four seconds whoever is still at it is killed; x20 is the program's number. */
 static void points_watchdog(struct prog *p)
 {
-	static const u64 long_enough[2] = {30, 0};
+	static const u64 long_enough[2] = {4, 0};
 
 	CHILD(p) {
 		work_hook(p, WORK_WATCH);

@@ -223,7 +223,7 @@ def tell_where(gdb_socket):
     """What every task of our kernel waits for and every CPU does, through QEMU's gdb stub."""
     argv = ["gdb-multiarch", "-q", "-batch", "-nx", "-ex", "set pagination off",
             "-ex", f"target remote {gdb_socket}", "-x", str(GDB_SCRIPT),
-            "-ex", "tasks", "-ex", "thread apply all backtrace 12",
+            "-ex", "lichen-tasks", "-ex", "thread apply all backtrace 12",
             str(base.build_dir() / "lichen.elf")]
     try:
         done = subprocess.run(argv, stdin=subprocess.DEVNULL, capture_output=True, text=True,

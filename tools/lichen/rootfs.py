@@ -164,3 +164,11 @@ def find(spec):
         return path
     name = base.digest(str(path.resolve()))
     return image_from(path, images / f"tar-{name}.ext4")
+
+
+def archive(spec):
+    """The tar file of what --rootfs means; None for an image, or nothing."""
+    if (RECIPES / spec / "packages").is_file():
+        return recipe_tar(spec)
+    path = pathlib.Path(spec)
+    return path if path.is_file() and not is_ext4(path) else None
