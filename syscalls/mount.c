@@ -3,36 +3,28 @@
 #include <linux/mount.h>
 #include <linux/stat.h>
 
-#include "syscalls/name.h"
+#include "syscalls/mount.h"
 #include "vfs/mount.h"
 #include "vfs/super.h"
 
 /* Linux include/linux/fs.h, not in the UAPI. */
 #define MNT_FORCE	1
 #define MNT_DETACH	2
+#define MNT_EXPIRE	4
 #define UMOUNT_NOFOLLOW 8
 
 #define MOUNT_PROPAGATION (MS_SHARED | MS_PRIVATE | MS_SLAVE | MS_UNBINDABLE)
 #define MOUNT_KEPT                                                                       \
-	(MS_RDONLY | MS_NOSUID | MS_NODEV | MS_NOEXEC | MS_NOATIME | MS_NODIRATIME | MS_RELATIME)
+	(MS_RDONLY | MS_NOSUID | MS_NODEV | MS_NOEXEC | MS_NOATIME | MS_NODIRATIME |     \
+	 MS_RELATIME | MS_NOSYMFOLLOW)
 
-/* A path from user space to a place, without waiting for more than the walk. */
-struct mount_walk {
-	struct co_frame co;
-	uptr path;
-	unsigned flags;
-	struct path *to;
-	char *name;
-	struct walk walk;
-	long err;
-};
-static co_t mount_walk(struct co *co, struct mount_walk *f)
+co_t mount_walk(struct co *co, struct mount_walk *f)
 {
 	CO_BEGIN;
 	NAME_FROM_USER(f->err, f->name, f->path);
 	if (f->err)
 		goto out;
-	f->err = walk_start(&f->walk, co, AT_FDCWD, f->name, f->flags);
+	f->err = walk_start(&f->walk, co, f->dirfd, f->name, f->how);
 	if (!f->err)
 		WALK(f->err, &f->walk);
 	if (!f->err)
@@ -132,7 +124,8 @@ static co_t sys_mount(struct co *co, struct sys_mount *f)
 		f->flags &= 0xfffful;
 	CO_AWAIT(f->err, mount_texts, .of = f);
 	if (!f->err)
-		CO_AWAIT(f->err, mount_walk, .path = f->target, .flags = WALK_FOLLOW, .to = &f->at);
+		CO_AWAIT(f->err, mount_walk, .dirfd = AT_FDCWD,
+			 .path = f->target, .how = WALK_FOLLOW, .to = &f->at);
 	if (f->err)
 		goto out;
 	f->err = -EPERM;
@@ -149,7 +142,8 @@ static co_t sys_mount(struct co *co, struct sys_mount *f)
 	} else if (f->flags & (MS_BIND | MS_MOVE)) {
 		f->err = -EINVAL;
 		if (f->source.raw)
-			CO_AWAIT(f->err, mount_walk, .path = f->source, .flags = WALK_FOLLOW,
+			CO_AWAIT(f->err, mount_walk, .dirfd = AT_FDCWD,
+				 .path = f->source, .how = WALK_FOLLOW,
 				 .to = &f->from);
 		if (!f->err && (f->flags & MS_BIND))
 			f->err = mount_bind(&f->from, &f->at, f->flags & MS_REC);
@@ -159,8 +153,6 @@ static co_t sys_mount(struct co *co, struct sys_mount *f)
 		/* One namespace, nothing propagates: private is what every mount is. */
 		f->err = f->flags & (MS_SHARED | MS_SLAVE) ||
 			 f->at.dentry != f->at.mount->root ? -EINVAL : 0;
-	} else if (f->flags & MS_NOSYMFOLLOW) {
-		f->err = -EINVAL;	/* the one that would matter */
 	} else {
 		f->err = f->type_name ? 0 : -EINVAL;
 		f->fs = f->err ? NULL : fs_find(f->type_name);
@@ -169,8 +161,9 @@ static co_t sys_mount(struct co *co, struct sys_mount *f)
 		if (!f->err && f->fs->needs_device) {
 			f->err = -EINVAL;
 			if (f->source.raw)
-				CO_AWAIT(f->err, mount_walk, .path = f->source,
-					 .flags = WALK_FOLLOW, .to = &f->from);
+				CO_AWAIT(f->err, mount_walk, .dirfd = AT_FDCWD,
+					 .path = f->source,
+					 .how = WALK_FOLLOW, .to = &f->from);
 			if (!f->err && !S_ISBLK(f->from.dentry->inode->mode))
 				f->err = -ENOTBLK;
 			if (!f->err)
@@ -202,16 +195,19 @@ struct sys_umount2 {
 static co_t sys_umount2(struct co *co, struct sys_umount2 *f)
 {
 	CO_BEGIN;
-	if (f->flags & ~(u32)(MNT_FORCE | MNT_DETACH | UMOUNT_NOFOLLOW))
+	if ((f->flags & ~(u32)(MNT_FORCE | MNT_DETACH | MNT_EXPIRE | UMOUNT_NOFOLLOW)) ||
+	    ((f->flags & MNT_EXPIRE) && (f->flags & (MNT_FORCE | MNT_DETACH))))
 		CO_RETURN(-EINVAL);
 	if (!cred_capable(cred_current(co), CAP_SYS_ADMIN))
 		CO_RETURN(-EPERM);
-	CO_AWAIT(f->err, mount_walk, .path = f->target, .to = &f->at,
-		 .flags = f->flags & UMOUNT_NOFOLLOW ? 0 : WALK_FOLLOW);
+	CO_AWAIT(f->err, mount_walk, .dirfd = AT_FDCWD,
+		 .path = f->target, .to = &f->at,
+		 .how = f->flags & UMOUNT_NOFOLLOW ? 0 : WALK_FOLLOW);
 	if (f->err)
 		CO_RETURN(f->err);
 	f->err = mount_umount(&f->at, f->flags);
-	path_put(&f->at);
+	dentry_put(f->at.dentry);
+	mount_put_unused(f->at.mount);
 	CO_RETURN(f->err);
 	CO_END;
 }
@@ -228,11 +224,13 @@ static co_t sys_pivot_root(struct co *co, struct sys_pivot_root *f)
 	CO_BEGIN;
 	if (!cred_capable(cred_current(co), CAP_SYS_ADMIN))
 		CO_RETURN(-EPERM);
-	CO_AWAIT(f->err, mount_walk, .path = f->new_root, .flags = WALK_FOLLOW | WALK_DIRECTORY,
+	CO_AWAIT(f->err, mount_walk, .dirfd = AT_FDCWD,
+		 .path = f->new_root, .how = WALK_FOLLOW | WALK_DIRECTORY,
 		 .to = &f->to);
 	if (!f->err)
-		CO_AWAIT(f->err, mount_walk, .path = f->put_old,
-			 .flags = WALK_FOLLOW | WALK_DIRECTORY, .to = &f->old);
+		CO_AWAIT(f->err, mount_walk, .dirfd = AT_FDCWD,
+			 .path = f->put_old,
+			 .how = WALK_FOLLOW | WALK_DIRECTORY, .to = &f->old);
 	if (!f->err)
 		f->err = mount_pivot(&f->to, &f->old);
 	path_put(&f->to);

@@ -4,6 +4,7 @@
 
 #include "core/proc/process.h"
 #include "syscalls/name.h"
+#include "syscalls/open.h"
 #include "syscalls/syscall.h"
 #include "vfs/fd.h"
 #include "vfs/flock.h"
@@ -76,15 +77,7 @@ static u32 open_limits(u64 resolve)
 	       (resolve & RESOLVE_CACHED ? WALK_CACHED : 0);
 }
 
-/* What a newer program has more of must be zeros: 0, -E2BIG, -EFAULT. */
-struct open_check_rest {
-	struct co_frame co;
-	uptr from;
-	size_t n, at;
-	u64 word;
-	long err;
-};
-static co_t open_check_rest(struct co *co, struct open_check_rest *f)
+co_t open_check_rest(struct co *co, struct open_check_rest *f)
 {
 	CO_BEGIN;
 	for (f->at = 0; f->at < f->n; f->at += sizeof(f->word)) {

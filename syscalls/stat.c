@@ -440,6 +440,8 @@ static void stat_fill_fs(struct statfs *to, const struct path *at)
 		to->f_flags |= 2048;
 	if (at->mount->flags & MS_RELATIME)
 		to->f_flags |= 4096;
+	if (at->mount->flags & MS_NOSYMFOLLOW)
+		to->f_flags |= 8192;
 	if (s->read_only)
 		to->f_flags |= MS_RDONLY;
 }

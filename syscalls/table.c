@@ -26,8 +26,9 @@
 	A(truncate) A(ftruncate)                                               \
 	/* fd.c, lock.c */                                                    \
 	P(dup) A(dup3) B(fcntl) A(flock) A(ioctl)                              \
-	/* mount.c */                                                         \
+	/* mount.c, mount_fd.c */                                             \
 	A(mount) A(umount2) A(pivot_root)                                      \
+	A(open_tree) A(move_mount) A(mount_setattr)                            \
 	/* sync.c */                                                          \
 	A(sync) A(fsync) A(fdatasync) A(syncfs) P(fadvise64)                   \
 	A(sync_file_range) A(cachestat)                                        \

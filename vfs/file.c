@@ -101,6 +101,8 @@ static void file_free(struct file *file)
 		atomic_sub(&file->inode->super->writers, 1u);
 	if (file->locks_seen)
 		flock_released(file);
+	if (file->mode & FILE_TREE)
+		mount_dissolve(file->path.mount);
 	path_put(&file->path);
 	cred_put(file->cred);
 	kfree(file);

@@ -123,7 +123,8 @@ struct file {
 	bool locks_seen;		/* [a] it may hold flock or OFD locks: drop them at the end */
 };
 
-enum { FILE_READ = 1, FILE_WRITE = 2, FILE_PATH = 4 };
+/* FILE_TREE: of mounts that are attached nowhere (open_tree), which goes with the file. */
+enum { FILE_READ = 1, FILE_WRITE = 2, FILE_PATH = 4, FILE_TREE = 8 };
 
 /* A file over path (a reference of the caller's is taken over on success), refs 1, ops from the
  * inode; nothing was called yet. flags: O_*. NULL without memory. */

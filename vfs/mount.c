@@ -16,10 +16,11 @@
 
 #define MOUNT_MAX	10000u
 #define MOUNT_OWN_FLAGS (MS_RDONLY | MS_NOSUID | MS_NODEV | MS_NOEXEC | MS_NOATIME | \
-			 MS_NODIRATIME | MS_RELATIME | MS_STRICTATIME)
+			 MS_NODIRATIME | MS_RELATIME | MS_STRICTATIME | MS_NOSYMFOLLOW)
 #define MOUNT_DETACH	2u	/* MNT_DETACH: the UAPI keeps it in libc's sys/mount.h */
+#define MOUNT_EXPIRE	4u	/* MNT_EXPIRE */
 
-static spinlock mount_lock = SPINLOCK_INIT(RANK_MOUNT);
+spinlock mount_lock = SPINLOCK_INIT(RANK_MOUNT);
 static struct list mount_all GUARDED_BY(&mount_lock);
 static struct mount *mount_top GUARDED_BY(&mount_lock);	/* the root of the tree; owned */
 static u32 mount_count GUARDED_BY(&mount_lock);
@@ -42,7 +43,16 @@ void mount_get(struct mount *m)
 
 void mount_put(struct mount *m)
 {
-	if (!m || !ref_put(&m->refs))
+	if (!m)
+		return;
+	if (atomic_load_relaxed(&m->expiring))
+		atomic_store_relaxed(&m->expiring, false);
+	mount_put_unused(m);
+}
+
+void mount_put_unused(struct mount *m)
+{
+	if (!ref_put(&m->refs))
 		return;
 	dentry_put(m->root);
 	super_unmounted(m->super);
@@ -152,8 +162,7 @@ bool mount_cross_locked(struct path *p)
 
 /* --- attaching and detaching; the tree's locks are held --- */
 
-static void mount_hang(struct mount *m, struct mount *parent, struct dentry *point)
-	REQUIRES(mount_lock) REQUIRES(dentry_lock)
+void mount_hang(struct mount *m, struct mount *parent, struct dentry *point)
 {
 	dentry_get_locked(point);
 	m->point = point;
@@ -162,8 +171,7 @@ static void mount_hang(struct mount *m, struct mount *parent, struct dentry *poi
 	list_add_back(&parent->children, &m->child);
 }
 
-/* The reference on the point is the caller's to put. */
-static struct dentry *mount_unhang(struct mount *m) REQUIRES(mount_lock) REQUIRES(dentry_lock)
+struct dentry *mount_unhang(struct mount *m)
 {
 	struct dentry *point = m->point;
 
@@ -176,8 +184,7 @@ static struct dentry *mount_unhang(struct mount *m) REQUIRES(mount_lock) REQUIRE
 	return point;
 }
 
-/* Everything below m, itself first, in the order of the tree. */
-static struct mount *mount_next_below(struct mount *m, struct mount *top) REQUIRES(mount_lock)
+struct mount *mount_next_below(struct mount *m, struct mount *top)
 {
 	if (!list_empty(&m->children))
 		return list_first(&m->children, struct mount, child);
@@ -189,53 +196,43 @@ static struct mount *mount_next_below(struct mount *m, struct mount *top) REQUIR
 	return NULL;
 }
 
+/* A tree that is nowhere comes to lie on a place: 0 or -ENOSPC. */
+static int mount_enter(struct mount *m, const struct path *on)
+	REQUIRES(mount_lock) REQUIRES(dentry_lock)
+{
+	struct mount *each;
+	u32 n = 0;
+
+	for (each = m; each; each = mount_next_below(each, m))
+		n++;
+	if (mount_count + n > MOUNT_MAX)
+		return -ENOSPC;
+	mount_hang(m, on->mount, on->dentry);
+	for (each = m; each; each = mount_next_below(each, m)) {
+		each->attached = true;
+		list_add_back(&mount_all, &each->all);
+		mount_count++;
+	}
+	return 0;
+}
+
 int mount_attach(struct mount *m, const struct path *at)
 {
 	struct path on = *at;
-	struct mount *each;
-	u32 n = 0;
-	int err = 0;
+	int err;
 
 	spin_lock(&mount_lock);
 	spin_lock(&dentry_lock);
 	mount_cross_locked(&on);
-	for (each = m; each; each = mount_next_below(each, m))
-		n++;
 	if (!on.mount->attached || !(on.dentry->flags & (DENTRY_HASHED | DENTRY_ROOT)))
 		err = -ENOENT;
 	else if (S_ISDIR(on.dentry->inode->mode) != S_ISDIR(m->root->inode->mode))
 		err = -ENOTDIR;
-	else if (mount_count + n > MOUNT_MAX)
-		err = -ENOSPC;
-	if (!err) {
-		mount_hang(m, on.mount, on.dentry);
-		for (each = m; each; each = mount_next_below(each, m)) {
-			each->attached = true;
-			list_add_back(&mount_all, &each->all);
-			mount_count++;
-		}
-	}
+	else
+		err = mount_enter(m, &on);
 	spin_unlock(&dentry_lock);
 	spin_unlock(&mount_lock);
 	return err;
-}
-
-/* Put a tree that never was attached. */
-static void mount_put_tree(struct mount *m)
-{
-	while (!list_empty(&m->children)) {
-		struct mount *child = list_first(&m->children, struct mount, child);
-		struct dentry *point;
-
-		spin_lock(&mount_lock);
-		spin_lock(&dentry_lock);
-		point = mount_unhang(child);
-		spin_unlock(&dentry_lock);
-		spin_unlock(&mount_lock);
-		mount_put_tree(child);
-		dentry_put(point);
-	}
-	mount_put(m);
 }
 
 /* --- mount(2) --- */
@@ -272,72 +269,6 @@ co_t mount_fs(struct co *co, struct mount_fs *f)
 	CO_END;
 }
 
-static struct mount *mount_copy(struct mount *m)
-{
-	return mount_new(m->super, m->root, m->flags, m->source);
-}
-
-/* A copy of every mount below `from` that lies below `top`, hung under the copy `to`. The tree
- * may change between the looks; a copy of an older state is as good. -ENOMEM. */
-static int mount_copy_below(struct mount *from, struct dentry *top, struct mount *to)
-{
-	unsigned n = 0;
-
-	for (;; n++) {
-		struct mount *m = NULL, *copy;
-		struct dentry *point = NULL;
-		unsigned left = n;
-
-		spin_lock(&mount_lock);
-		spin_lock(&dentry_lock);
-		list_each(m, &from->children, child)
-			if (!left--) {
-				point = m->point;
-				mount_get(m);
-				dentry_get_locked(point);
-				break;
-			}
-		spin_unlock(&dentry_lock);
-		spin_unlock(&mount_lock);
-		if (!point)
-			return 0;
-		if (!top || dentry_is_below(point, top)) {
-			copy = mount_copy(m);
-			if (copy) {
-				spin_lock(&mount_lock);
-				spin_lock(&dentry_lock);
-				mount_hang(copy, to, point);
-				spin_unlock(&dentry_lock);
-				spin_unlock(&mount_lock);
-			}
-			if (!copy || mount_copy_below(m, NULL, copy)) {
-				mount_put(m);
-				dentry_put(point);
-				return -ENOMEM;
-			}
-		}
-		mount_put(m);
-		dentry_put(point);
-	}
-}
-
-int mount_bind(const struct path *from, const struct path *at, bool recursive)
-{
-	struct mount *m = mount_new(from->mount->super, from->dentry, from->mount->flags,
-				    from->mount->source);
-	int err = 0;
-
-	if (!m)
-		return -ENOMEM;
-	if (recursive)
-		err = mount_copy_below(from->mount, from->dentry, m);
-	if (!err)
-		err = mount_attach(m, at);
-	if (err)
-		mount_put_tree(m);
-	return err;
-}
-
 /* Is mount m `above` or mounted somewhere below it? */
 static bool mount_is_below(const struct mount *m, const struct mount *above)
 	REQUIRES(mount_lock)
@@ -350,28 +281,39 @@ static bool mount_is_below(const struct mount *m, const struct mount *above)
 	}
 }
 
+/* May m go to this place? It is a mount of the tree, or the root of one that is nowhere yet. */
+static int mount_may_move(const struct mount *m, const struct path *from, const struct path *on)
+	REQUIRES(mount_lock)
+{
+	if (from->dentry != m->root || !(m->attached || m->loose) || m == mount_top ||
+	    !on->mount->attached)
+		return -EINVAL;
+	if (S_ISDIR(on->dentry->inode->mode) != S_ISDIR(m->root->inode->mode))
+		return -EINVAL;
+	return mount_is_below(on->mount, m) ? -ELOOP : 0;
+}
+
 int mount_move(const struct path *from, const struct path *at)
 {
 	struct dentry *old = NULL;
 	struct mount *m = from->mount;
 	struct path on = *at;
-	int err = -EINVAL;
+	int err;
 
 	spin_lock(&mount_lock);
 	spin_lock(&dentry_lock);
 	mount_cross_locked(&on);
-	if (from->dentry != m->root || !m->attached || m == mount_top || !on.mount->attached)
-		goto out;
-	err = -ELOOP;
-	if (mount_is_below(on.mount, m))
-		goto out;
-	err = -ENOTDIR;
-	if (S_ISDIR(on.dentry->inode->mode) != S_ISDIR(m->root->inode->mode))
-		goto out;
-	old = mount_unhang(m);
-	mount_hang(m, on.mount, on.dentry);
-	err = 0;
-out:
+	err = mount_may_move(m, from, &on);
+	if (!err && m->loose) {
+		err = mount_enter(m, &on);
+		if (!err) {
+			m->loose = false;
+			mount_get(m);	/* the tree's */
+		}
+	} else if (!err) {
+		old = mount_unhang(m);
+		mount_hang(m, on.mount, on.dentry);
+	}
 	spin_unlock(&dentry_lock);
 	spin_unlock(&mount_lock);
 	dentry_put(old);
@@ -407,6 +349,9 @@ int mount_umount(const struct path *at, unsigned flags)
 	/* The tree's reference and the caller's path. */
 	if (!(flags & MOUNT_DETACH) &&
 	    (!list_empty(&m->children) || atomic_load(&m->refs.n) > 2))
+		goto out;
+	err = -EAGAIN;
+	if ((flags & MOUNT_EXPIRE) && !atomic_swap(&m->expiring, true))
 		goto out;
 	for (each = m; each; each = mount_next_below(each, m)) {
 		each->attached = false;

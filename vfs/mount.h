@@ -12,7 +12,7 @@
 #include "vfs/super.h"
 
 /* A mount's flags: MS_RDONLY, MS_NOSUID, MS_NODEV, MS_NOEXEC, MS_NOATIME, MS_NODIRATIME,
- * MS_RELATIME as in <linux/mount.h>. */
+ * MS_RELATIME, MS_NOSYMFOLLOW as in <linux/mount.h>. */
 struct mount {
 	refcount refs;		/* [a] */
 	struct super *super;	/* [I] owned */
@@ -22,6 +22,8 @@ struct mount {
 	u32 flags;		/* [a] */
 	u32 id;			/* [I] */
 	bool attached;
+	bool loose;		/* the root of a tree that is nowhere, and a descriptor's */
+	bool expiring;		/* [a] MNT_EXPIRE was asked for, and nobody came since */
 	struct list children, child;
 	struct list all;	/* in order of mounting, for /proc/mounts */
 	char *source;		/* [I] owned: what mount(2) was given */
@@ -30,6 +32,8 @@ struct mount {
 void mount_init(void);
 void mount_get(struct mount *m);
 void mount_put(struct mount *m);
+/* By who did not use it, and so does not keep it from expiring. */
+void mount_put_unused(struct mount *m);
 
 /* The root of everything, with references; a cleared path before there is one. */
 void mount_root(struct path *to);
@@ -49,10 +53,17 @@ int mount_attach(struct mount *m, const struct path *at);
 
 /* mount(2) of an existing tree. */
 int mount_bind(const struct path *from, const struct path *at, bool recursive);
+/* A tree that is nowhere yet becomes attached. -EINVAL, -ELOOP. */
 int mount_move(const struct path *from, const struct path *at);
+/* A copy that is attached nowhere: its root, the caller's reference. -EINVAL, -ENOMEM. */
+int mount_clone(const struct path *from, bool recursive, struct mount **to);
+/* Nobody has such a tree any more: it goes, unless it was attached. The reference stays. */
+void mount_dissolve(struct mount *m);
+/* Flags to set and clear (MS_*), of all below too. -EINVAL if it is no mount's root. */
+int mount_set_attr(const struct path *at, u32 set, u32 clear, bool recursive);
 /* The mount's own flags (MS_BIND | MS_REMOUNT). */
 int mount_set_flags(const struct path *at, u32 flags);
-/* flags: MNT_DETACH, MNT_FORCE (ignored), UMOUNT_NOFOLLOW (the walk's). */
+/* flags: MNT_DETACH, MNT_EXPIRE, MNT_FORCE (ignored), UMOUNT_NOFOLLOW (the walk's). */
 int mount_umount(const struct path *at, unsigned flags);
 int mount_pivot(const struct path *new_root, const struct path *put_old);
 

@@ -1,10 +1,19 @@
-/* vfs/mount_list.h -- the mounts in order; for vfs/mount_show.c. */
+/* vfs/mount_list.h -- the tree of mounts from inside; for vfs/mount*.c. */
 #ifndef VFS_MOUNT_LIST_H
 #define VFS_MOUNT_LIST_H
 
 #include "vfs/mount.h"
 
+extern spinlock mount_lock;
+
 /* The n-th attached mount, oldest first, with a reference; NULL past the last. */
 struct mount *mount_nth(unsigned n);
+
+void mount_hang(struct mount *m, struct mount *parent, struct dentry *point)
+	REQUIRES(mount_lock) REQUIRES(dentry_lock);
+/* The reference on the point is the caller's to put. */
+struct dentry *mount_unhang(struct mount *m) REQUIRES(mount_lock) REQUIRES(dentry_lock);
+/* Everything below m, itself first, in the order of the tree. */
+struct mount *mount_next_below(struct mount *m, struct mount *top) REQUIRES(mount_lock);
 
 #endif

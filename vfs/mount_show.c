@@ -38,6 +38,7 @@ static void mount_show_options(const struct mount *m, char *to, size_t size)
 		{MS_NOSUID, ",nosuid"},	      {MS_NODEV, ",nodev"},
 		{MS_NOEXEC, ",noexec"},	      {MS_NOATIME, ",noatime"},
 		{MS_NODIRATIME, ",nodiratime"}, {MS_RELATIME, ",relatime"},
+		{MS_NOSYMFOLLOW, ",nosymfollow"},
 	};
 	size_t len = format(to, size, "%s", mount_may_write(m) ? "ro" : "rw");
 

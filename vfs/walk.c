@@ -160,6 +160,11 @@ static int walk_may_jump(const struct walk *w)
 	return w->flags & (WALK_BENEATH | WALK_IN_ROOT) ? -EXDEV : STEP_JUMP;
 }
 
+static bool walk_forbids_links(const struct walk *w, const struct mount *m)
+{
+	return (w->flags & WALK_NO_LINKS) || (atomic_load_relaxed(&m->flags) & MS_NOSYMFOLLOW);
+}
+
 /* Go into child: across mounts, through links. */
 static int walk_enter(struct walk *w, struct path *at, struct dentry *child, const char *after,
 		      bool last, bool slash) REQUIRES(dentry_lock)
@@ -174,7 +179,7 @@ static int walk_enter(struct walk *w, struct path *at, struct dentry *child, con
 
 		if (err)
 			return err;
-		if (w->flags & WALK_NO_LINKS)
+		if (walk_forbids_links(w, at->mount))
 			return -ELOOP;
 		if (inode->ops->jump)
 			return walk_may_jump(w);
@@ -469,7 +474,7 @@ co_t walk_follow(struct co *co, struct walk_follow *f)
 	dentry_get(f->link);
 	f->walk->held = f->link;
 	inode = f->link->inode;
-	if (inode->ops->jump || (f->walk->flags & WALK_NO_LINKS))
+	if (inode->ops->jump || walk_forbids_links(f->walk, f->walk->path.mount))
 		CO_RETURN(-ELOOP);
 	target = inode->ops->link_target ? inode->ops->link_target(inode) : NULL;
 	if (!target) {

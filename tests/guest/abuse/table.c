@@ -6,6 +6,7 @@
 #include <linux/futex.h>
 #include <linux/memfd.h>
 #include <linux/mman.h>
+#include <linux/mount.h>
 #include <linux/openat2.h>
 #include <linux/sched.h>
 #include <mqueue.h>
