@@ -110,17 +110,18 @@ void executor_enqueue(struct task *t, bool woken)
 	struct executor *ex = atomic_load(&t->home);
 	u64 affinity = atomic_load(&t->affinity), idle;
 	bool sleeping;
-	u32 why = 0;
+	u32 why;
 
 	if (__builtin_expect(!(affinity & (1ul << ex->id)), 0))
 		ex = executor_choose(t);
 	if (woken)
 		me->stats.wakes++;
 	executor_set_home(t, ex);
-	if (me->policy->enqueue(ex->runq, t, woken))
-		why = RESCHED_NOW;
-	else if (atomic_load_relaxed(&ex->slice_end_ns) == CO_FOREVER)
+	why = me->policy->enqueue(ex->runq, t, woken);
+	if (!why && atomic_load_relaxed(&ex->slice_end_ns) == CO_FOREVER)
 		why = RESCHED_ARM;
+	if (__builtin_expect(why & RESCHED_PUSH, 0))
+		executor_push(ex, affinity);
 	if (why == RESCHED_ARM && ex == me && me->current) {
 		/* Here and now, unless the timer has to be armed: it is another's matter. */
 		executor_time_slice(me, me->current);
@@ -300,6 +301,9 @@ static struct runq_pick executor_steal(struct executor *ex)
 	u64 ready = atomic_load(&ready_cpus);
 	unsigned cpus = hal_cpu_count();
 
+	executor_pull(ex);
+	if (ex->policy->length(ex->runq))
+		return ex->policy->pick(ex->runq);
 	for (unsigned i = 1; i < cpus; i++) {
 		unsigned id = (ex->id + i) % cpus;
 		struct executor *victim = &executors[id];
@@ -455,7 +459,7 @@ static inline struct hal_user *executor_enter_user(struct executor *ex, struct t
 	lock_rank_none_held(t);
 	/* A RESCHED_NOW that comes in now was followed by a kick: user mode is left at once. */
 	if (atomic_load_relaxed(&ex->resched)) {
-		atomic_and(&ex->resched, ~(u32)RESCHED_ARM);
+		atomic_and(&ex->resched, (u32)RESCHED_NOW);
 		executor_time_slice(ex, t);
 	}
 	if (!ex->user_live)

@@ -32,6 +32,7 @@ struct executor {
 	u32 has_peers;			/* [I] not 0: there are other CPUs */
 	struct task *current;		/* NULL: idle */
 	u32 resched;			/* [a] not 0: current takes the slow way to user mode */
+	u32 pull;			/* [a] not 0: a real-time task waits elsewhere */
 	struct hal_user *user_live;	/* whose TLS and FP registers the CPU holds */
 	const struct hal_space *space_live;
 	void *spare;			/* frame-stack page to lend */
@@ -61,9 +62,11 @@ struct runq_pick {
  * otherwise, take the run queue's own lock, and never wait. */
 struct runq_ops {
 	struct runq *(*create)(unsigned cpu);	/* at boot; panics without memory */
-	/* A task that was not runnable is; true if it should take the CPU from the queue's
-	 * current. Once it is in the queue another CPU may steal, run and end it. */
-	bool (*enqueue)(struct runq *rq, struct task *t, bool woken);
+	/* A task that was not runnable is: 0 or what follows for the queue's CPU, RESCHED_*.
+	 * Once it is in the queue another CPU may steal, run and end it. */
+	u32 (*enqueue)(struct runq *rq, struct task *t, bool woken);
+	/* What its level comes from changed: the same, if it belongs to this queue. */
+	u32 (*reweigh)(struct runq *rq, struct task *t);
 	/* On the owner: the current task is no longer (NULL: there was none); `again`: it is
 	 * still runnable and goes back into the queue. ran_ns since it was picked or charged. */
 	void (*put)(struct runq *rq, struct task *t, u64 ran_ns, bool again);
@@ -75,8 +78,14 @@ struct runq_ops {
 	bool (*charge)(struct runq *rq, struct task *current, u64 ran_ns);
 	/* ns until current's slice is used up; CO_FOREVER if nobody else is queued. */
 	u64 (*slice_left)(struct runq *rq, const struct task *current);
-	/* Take a task that may run on CPU `to`; NULL if there is none to spare. */
+	/* Take a task that may run on CPU `to`; NULL if there is none to spare. The second: a
+	 * real-time one, better than a level. */
 	struct task *(*steal)(struct runq *from, unsigned to);
+	struct task *(*pull)(struct runq *from, unsigned to, int level);
+	/* The level of what runs there, and of the best that waits, if they are real-time ones;
+	 * else SCHED_FAIR. For a look. */
+	int (*running)(const struct runq *rq);
+	int (*waiting)(const struct runq *rq);
 	unsigned (*length)(struct runq *rq);	/* queued, current not counted */
 };
 
@@ -123,7 +132,16 @@ void executor_unspill(struct executor *ex, struct co *co);
 enum {
 	RESCHED_NOW = 1u,	/* another task should run */
 	RESCHED_ARM = 2u,	/* it is no longer alone: its slice must be timed */
+	RESCHED_PUSH = 4u,	/* of a run queue: a real-time task waits in it; else nothing */
 };
+
+/* A real-time task waits in this queue: a CPU where less is running, of those in `allowed`, takes
+ * it. */
+void executor_push(const struct executor *from, u64 allowed);
+/* Take such a task from another CPU, if one waits that is better than what runs here. */
+void executor_pull(struct executor *ex);
+/* A task's policy, priority, nice value or boost changed: it counts at once. */
+void executor_reweigh(struct task *t);
 
 /* The current task lets the others go first, once its system call is done. */
 static inline void executor_yield(struct task *t)

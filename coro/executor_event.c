@@ -20,6 +20,7 @@ void executor_timer(void)
 		atomic_store(&ex->slice_end_ns, CO_FOREVER);
 		atomic_or(&ex->resched,
 			  ex->policy->charge(ex->runq, t, ran) ? RESCHED_NOW : RESCHED_ARM);
+		executor_pull(ex);
 	}
 	timer_run_due(ex);
 	if (ex->watchdog.due)
@@ -28,8 +29,77 @@ void executor_timer(void)
 
 void executor_kicked(void)
 {
+	struct executor *ex = executor_this();
+
 	/* Who kicked left a flag or a queued task; the way out of the interrupt looks. */
-	watchdog_kicked(executor_this());
+	if (atomic_load_relaxed(&ex->pull)) {
+		atomic_store(&ex->pull, 0u);
+		executor_pull(ex);
+	}
+	watchdog_kicked(ex);
+}
+
+void executor_push(const struct executor *from, u64 allowed)
+{
+	u64 ready = executor_ready_mask() & allowed & ~(1ul << from->id);
+	u64 idle = ready & executor_idle_mask();
+	struct executor *lowest = NULL;
+	int level = from->policy->waiting(from->runq);
+
+	if (idle) {
+		hal_cpu_kick((unsigned)__builtin_ctzll(idle)); /* it looks by itself */
+		return;
+	}
+	for (; ready; ready &= ready - 1) {
+		struct executor *ex = executor_nth((unsigned)__builtin_ctzll(ready));
+		int running = ex->policy->running(ex->runq);
+
+		if (running > level) {
+			level = running;
+			lowest = ex;
+		}
+	}
+	if (!lowest)
+		return;
+	atomic_store(&lowest->pull, 1u);
+	hal_cpu_kick(lowest->id);
+}
+
+void executor_pull(struct executor *ex)
+{
+	for (u64 ready = executor_ready_mask() & ~(1ul << ex->id); ready; ready &= ready - 1) {
+		struct executor *from = executor_nth((unsigned)__builtin_ctzll(ready));
+		int level = min(ex->policy->running(ex->runq), ex->policy->waiting(ex->runq));
+		struct task *t;
+
+		if (ex->policy->waiting(from->runq) >= level)
+			continue;
+		t = ex->policy->pull(from->runq, ex->id, level);
+		if (!t)
+			continue;
+		atomic_store(&t->home, ex);
+		atomic_or(&t->flags, (u32)TASK_RETURN);
+		executor_enqueue(t, false);
+	}
+}
+
+void executor_reweigh(struct task *t)
+{
+	struct executor *ex;
+	u32 why;
+
+	/* On its way to another queue it takes its new level along, once it is home there. */
+	do {
+		ex = atomic_load(&t->home);
+		why = ex->policy->reweigh(ex->runq, t);
+		if (why & RESCHED_PUSH)
+			executor_push(ex, atomic_load(&t->affinity));
+		if (!(why & RESCHED_NOW))
+			continue;
+		atomic_or(&ex->resched, (u32)RESCHED_NOW);
+		if (ex != executor_this())
+			hal_cpu_kick(ex->id);
+	} while (atomic_load(&t->home) != ex);
 }
 
 void executor_user_sync(struct task *t)

@@ -18,7 +18,7 @@ void task_init(struct task *t, const char *name, struct hal_user *user,
 	t->locks = 0;
 	t->home = executor_this();
 	t->affinity = TASK_ANYWHERE;
-	t->sched = (struct sched_task){0};
+	t->sched = (struct sched_task){.slice_ns = SCHED_SLICE_NS};
 	sample_task(t);
 	t->user = user;
 	t->ops = ops;

@@ -47,24 +47,52 @@ struct sched_task {
 		i64 min_vruntime;	/* of the subtree, while queued */
 		i64 vlag;		/* kept while not queued */
 	};
-	u64 slice_ns;
-	u32 weight;
+	u32 slice_ns;		/* [a] of a request */
+	u32 weight;		/* in its queue; 0: real-time */
 	i8 nice;		/* [a] -20 .. 19 */
-	i8 weighs;		/* [a] the nice value it runs with: its own, or a better one lent */
-	u8 boost;		/* [a] 20 - the nice value it is lent; 0: none */
+	i8 level;		/* [a] what it runs at: its own, or a better one lent */
+	u8 boost;		/* [a] 20 - the level it is lent; 0: none */
 	u8 yielded;		/* [own] not 0: asked to let the others go first */
+	u8 policy;		/* [a] enum sched_policy */
+	u8 priority;		/* [a] of a real-time policy, 1 .. 99; else 0 */
+	bool forgets;		/* [a] its children begin with the usual policy */
+	u8 queue;		/* under its lock: 1 + the CPU in whose queue it counts; 0: none */
 	u64 ran_ns;		/* [a] total, for accounting, up to picked_ns */
 	u64 picked_ns;		/* [a] when it was last picked, charged or put back */
 	u64 split;		/* [a] user and system time: coro/sample.c */
 	u64 switches_voluntary, switches_involuntary;
 };
 
-/* nice or boost changed. It counts when the task is queued next. */
-static inline void sched_task_weigh(struct sched_task *s)
-{
-	int lent = 20 - atomic_load_relaxed(&s->boost);
+/* The ABI's numbers. */
+enum sched_policy {
+	SCHED_TASK_NORMAL,
+	SCHED_TASK_FIFO,
+	SCHED_TASK_RR,
+	SCHED_TASK_BATCH,
+	SCHED_TASK_IDLE = 5,
+};
+#define SCHED_SLICE_NS	3000000u
 
-	atomic_store_relaxed(&s->weighs, (i8)min((int)atomic_load_relaxed(&s->nice), lent));
+/* Levels, the best first: -119 .. -21 real-time, by priority; -20 .. 19 nice values; 20 those of
+ * SCHED_IDLE. */
+enum { SCHED_LEVEL_BEST = -119, SCHED_FAIR = 20 };
+
+static inline bool sched_is_rt(const struct sched_task *s)
+{
+	return atomic_load_relaxed(&s->priority);
+}
+
+/* What it runs at. Its run queue sets it (executor_reweigh), or who made it, before it runs. */
+static inline i8 sched_task_level(const struct sched_task *s)
+{
+	int own = atomic_load_relaxed(&s->nice), lent = 20 - atomic_load_relaxed(&s->boost);
+	int priority = atomic_load_relaxed(&s->priority);
+
+	if (priority)
+		own = -20 - priority;
+	else if (atomic_load_relaxed(&s->policy) == SCHED_TASK_IDLE)
+		own = SCHED_FAIR;
+	return (i8)min(own, lent);
 }
 
 /* A translation table to load: mem/space owns it. */

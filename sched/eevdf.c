@@ -22,203 +22,37 @@
 #include "core/base/log.h"
 #include "hal/clock.h"
 #include "mem/phys/slab.h"
+#include "sched/eevdf_lag.h"
+#include "sched/rt.h"
 
-#define NICE0_WEIGHT	  1024u
-#define SLICE_NS	  3000000ul
 /* A woken task with an earlier deadline takes the CPU only after current ran this long. */
 #define GRANULARITY_NS	  500000ul
 /* The timer is not set for less. */
 #define SLICE_LEAST_NS	  (1ul << 17)
-#define LAG_LIMIT_SLICES  2
-#define REBASE_SHIFT	  24	/* base follows V when it is 2^24 ns away */
 #define REBASE_AT	  ((i64)(2 * NICE0_WEIGHT) << REBASE_SHIFT)	/* weighted, for two */
 
-struct runq {
-	spinlock lock;
-	unsigned cpu;		/* [I] */
-	/* All under lock. */
-	struct rb_tree tree;	/* queued tasks by deadline; current is not in it */
-	struct rb_node *last;	/* the latest deadline, if two or more are queued */
-	struct task *current;	/* still counted in the sums */
-	u64 weight;		/* of all runnable, current included */
-	i64 weighted;		/* sum of weight * (vruntime - base) */
-	i64 base;
-	unsigned queued;	/* [a] written under lock */
-};
-
-/* 1024 / 1.25^nice: one step is about 10 % of the CPU between two tasks. */
-static const u32 eevdf_weights[40] = {
+/* By level. 1024 / 1.25^nice: one step is about 10 % of the CPU between two tasks. Real-time ones
+ * weigh nothing; SCHED_IDLE is the last. */
+#define AT_NICE(n) ((n) - SCHED_LEVEL_BEST)
+static const u32 eevdf_weights[AT_NICE(SCHED_FAIR) + 1] = {
+	[AT_NICE(-20)] =
 	88818, 71054, 56843, 45475, 36380, 29104, 23283, 18626,
 	14901, 11921, 9537, 7629, 6104, 4883, 3906, 3125,
 	2500, 2000, 1600, 1280, 1024, 819, 655, 524,
 	419, 336, 268, 215, 172, 137, 110, 88,
 	70, 56, 45, 36, 29, 23, 18, 15,
+	3,
 };
-
-static struct sched_task *eevdf_of(struct rb_node *n)
-{
-	return container_of(n, struct sched_task, node);
-}
-
-static struct task *eevdf_task(struct sched_task *s)
-{
-	return container_of(s, struct task, sched);
-}
 
 u32 eevdf_weight(int nice)
 {
-	return eevdf_weights[nice + 20];
+	return eevdf_weights[AT_NICE(nice)];
 }
 
-static bool eevdf_update(struct rb_node *n)
+/* What it should weigh. */
+static inline u32 eevdf_due_weight(const struct sched_task *s)
 {
-	struct sched_task *s = eevdf_of(n);
-	i64 least = s->vruntime, was = s->min_vruntime;
-
-	if (n->left)
-		least = min(least, eevdf_of(n->left)->min_vruntime);
-	if (n->right)
-		least = min(least, eevdf_of(n->right)->min_vruntime);
-	s->min_vruntime = least;
-	return least != was;
-}
-
-static bool eevdf_before(const struct rb_node *a, const struct rb_node *b)
-{
-	return container_of(a, struct sched_task, node)->vdeadline <
-	       container_of(b, struct sched_task, node)->vdeadline;
-}
-
-/* Real nanoseconds to the task's virtual ones, and back. */
-static inline i64 eevdf_virtual(const struct sched_task *s, u64 ns)
-{
-	return (i64)(s->weight == NICE0_WEIGHT ? ns : ns * NICE0_WEIGHT / s->weight);
-}
-
-static inline u64 eevdf_real(const struct sched_task *s, i64 vns)
-{
-	return (u64)vns * s->weight / NICE0_WEIGHT;
-}
-
-/* V. Rounds down, so that a queue of one is always eligible. */
-static i64 eevdf_mean(const struct runq *rq) REQUIRES(rq->lock)
-{
-	i64 sum = rq->weighted;
-
-	if (!rq->weight)
-		return rq->base;
-	if (sum < 0)
-		sum -= (i64)rq->weight - 1;
-	return rq->base + sum / (i64)rq->weight;
-}
-
-/* Is a vruntime at or before V? Without the division's rounding. */
-static bool eevdf_eligible(const struct runq *rq, i64 vruntime) REQUIRES(rq->lock)
-{
-	return (vruntime - rq->base) * (i64)rq->weight <= rq->weighted;
-}
-
-/* Has V, which is weighted / weight past base, moved on so far that base should? */
-static inline bool eevdf_is_far(const struct runq *rq) REQUIRES(rq->lock)
-{
-	i64 far = rq->weighted >> REBASE_SHIFT;
-
-	return far >= (i64)rq->weight || far < -(i64)rq->weight;
-}
-
-static inline void eevdf_rebase(struct runq *rq) REQUIRES(rq->lock)
-{
-	i64 delta;
-
-	if (!eevdf_is_far(rq))
-		return;
-	delta = eevdf_mean(rq) - rq->base;
-	rq->base += delta;
-	rq->weighted -= delta * (i64)rq->weight;
-}
-
-static void eevdf_count(struct runq *rq, const struct sched_task *s) REQUIRES(rq->lock)
-{
-	rq->weight += s->weight;
-	rq->weighted += (s->vruntime - rq->base) * (i64)s->weight;
-}
-
-static void eevdf_uncount(struct runq *rq, const struct sched_task *s) REQUIRES(rq->lock)
-{
-	rq->weight -= s->weight;
-	rq->weighted -= (s->vruntime - rq->base) * (i64)s->weight;
-}
-
-/* A new request's deadline is mostly later than all others. */
-static inline void eevdf_insert_among(struct runq *rq, struct sched_task *s) REQUIRES(rq->lock)
-{
-	struct rb_node *last = rq->queued == 1 ? rq->tree.root : rq->last;
-
-	if (eevdf_before(&s->node, last)) {
-		rb_insert_below(&rq->tree, &s->node, eevdf_before);
-	} else {
-		rbtree_hang(&rq->tree, &s->node, &last->right, last);
-		last = &s->node;
-	}
-	rq->last = last;
-}
-
-static inline void eevdf_insert(struct runq *rq, struct sched_task *s) REQUIRES(rq->lock)
-{
-	s->min_vruntime = s->vruntime;
-	if (!rq->tree.root)
-		rb_insert_only(&rq->tree, &s->node);
-	else
-		eevdf_insert_among(rq, s);
-	atomic_store_relaxed(&rq->queued, rq->queued + 1);
-}
-
-static inline void eevdf_take(struct runq *rq, struct sched_task *s) REQUIRES(rq->lock)
-{
-	if (rq->queued == 1) {
-		rq->tree.root = NULL;
-	} else {
-		if (rq->last == &s->node)
-			rq->last = rb_prev(&s->node);
-		rb_remove_one(&rq->tree, &s->node);
-	}
-	atomic_store_relaxed(&rq->queued, rq->queued - 1);
-}
-
-/* Remember what it is owed, before it leaves. */
-static void eevdf_keep_lag(struct runq *rq, struct sched_task *s) REQUIRES(rq->lock)
-{
-	i64 limit = eevdf_virtual(s, LAG_LIMIT_SLICES * s->slice_ns);
-
-	s->vlag = max(-limit, min(limit, eevdf_mean(rq) - s->vruntime));
-}
-
-/* Put it where its lag says, with a fresh request. */
-static void eevdf_place(struct runq *rq, struct sched_task *s) REQUIRES(rq->lock)
-{
-	i64 lag = s->vlag;
-
-	if (rq->weight)
-		lag = lag * (i64)(rq->weight + s->weight) / (i64)rq->weight;
-	else
-		lag = 0;
-	s->vruntime = eevdf_mean(rq) - lag;
-	s->vdeadline = s->vruntime + eevdf_virtual(s, s->slice_ns);
-}
-
-/* Current ran; true if its request is used up, and a new one made. */
-static inline bool eevdf_charge(struct runq *rq, struct sched_task *s, u64 ran_ns)
-	REQUIRES(rq->lock)
-{
-	i64 delta = eevdf_virtual(s, ran_ns);
-
-	s->vruntime += delta;
-	rq->weighted += delta * (i64)s->weight;
-	eevdf_rebase(rq);
-	if (s->vruntime < s->vdeadline)
-		return false;
-	s->vdeadline = s->vruntime + eevdf_virtual(s, s->slice_ns);
-	return true;
+	return eevdf_weights[AT_NICE(s->level)];
 }
 
 /* --- the operations --- */
@@ -230,7 +64,8 @@ static struct runq *eevdf_runq_create(unsigned cpu)
 	if (!rq)
 		panic("no memory for a run queue");
 	spin_init(&rq->lock, RANK_RUNQ);
-	rq->cpu = cpu;
+	rq->mark = (u8)(cpu + 1);
+	rq->running = rq->waiting = SCHED_FAIR;
 	rq->tree.update = eevdf_update;
 	return rq;
 }
@@ -242,46 +77,111 @@ static bool eevdf_preempts(struct runq *rq, const struct task *t) REQUIRES(rq->l
 
 	return current && current != t && t->sched.vdeadline < current->sched.vdeadline &&
 	       hal_clock_ns() - atomic_load_relaxed(&current->sched.picked_ns) >= GRANULARITY_NS &&
-	       eevdf_eligible(rq, t->sched.vruntime);
+	       eevdf_eligible(rq, t->sched.vruntime) &&
+	       atomic_load_relaxed(&t->sched.policy) != SCHED_TASK_BATCH;
 }
 
-static bool eevdf_runq_enqueue(struct runq *rq, struct task *t, bool woken)
+/* Not in the queue, or taken out of it: in by its level. */
+static void eevdf_enter(struct runq *rq, struct sched_task *s) REQUIRES(rq->lock)
 {
-	struct sched_task *s = &t->sched;
-	bool preempts;
+	u32 weight = eevdf_due_weight(s);
 
-	spin_lock(&rq->lock);
-	if (!s->slice_ns)
-		s->slice_ns = SLICE_NS;
-	s->weight = eevdf_weight(s->weighs);
+	s->queue = rq->mark;
+	if (!weight) {
+		/* The other kind's lag or turn is no use. */
+		if (s->weight)
+			s->vruntime = 0;
+		s->weight = 0;
+		rt_insert(rq, s, true);
+		return;
+	}
+	if (!s->weight)
+		s->vlag = 0;
+	s->weight = weight;
 	eevdf_place(rq, s);
 	eevdf_count(rq, s);
 	eevdf_insert(rq, s);
-	preempts = eevdf_preempts(rq, t);
+}
+
+/* A real-time task came: does it take the CPU, and if not, can another have it? */
+static u32 eevdf_rt_arrived(struct runq *rq, const struct sched_task *s) REQUIRES(rq->lock)
+{
+	const struct sched_task *current = rq->current ? &rq->current->sched : NULL;
+	u32 why = 0;
+
+	rt_note(rq);
+	if (!current)
+		return 0;
+	if (current->weight || s->level < current->level)
+		why = RESCHED_NOW;
+	else if (s->level == current->level)
+		why = RESCHED_ARM;
+	return current->weight ? why : why | RESCHED_PUSH;
+}
+
+/* Of any kind. The lock is held, and let go. */
+static __attribute__((noinline)) u32
+eevdf_enqueue_any(struct runq *rq, struct task *t, bool woken) RELEASES(rq->lock)
+{
+	u32 why;
+
+	eevdf_enter(rq, &t->sched);
+	if (t->sched.weight)
+		why = eevdf_preempts(rq, t) ? RESCHED_NOW : 0;
+	else
+		why = eevdf_rt_arrived(rq, &t->sched);
+	spin_unlock(&rq->lock);
+	return why;
+}
+
+/* The commonest, without a stack: it shares by weight as before, and nobody else is queued. */
+static u32 eevdf_runq_enqueue(struct runq *rq, struct task *t, bool woken)
+{
+	struct sched_task *s = &t->sched;
+	u32 weight, preempts;
+
+	spin_lock(&rq->lock);
+	weight = eevdf_due_weight(s);
+	if (!weight || !s->weight || rq->queued)
+		__attribute__((musttail)) return eevdf_enqueue_any(rq, t, woken);
+	s->queue = rq->mark;
+	s->weight = weight;
+	eevdf_place(rq, s);
+	eevdf_count(rq, s);
+	s->min_vruntime = s->vruntime;
+	rb_insert_only(&rq->tree, &s->node);
+	atomic_store_relaxed(&rq->queued, 1u);
+	preempts = eevdf_preempts(rq, t) ? RESCHED_NOW : 0;
 	spin_unlock(&rq->lock);
 	return preempts;
 }
 
-/* Its nice value changed: leave the sums and come back with the same lag. */
+/* Its nice value changed: leave the sums and come back with the same lag. If it became a
+ * real-time task meanwhile, who made it that is about to say so. */
 static void eevdf_reweigh(struct runq *rq, struct sched_task *s) REQUIRES(rq->lock)
 {
+	u32 weight = eevdf_due_weight(s);
+
+	if (!weight)
+		return;
 	eevdf_keep_lag(rq, s);
 	eevdf_uncount(rq, s);
-	s->weight = eevdf_weight(s->weighs);
+	s->weight = weight;
 	eevdf_place(rq, s);
 	eevdf_count(rq, s);
 }
 
 /* Current makes way: it leaves the sums, or (`again`) is ready to be queued. */
-static inline void eevdf_stop(struct runq *rq, struct sched_task *s, u64 ran_ns, bool again)
-	REQUIRES(rq->lock)
+static inline __attribute__((always_inline)) void
+eevdf_stop(struct runq *rq, struct sched_task *s, u64 ran_ns, bool again) REQUIRES(rq->lock)
 {
 	eevdf_charge(rq, s, ran_ns);
 	if (!again) {
 		eevdf_keep_lag(rq, s);
 		eevdf_uncount(rq, s);
+		s->queue = 0;
 	} else {
-		if (s->weight != eevdf_weights[s->weighs + 20])
+		if (s->weight != eevdf_due_weight(s))
 			eevdf_reweigh(rq, s);
 		if (s->yielded)
 			s->vdeadline += eevdf_virtual(s, s->slice_ns);
@@ -289,13 +189,48 @@ static inline void eevdf_stop(struct runq *rq, struct sched_task *s, u64 ran_ns,
 	s->yielded = 0;
 }
 
+/* The same for a real-time task, which is queued again if it is still one. */
+static void eevdf_stop_rt(struct runq *rq, struct sched_task *s, u64 ran_ns, bool again)
+	REQUIRES(rq->lock)
+{
+	bool over = rt_charge(rq, s, ran_ns) || s->yielded;
+
+	s->yielded = 0;
+	s->vlag = 0;
+	if (over)
+		s->vruntime = 0;
+	if (!again)
+		s->queue = 0;
+	else if (eevdf_due_weight(s))
+		eevdf_enter(rq, s);
+	else
+		rt_insert(rq, s, over);
+}
+
+static void eevdf_stop_any(struct runq *rq, struct sched_task *s, u64 ran_ns, bool again)
+	REQUIRES(rq->lock)
+{
+	rq->current = NULL;
+	if (!s->weight) {
+		eevdf_stop_rt(rq, s, ran_ns, again);
+		return;
+	}
+	eevdf_stop(rq, s, ran_ns, again);
+	if (again && eevdf_due_weight(s)) {
+		eevdf_insert(rq, s);
+	} else if (again) {
+		eevdf_keep_lag(rq, s);
+		eevdf_uncount(rq, s);
+		eevdf_enter(rq, s);
+	}
+}
+
 static void eevdf_runq_put(struct runq *rq, struct task *t, u64 ran_ns, bool again)
 {
 	spin_lock(&rq->lock);
-	eevdf_stop(rq, &t->sched, ran_ns, again);
-	if (again)
-		eevdf_insert(rq, &t->sched);
-	rq->current = NULL;
+	eevdf_stop_any(rq, &t->sched, ran_ns, again);
+	if (rq->has_rt)
+		rt_note(rq);
 	spin_unlock(&rq->lock);
 }
 
@@ -308,13 +243,13 @@ static inline struct sched_task *eevdf_best(struct runq *rq) REQUIRES(rq->lock)
 	if (!n)
 		return NULL;
 	if (rq->queued == 1)
-		return eevdf_eligible(rq, eevdf_of(n)->vruntime) ? eevdf_of(n) : NULL;
+		return eevdf_eligible(rq, runq_sched(n)->vruntime) ? runq_sched(n) : NULL;
 	mean = eevdf_mean(rq);
 	while (n) {
-		struct sched_task *s = eevdf_of(n);
+		struct sched_task *s = runq_sched(n);
 
 		/* Rounded down the mean tells the same as eevdf_eligible. */
-		if (n->left && eevdf_of(n->left)->min_vruntime <= mean)
+		if (n->left && runq_sched(n->left)->min_vruntime <= mean)
 			n = n->left;
 		else if (s->vruntime <= mean)
 			return s;
@@ -335,21 +270,52 @@ static inline u64 eevdf_slice(const struct runq *rq, const struct sched_task *s)
 	return max(eevdf_real(s, left), SLICE_LEAST_NS);
 }
 
+/* ns from `from` on until current's time is up, if it is not of the usual kind or not alone with
+ * such. */
+static u64 eevdf_slice_any(struct runq *rq, const struct sched_task *s, u64 from) REQUIRES(rq->lock)
+{
+	u64 slice = s->weight ? eevdf_slice(rq, s) : CO_FOREVER;
+
+	return rq->has_rt ? min(slice, rt_slice(rq, s, from)) : slice;
+}
+
+/* The best of all is current now. Real-time ones may be there, or were: if less runs here than
+ * did before, another CPU may have better to give, so the timer comes soon. */
+static struct runq_pick eevdf_pick_any(struct runq *rq) REQUIRES(rq->lock)
+{
+	struct runq_pick picked = {0};
+	struct sched_task *best = rt_best(rq);
+	int ran = rq->running;
+	u64 now;
+
+	if (best) {
+		rt_take(rq, best);
+	} else {
+		/* Somebody is always eligible: the mean is at or after the least. */
+		best = eevdf_best(rq);
+		if (best)
+			eevdf_take(rq, best);
+	}
+	if (best) {
+		now = rq->has_rt ? hal_clock_ns() : 0;
+		rq->current = runq_task(best);
+		picked = (struct runq_pick){rq->current, eevdf_slice_any(rq, best, now)};
+	}
+	if (rq->has_rt)
+		rt_note(rq);
+	if (rq->running > ran)
+		picked.slice_ns = 0;
+	return picked;
+}
+
 static struct runq_pick eevdf_runq_pick(struct runq *rq)
 {
 	struct runq_pick picked = {0};
-	struct sched_task *best;
 
 	if (!atomic_load_relaxed(&rq->queued))
 		return picked;
 	spin_lock(&rq->lock);
-	/* Somebody is always eligible: the mean is at or after the least. */
-	best = eevdf_best(rq);
-	if (best) {
-		eevdf_take(rq, best);
-		rq->current = eevdf_task(best);
-		picked = (struct runq_pick){rq->current, eevdf_slice(rq, best)};
-	}
+	picked = eevdf_pick_any(rq);
 	spin_unlock(&rq->lock);
 	return picked;
 }
@@ -362,6 +328,12 @@ eevdf_swap_any(struct runq *rq, struct task *t, u64 ran_ns, bool again) RELEASES
 	struct runq_pick picked = {0};
 	struct sched_task *s = &t->sched, *best;
 
+	if (__builtin_expect(rq->has_rt, 0)) {
+		eevdf_stop_any(rq, s, ran_ns, again);
+		picked = eevdf_pick_any(rq);
+		spin_unlock(&rq->lock);
+		return picked;
+	}
 	eevdf_stop(rq, s, ran_ns, again);
 	best = eevdf_best(rq);
 	if (again && (!best || (s->vdeadline < best->vdeadline &&
@@ -373,7 +345,7 @@ eevdf_swap_any(struct runq *rq, struct task *t, u64 ran_ns, bool again) RELEASES
 			eevdf_insert(rq, s);
 	}
 	if (best)
-		picked = (struct runq_pick){eevdf_task(best), eevdf_slice(rq, best)};
+		picked = (struct runq_pick){runq_task(best), eevdf_slice(rq, best)};
 	rq->current = picked.task;
 	spin_unlock(&rq->lock);
 	return picked;
@@ -388,10 +360,10 @@ static struct runq_pick eevdf_runq_swap(struct runq *rq, struct task *t, u64 ran
 
 	spin_lock(&rq->lock);
 	weighted = rq->weighted;
-	if (!again || rq->queued != 1 || rq->weight != 2 * NICE0_WEIGHT || s->weighs ||
+	if (!again || rq->queued != 1 || rq->weight != 2 * NICE0_WEIGHT || s->level ||
 	    weighted >= REBASE_AT)
 		__attribute__((musttail)) return eevdf_swap_any(rq, t, ran_ns, again);
-	other = eevdf_of(rq->tree.root);
+	other = runq_sched(rq->tree.root);
 	rq->weighted = weighted + (i64)ran_ns * NICE0_WEIGHT;
 	vruntime = s->vruntime + (i64)ran_ns;
 	vdeadline = s->vdeadline;
@@ -408,27 +380,56 @@ static struct runq_pick eevdf_runq_swap(struct runq *rq, struct task *t, u64 ran
 	    (other->vruntime == vruntime && other->vdeadline <= vdeadline)) {
 		s->min_vruntime = vruntime;
 		rb_insert_only(&rq->tree, &s->node);
-		rq->current = eevdf_task(other);
+		rq->current = runq_task(other);
 		best = other;
 	}
 	left = best->vdeadline - best->vruntime;
 	spin_unlock(&rq->lock);
-	return (struct runq_pick){eevdf_task(best), (u64)max(left, (i64)SLICE_LEAST_NS)};
+	return (struct runq_pick){runq_task(best), (u64)max(left, (i64)SLICE_LEAST_NS)};
 }
 
 static bool eevdf_runq_charge(struct runq *rq, struct task *current, u64 ran_ns)
 {
+	struct sched_task *s = &current->sched;
 	bool used_up;
 
 	spin_lock(&rq->lock);
-	used_up = eevdf_charge(rq, &current->sched, ran_ns) && rq->tree.root;
+	if (s->weight)
+		used_up = eevdf_charge(rq, s, ran_ns) && rq->queued;
+	else
+		used_up = rt_charge(rq, s, ran_ns);
+	/* Its limit or the others' is reached: the pick looks again. */
+	used_up |= rq->has_rt && rq->queued;
 	spin_unlock(&rq->lock);
 	return used_up;
 }
 
 static u64 eevdf_runq_slice_left(struct runq *rq, const struct task *current)
 {
-	return eevdf_slice(rq, &current->sched);
+	u64 slice;
+
+	if (!atomic_load_relaxed(&rq->has_rt))
+		return eevdf_slice(rq, &current->sched);
+	spin_lock(&rq->lock);
+	slice = eevdf_slice_any(rq, &current->sched,
+				atomic_load_relaxed(&current->sched.picked_ns));
+	spin_unlock(&rq->lock);
+	return slice;
+}
+
+/* Out of the tree and the queue, of either kind. */
+static void eevdf_leave(struct runq *rq, struct sched_task *s) REQUIRES(rq->lock)
+{
+	s->queue = 0;
+	if (s->weight) {
+		eevdf_take(rq, s);
+		eevdf_keep_lag(rq, s);
+		eevdf_uncount(rq, s);
+		return;
+	}
+	rt_take(rq, s);
+	s->vlag = 0;
+	rt_note(rq);
 }
 
 static struct task *eevdf_runq_steal(struct runq *from, unsigned to)
@@ -437,16 +438,71 @@ static struct task *eevdf_runq_steal(struct runq *from, unsigned to)
 	struct rb_node *n;
 
 	spin_lock(&from->lock);
+	if (from->has_rt)
+		found = rt_for(from, to, SCHED_FAIR);
 	for (n = rb_last(&from->tree); n && !found; n = rb_prev(n))
-		if (atomic_load(&eevdf_task(eevdf_of(n))->affinity) & (1ul << to))
-			found = eevdf_of(n);
-	if (found) {
-		eevdf_take(from, found);
-		eevdf_keep_lag(from, found);
-		eevdf_uncount(from, found);
-	}
+		if (atomic_load(&runq_task(runq_sched(n))->affinity) & (1ul << to))
+			found = runq_sched(n);
+	if (found)
+		eevdf_leave(from, found);
 	spin_unlock(&from->lock);
-	return found ? eevdf_task(found) : NULL;
+	return found ? runq_task(found) : NULL;
+}
+
+static struct task *eevdf_runq_pull(struct runq *from, unsigned to, int level)
+{
+	struct sched_task *found;
+
+	spin_lock(&from->lock);
+	found = rt_for(from, to, level);
+	if (found)
+		eevdf_leave(from, found);
+	spin_unlock(&from->lock);
+	return found ? runq_task(found) : NULL;
+}
+
+/* Is it queued, or current, as its level says? */
+static bool eevdf_is_in_place(const struct sched_task *s)
+{
+	u32 weight = eevdf_due_weight(s);
+
+	return s->weight == weight && (weight || rt_is_in_place(s));
+}
+
+/* Current goes to the back of its level, or of whatever it is now, when it makes way: at once. */
+static u32 eevdf_runq_reweigh(struct runq *rq, struct task *t)
+{
+	struct sched_task *s = &t->sched;
+	u32 why = 0;
+
+	spin_lock(&rq->lock);
+	s->level = sched_task_level(s);
+	if (s->queue != rq->mark || eevdf_is_in_place(s)) {
+		/* If it is elsewhere it takes its level along. */
+	} else if (t == rq->current) {
+		if (!s->weight || !eevdf_due_weight(s))
+			atomic_store_relaxed(&rq->has_rt, true);
+		why = RESCHED_NOW;
+	} else {
+		eevdf_leave(rq, s);
+		eevdf_enter(rq, s);
+		if (s->weight)
+			why = eevdf_preempts(rq, t) ? RESCHED_NOW : 0;
+		else
+			why = eevdf_rt_arrived(rq, s);
+	}
+	spin_unlock(&rq->lock);
+	return why;
+}
+
+static int eevdf_runq_running(const struct runq *rq)
+{
+	return atomic_load(&rq->running);
+}
+
+static int eevdf_runq_waiting(const struct runq *rq)
+{
+	return atomic_load(&rq->waiting);
 }
 
 static unsigned eevdf_runq_length(struct runq *rq)
@@ -457,11 +513,15 @@ static unsigned eevdf_runq_length(struct runq *rq)
 const struct runq_ops eevdf_runq_ops = {
 	.create = eevdf_runq_create,
 	.enqueue = eevdf_runq_enqueue,
+	.reweigh = eevdf_runq_reweigh,
 	.put = eevdf_runq_put,
 	.pick = eevdf_runq_pick,
 	.swap = eevdf_runq_swap,
 	.charge = eevdf_runq_charge,
 	.slice_left = eevdf_runq_slice_left,
 	.steal = eevdf_runq_steal,
+	.pull = eevdf_runq_pull,
+	.running = eevdf_runq_running,
+	.waiting = eevdf_runq_waiting,
 	.length = eevdf_runq_length,
 };

@@ -95,10 +95,11 @@
 	P(setfsuid) P(setfsgid) A(getgroups) A(setgroups) B(capget) B(capset)  \
 	/* sched.c */                                                         \
 	P(sched_yield) B(sched_getaffinity) B(sched_setaffinity)               \
+	P(setpriority) P(getpriority) B(getcpu)                                \
+	/* sched_attr.c */                                                    \
 	B(sched_setscheduler) B(sched_setparam) P(sched_getscheduler)          \
 	B(sched_getparam) P(sched_get_priority_max) P(sched_get_priority_min)  \
 	B(sched_rr_get_interval) B(sched_getattr) B(sched_setattr)             \
-	P(setpriority) P(getpriority) B(getcpu)                                \
 	/* misc.c */                                                          \
 	A(uname) B(sethostname) B(setdomainname) B(sysinfo) A(getrandom)       \
 	B(rseq) A(membarrier) P(reboot) B(prctl)   \

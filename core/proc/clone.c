@@ -129,14 +129,27 @@ static void clone_registers(struct thread *child, struct thread *me, const struc
 		child->user.tls = f->tls;
 }
 
+/* What is lent is not passed on, nor what is better than usual by one who asked for that. */
+static void clone_sched(struct sched_task *child, const struct sched_task *me)
+{
+	child->slice_ns = me->slice_ns;
+	child->policy = me->policy;
+	child->priority = me->priority;
+	child->nice = me->nice;
+	if (me->forgets) {
+		if (sched_is_rt(child))
+			child->policy = SCHED_TASK_NORMAL;
+		child->nice = me->priority || me->nice < 0 ? 0 : me->nice;
+		child->priority = 0;
+	}
+	child->level = sched_task_level(child);
+}
+
 static void clone_thread_state(struct thread *child, struct thread *me, const struct thread_clone *f)
 {
 	child->task.affinity = me->task.affinity;
-	child->task.sched.nice = me->task.sched.nice;
-	sched_task_weigh(&child->task.sched);
 	child->ioprio = atomic_load_relaxed(&me->ioprio);
-	child->task.sched.weight = me->task.sched.weight;
-	child->task.sched.slice_ns = me->task.sched.slice_ns;
+	clone_sched(&child->task.sched, &me->task.sched);
 	child->blocked = me->mask_is_saved ? me->saved_mask : me->blocked;
 	if (!(f->flags & CLONE_VM) || (f->flags & CLONE_VFORK)) {
 		child->alt_sp = me->alt_sp;

@@ -2,7 +2,7 @@
  *
  * Whoever waits is on his lock's list and in a table by thread, so that the way from a thread
  * to what it waits for, to its owner, and so on can be followed: for circles, and to hand the
- * better nice value on. All of it is slow paths under one lock.
+ * better level on. All of it is slow paths under one lock.
  *
  * A lock whose owner unlocks it goes to the best waiter at once, its word with it. If the owner
  * died, who inherits writes the word himself, as the memory may not be the dead one's any more;
@@ -12,6 +12,7 @@
 
 #include <linux/futex.h>
 
+#include "coro/executor.h"
 #include "mem/phys/slab.h"
 #include "mem/space/uaccess.h"
 
@@ -73,27 +74,27 @@ static struct futex_pi *pi_blocks(const struct thread *t) REQUIRES(pi_lock)
 	return NULL;
 }
 
-/* --- nice values --- */
+/* --- levels (coro/task.h) --- */
 
-static int pi_nice(const struct thread *t)
+static int pi_level(const struct thread *t)
 {
-	return atomic_load_relaxed(&t->task.sched.weighs);
+	return sched_task_level(&t->task.sched);
 }
 
 /* 20: none. */
-static void pi_boost(struct thread *t, int nice)
+static void pi_boost(struct thread *t, int level)
 {
-	atomic_store_relaxed(&t->task.sched.boost, (u8)(20 - nice));
-	sched_task_weigh(&t->task.sched);
+	atomic_store_relaxed(&t->task.sched.boost, (u8)(20 - level));
+	executor_reweigh(&t->task);
 }
 
 /* From t along the chain of owners: each runs at least as well as those who wait for him. */
-static void pi_hand_on(struct thread *t, int nice) REQUIRES(pi_lock)
+static void pi_hand_on(struct thread *t, int level) REQUIRES(pi_lock)
 {
 	struct futex_pi *pi;
 
-	for (int depth = 0; depth < PI_DEPTH_MAX && nice < pi_nice(t); depth++) {
-		pi_boost(t, nice);
+	for (int depth = 0; depth < PI_DEPTH_MAX && level < pi_level(t); depth++) {
+		pi_boost(t, level);
 		pi = pi_blocks(t);
 		if (!pi)
 			break;
@@ -113,8 +114,21 @@ static void pi_settle(struct thread *t) REQUIRES(pi_lock)
 	list_each(pi, pi_thread_slot(pi_owners, t), by_owner)
 		if (pi->owner == t)
 			list_each(w, &pi->waiters, link)
-				best = min(best, pi_nice(w->thread));
+				best = min(best, pi_level(w->thread));
 	pi_boost(t, best);
+}
+
+void futex_pi_reweighed(struct thread *t)
+{
+	struct futex_pi *pi;
+
+	spin_lock(&pi_lock);
+	pi = pi_blocks(t);
+	if (pi) {
+		pi_settle(pi->owner);
+		pi_hand_on(pi->owner, pi_level(t));
+	}
+	spin_unlock(&pi_lock);
 }
 
 /* --- records --- */
@@ -157,7 +171,7 @@ static void pi_enlist(struct futex_pi *pi, struct futex_pi_waiter *w, struct thr
 	w->state = FUTEX_PI_WAITS;
 	list_add_back(&pi->waiters, &w->link);
 	list_add_back(pi_thread_slot(pi_waiting, me), &w->by_task);
-	pi_hand_on(pi->owner, pi_nice(me));
+	pi_hand_on(pi->owner, pi_level(me));
 }
 
 static void pi_delist(struct futex_pi_waiter *w) REQUIRES(pi_lock)
@@ -172,7 +186,7 @@ static struct futex_pi_waiter *pi_best(struct futex_pi *pi) REQUIRES(pi_lock)
 	struct futex_pi_waiter *w, *best = NULL;
 
 	list_each(w, &pi->waiters, link)
-		if (!best || pi_nice(w->thread) < pi_nice(best->thread))
+		if (!best || pi_level(w->thread) < pi_level(best->thread))
 			best = w;
 	return best;
 }
@@ -189,7 +203,7 @@ static void pi_grant(struct futex_pi *pi, struct futex_pi_waiter *w, enum futex_
 	pi->mending = how == FUTEX_PI_INHERITS;
 	pi_settle(old);
 	list_each(other, &pi->waiters, link)
-		pi_hand_on(new, pi_nice(other->thread));
+		pi_hand_on(new, pi_level(other->thread));
 	/* He cannot end before he has had pi_lock. */
 	atomic_store(&w->state, (u32)how);
 	task_wake(&new->task);

@@ -1,5 +1,5 @@
 /* core/proc/futex_pi.h -- locks in user memory that know their owner, who runs with the best of
- * his own nice value and that of any who waits for him.
+ * his own priority and that of any who waits for him, real-time ones included.
  *
  * The word holds the owner's thread number, FUTEX_WAITERS (unlocking is the kernel's) and
  * FUTEX_OWNER_DIED. The kernel has a record of a lock only while somebody waits for it.
@@ -49,6 +49,9 @@ struct futex_unlock_pi {
 	long err;
 };
 co_t futex_unlock_pi(struct co *co, struct futex_unlock_pi *f);
+
+/* Its priority changed: so does what it lends to whom it waits for. */
+void futex_pi_reweighed(struct thread *t);
 
 /* The thread ends or changes its program: what it owns goes to who waits. */
 void futex_pi_exit(struct thread *t);

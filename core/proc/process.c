@@ -269,6 +269,9 @@ static void process_fill_thread(struct process *p, struct thread *t, struct proc
 	to->tracer = tr ? thread_id(tr->tracer) : 0;
 	to->state = process_task_state(p, t);
 	to->nice = t->task.sched.nice;
+	to->level = sched_task_level(&t->task.sched);
+	to->policy = t->task.sched.policy;
+	to->rt_priority = t->task.sched.priority;
 	to->pending_thread = t->pending.pending;
 	to->blocked = t->blocked;
 	to->cpu = t->task.home->id;

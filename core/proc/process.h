@@ -153,6 +153,8 @@ struct process_info {
 	u32 threads;
 	struct process_usage own, children;
 	i8 nice;
+	i8 level;		/* coro/task.h */
+	u8 policy, rt_priority;
 	u64 start_ns;
 	int exit_signal;
 	int exit_status;

@@ -76,6 +76,7 @@ extern const struct proc_entry proc_root_entries[];	/* proc_root.c */
 extern const struct proc_entry proc_pid_entries[];	/* proc_pid.c */
 extern const struct proc_entry proc_sys_entries[];	/* proc_sys.c */
 extern const struct proc_entry proc_net_entries[];	/* proc_net.c */
+extern const struct proc_entry proc_sched_limits[];	/* proc_sched.c */
 extern const struct proc_entry proc_sysvipc_entries[], proc_ipc_limits[], /* proc_ipc.c */
 	proc_mqueue_limits[];
 extern const struct proc_entry proc_fd_link, proc_fdinfo_file; /* proc_fd.c */
@@ -129,6 +130,8 @@ struct vma_info;
 /* A line of maps. */
 void proc_maps_show(const struct space *s, const struct vma_info *v, struct text *to);
 /* proc_status.c */
+/* The effective priority as Linux shows it: 0 .. 39 by nice value, -2 .. -100 real-time. */
+int proc_priority(const struct process_info *i);
 int proc_stat_show(const struct proc_subject *who, struct text *to);
 int proc_status_show(const struct proc_subject *who, struct text *to);
 int proc_statm_show(const struct proc_subject *who, struct text *to);

@@ -81,6 +81,13 @@ static u32 terminal_of(struct process *p, i32 *group)
 	return number;
 }
 
+int proc_priority(const struct process_info *i)
+{
+	if (i->level < -20)
+		return i->level + 19;
+	return 20 + (i->level == SCHED_FAIR ? i->nice : i->level);
+}
+
 int proc_stat_show(const struct proc_subject *who, struct text *to)
 {
 	bool may = !process_may_inspect(who->process);
@@ -100,14 +107,14 @@ int proc_stat_show(const struct proc_subject *who, struct text *to)
 		 i.children.minor_faults, i.own.major_faults, i.children.major_faults,
 		 ticks(i.own.user_ns), ticks(i.own.system_ns), ticks(i.children.user_ns),
 		 ticks(i.children.system_ns));
-	text_add(to, " %d %d %u 0 %lu %lu %lu %lu", 20 + i.nice, i.nice, i.threads,
+	text_add(to, " %d %d %u 0 %lu %lu %lu %lu", proc_priority(&i), i.nice, i.threads,
 		 ticks(i.start_ns), z.total << PAGE_SHIFT, z.anon + z.file + z.shm, limit);
 	text_add(to, " %lu %lu %lu 0 0", may ? z.code_start : z.total ? 1ul : 0,
 		 may ? z.code_end : z.total ? 1ul : 0, may ? z.stack_start : 0);
-	text_add(to, " %lu %lu %lu %lu %u 0 0 %d %u 0 0 0 0 0",
+	text_add(to, " %lu %lu %lu %lu %u 0 0 %d %u %u %u 0 0 0",
 		 (i.pending_thread | i.pending_shared) & 0x7fffffff, i.blocked & 0x7fffffff,
 		 i.ignored & 0x7fffffff, i.caught & 0x7fffffff, i.state == 'S' || i.state == 'D',
-		 i.exit_signal, i.cpu);
+		 i.exit_signal, i.cpu, i.rt_priority, i.policy);
 	if (!may)
 		z = (struct sizes){};
 	text_add(to, " %lu %lu %lu %lu %lu %lu %lu %d\n", z.data_start, z.data_end, z.brk_start,

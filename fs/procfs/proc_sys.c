@@ -359,7 +359,7 @@ static const struct proc_entry kernel_entries[] = {
 	FILE("threads-max", 0444, .show = threads_max_show),
 	FILE("version", 0444, .show = version_show),
 	DIR("yama", .children = yama_entries),
-	{.children = proc_ipc_limits},
+	{.children = proc_sched_limits},
 };
 
 static const struct proc_entry vm_entries[] = {

@@ -64,7 +64,8 @@ int proc_sched_show(const struct proc_subject *who, struct text *to)
 		 "nr_voluntary_switches", t->sched.switches_voluntary,
 		 "nr_involuntary_switches", t->sched.switches_involuntary);
 	text_add(to, "%-45s:%21u\n", "se.load.weight", t->sched.weight << 10);
-	text_add(to, "%-45s:%21d\n", "prio", 120 + i.nice);
+	text_add(to, "%-45s:%21u\n%-45s:%21d\n", "policy", i.policy, "prio",
+		 100 + proc_priority(&i));
 	task_put(t);
 	return 0;
 }

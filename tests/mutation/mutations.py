@@ -25,7 +25,7 @@ MUTATIONS = [
      "(void)state;\n\tatomic_store(&t->state, (u8)TASK_IDLE);", ["explore", "coro"]),
     ("a switch's second task is not taken out of the tree", "sched/eevdf.c",
      "\t\trb_insert_only(&rq->tree, &s->node);\n\t\trq->current", "\t\trq->current", ["sched"]),
-    ("a sleep wipes a debt", "sched/eevdf.c",
+    ("a sleep wipes a debt", "sched/eevdf_lag.h",
      "lag = lag * (i64)(rq->weight + s->weight) / (i64)rq->weight;", "lag = 0;", ["fairness"]),
     ("the condition is not tested again after enlisting", "coro/co.h",
      """		for (;;) {                                                    \\

@@ -40,12 +40,28 @@ static void fifo_add(struct runq *rq, struct task *t)
 	rq->queue[(rq->head + rq->count++) % QUEUE] = t;
 }
 
-static bool fifo_enqueue(struct runq *rq, struct task *t, bool woken)
+static u32 fifo_enqueue(struct runq *rq, struct task *t, bool woken)
 {
 	spin_lock(&rq->lock);
 	fifo_add(rq, t);
 	spin_unlock(&rq->lock);
-	return false;
+	return 0;
+}
+
+static u32 fifo_reweigh(struct runq *rq, struct task *t)
+{
+	return 0;
+}
+
+/* There are no real-time tasks. */
+static struct task *fifo_pull(struct runq *from, unsigned to, int level)
+{
+	return NULL;
+}
+
+static int fifo_level(const struct runq *rq)
+{
+	return SCHED_FAIR;
 }
 
 static void fifo_put(struct runq *rq, struct task *t, u64 ran_ns, bool again)
@@ -137,8 +153,9 @@ static unsigned fifo_length(struct runq *rq)
 
 static const struct runq_ops fifo_ops = {
 	.create = fifo_create, .enqueue = fifo_enqueue, .put = fifo_put, .pick = fifo_pick,
-	.swap = fifo_swap, 	.charge = fifo_charge, .slice_left = fifo_slice_left,
-	.steal = fifo_steal, .length = fifo_length,
+	.swap = fifo_swap, .charge = fifo_charge, .slice_left = fifo_slice_left,
+	.steal = fifo_steal, .length = fifo_length, .reweigh = fifo_reweigh,
+	.pull = fifo_pull, .running = fifo_level, .waiting = fifo_level,
 };
 
 /* --- the machine's up-calls --- */

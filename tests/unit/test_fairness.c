@@ -19,6 +19,7 @@
 #include "mem/phys/buddy.h"
 #include "mem/phys/slab.h"
 #include "sched/eevdf.h"
+#include "sched/rt.h"
 
 #define SLICE_NS   3000000l
 #define LEAST_NS   (1l << 17)	/* no shorter time is given */
@@ -65,8 +66,9 @@ static void begin(u64 seed, unsigned tasks, int least, int most)
 		struct task *t = &subjects[i].task;
 
 		t->affinity = TASK_ANYWHERE;
+		t->sched.slice_ns = SCHED_SLICE_NS;
 		t->sched.nice = (i8)(least + (int)draw((u64)(most - least + 1)));
-		sched_task_weigh(&t->sched);
+		t->sched.level = sched_task_level(&t->sched);
 	}
 	rq = ops->create(0);
 }
@@ -195,7 +197,7 @@ static void step(u64 seed, struct task **current)
 	case 1:
 		/* Counts when it is queued next. */
 		s->task.sched.nice = (i8)draw(40) - 20;
-		sched_task_weigh(&s->task.sched);
+		s->task.sched.level = sched_task_level(&s->task.sched);
 		break;
 	case 2:
 		stolen = ops->steal(rq, 0);
@@ -340,6 +342,53 @@ static void tricks(u64 seed)
 	end(current);
 }
 
+/* --- real time --- */
+
+/* Of those who can run none has a better real-time level. */
+static void check_level(u64 seed, const struct task *t)
+{
+	CHECK(seed, t);
+	for (unsigned i = 0; i < count; i++) {
+		int level = subjects[i].task.sched.level;
+
+		CHECK(seed, !subjects[i].runnable || level >= -20 || level >= t->sched.level);
+	}
+}
+
+static void draw_class(struct sched_task *s)
+{
+	bool rt = draw(2);
+
+	s->priority = rt ? (u8)(1 + draw(4)) : 0;
+	s->policy = rt ? SCHED_TASK_FIFO + (u8)draw(2) : SCHED_TASK_NORMAL;
+}
+
+static void classes(u64 seed)
+{
+	struct task *current;
+	struct subject *s;
+	bool again;
+
+	begin(seed, 2 + (unsigned)(seed % (TASKS_MAX - 1)), -20, 19);
+	current = all_arrive();
+	for (int i = 0; i < STEPS; i++) {
+		s = &subjects[draw(count)];
+		if (draw(3) == 0) {
+			draw_class(&s->task.sched);
+			ops->reweigh(rq, &s->task);
+		} else if (!s->runnable) {
+			s->runnable = true;
+			ops->enqueue(rq, &s->task, true);
+		}
+		again = draw(3) || !ops->length(rq);
+		subject_of(current)->runnable = again;
+		current->sched.yielded = again && !draw(8);
+		current = ops->swap(rq, current, draw(200 * SLICE_NS), again).task;
+		check_level(seed, current);
+	}
+	end(current);
+}
+
 /* --- */
 
 static void each_seed(void (*run)(u64 seed))
@@ -363,6 +412,16 @@ static void sleeping_and_yielding_early_gain_nothing(void **state)
 	each_seed(tricks);
 }
 
+static void real_time_tasks_go_first_by_priority(void **state)
+{
+	struct rt_limits none = rt_limits();
+
+	/* The clock stands still here, and their time would be up for ever. */
+	none.runtime_us = -1;
+	assert_int_equal(rt_set_limits(&none), 0);
+	each_seed(classes);
+}
+
 static int start(void **state)
 {
 	static const struct host_config config = {.cpus = 1};
@@ -383,6 +442,7 @@ int main(int argc, char **argv)
 		cmocka_unit_test(every_pick_is_the_model_s_and_lag_outlives_a_sleep),
 		cmocka_unit_test(shares_follow_weights_and_lag_stays_within_a_slice),
 		cmocka_unit_test(sleeping_and_yielding_early_gain_nothing),
+		cmocka_unit_test(real_time_tasks_go_first_by_priority),
 	};
 
 	if (argc > 1)

@@ -36,8 +36,10 @@ static struct runq *fresh(unsigned n)
 
 	assert_true(used < ARRAY_SIZE(queues));
 	memset(subjects, 0, sizeof(subjects));
-	for (unsigned i = 0; i < n; i++)
+	for (unsigned i = 0; i < TASKS; i++) {
 		subjects[i].task.affinity = TASK_ANYWHERE;
+		subjects[i].task.sched.slice_ns = SCHED_SLICE_NS;
+	}
 	return queues[used++] = ops->create(0);
 }
 
@@ -87,7 +89,7 @@ static void every_pick_is_the_model_s(void **state)
 	srand(1);
 	for (unsigned i = 0; i < TASKS; i++) {
 		subjects[i].task.sched.nice = (i8)(rand() % 40 - 20);
-		sched_task_weigh(&subjects[i].task.sched);
+		subjects[i].task.sched.level = sched_task_level(&subjects[i].task.sched);
 	}
 	for (unsigned step = 0; step < 200000; step++) {
 		unsigned i = (unsigned)rand() % TASKS;
@@ -135,8 +137,8 @@ static void swap_beside_put_and_pick(unsigned tasks, bool nice)
 		t[0]->sched.yielded = t[1]->sched.yielded = again && rand() % 8 == 0;
 		if (nice)
 			t[0]->sched.nice = t[1]->sched.nice = (i8)(rand() % 40 - 20);
-		sched_task_weigh(&t[0]->sched);
-		sched_task_weigh(&t[1]->sched);
+		t[0]->sched.level = sched_task_level(&t[0]->sched);
+		t[1]->sched.level = sched_task_level(&t[1]->sched);
 		ops->put(rq[0], t[0], ran, again);
 		two = ops->pick(rq[0]);
 		one = ops->swap(rq[1], t[1], ran, again);
@@ -235,7 +237,7 @@ static void shares_follow_weights(void **state)
 
 	for (unsigned i = 0; i < 5; i++) {
 		subjects[i].task.sched.nice = nice[i];
-		sched_task_weigh(&subjects[i].task.sched);
+		subjects[i].task.sched.level = sched_task_level(&subjects[i].task.sched);
 		weights += eevdf_weight(nice[i]);
 		enqueue(rq, i);
 	}
