@@ -4,23 +4,25 @@
  * looked at and changed under its process's sig_lock for as long as trace_holds; user memory of
  * the tracer is copied before or after that.
  */
+#include <linux/capability.h>
 #include <linux/ptrace.h>
 #include <linux/rseq.h>
 #include <linux/audit.h>
 #include <linux/elf.h>
 
+#include "core/cred/cred.h"
 #include "core/proc/regset.h"
+#include "core/proc/seccomp.h"
 #include "core/proc/trace.h"
 #include "mem/phys/slab.h"
 #include "mem/space/pin.h"
 #include "mem/space/space.h"
 #include "mem/space/uaccess.h"
+#include "syscalls/seccomp.h"
 #include "syscalls/syscall.h"
 
 #define PTRACE_SYSEMU		 31
 #define PTRACE_SYSEMU_SINGLESTEP 32
-/* Only who restores checkpoints suspends filters, and there is nothing for it. */
-#define PTRACE_OPTIONS ((u64)PTRACE_O_MASK & ~(u64)PTRACE_O_SUSPEND_SECCOMP)
 
 /* The part of every request's frame that the pieces below work with. */
 struct ptrace_on {
@@ -315,13 +317,26 @@ static co_t ptrace_get_rseq(struct co *co, struct ptrace_get_rseq *f)
 
 /* --- small ones --- */
 
+/* Only who has no filters himself may suspend others'. */
+static long ptrace_check_options(u64 options)
+{
+	struct thread *me = thread_current();
+
+	if (options & ~(u64)PTRACE_O_MASK)
+		return -EINVAL;
+	if (!(options & PTRACE_O_SUSPEND_SECCOMP))
+		return 0;
+	return cred_capable(me->task.cred, CAP_SYS_ADMIN) && !seccomp_mode(me) ? 0 : -EPERM;
+}
+
 static long ptrace_set_options(struct thread *t, u64 options)
 {
 	struct process *p = t->process;
-	long err = -ESRCH;
+	long err = ptrace_check_options(options);
 
-	if (options & ~PTRACE_OPTIONS)
-		return -EINVAL;
+	if (err)
+		return err;
+	err = -ESRCH;
 	spin_lock(&p->sig_lock);
 	if (trace_holds(p, t)) {
 		t->trace->options = (u32)options;
@@ -400,6 +415,10 @@ static co_t ptrace_request(struct co *co, struct ptrace_request *f)
 		CO_AWAIT(f->err, ptrace_get_call, ON);
 	else if (f->request == PTRACE_GET_RSEQ_CONFIGURATION)
 		CO_AWAIT(f->err, ptrace_get_rseq, ON);
+	else if (f->request == PTRACE_SECCOMP_GET_FILTER)
+		CO_AWAIT(f->err, seccomp_get_filter, ON);
+	else if (f->request == PTRACE_SECCOMP_GET_METADATA)
+		CO_AWAIT(f->err, seccomp_get_metadata, ON);
 	else if (f->request == PTRACE_GETEVENTMSG)
 		CO_AWAIT(f->err, ptrace_message, ON);
 	CO_RETURN(f->err);
@@ -464,8 +483,10 @@ static co_t sys_ptrace(struct co *co, struct sys_ptrace *f)
 	f->err = -ESRCH;
 	if (f->attach) {
 		f->err = f->seize && f->addr ? -EIO : 0;
-		if (!f->err && f->seize && (f->data.raw & ~PTRACE_OPTIONS))
+		if (!f->err && f->seize && (f->data.raw & ~(u64)PTRACE_O_MASK))
 			f->err = -EIO;
+		if (!f->err && f->seize)
+			f->err = ptrace_check_options(f->data.raw);
 		if (!f->err)
 			CO_AWAIT(f->err, trace_attach, .thread = f->child, .seize = f->seize,
 				 .options = f->seize ? (u32)f->data.raw : 0);

@@ -1,6 +1,9 @@
 /* syscalls/seccomp.c -- seccomp(2), and prctl(2)'s older way to it. */
 #include "core/proc/seccomp.h"
 
+#include <linux/capability.h>
+
+#include "core/cred/cred.h"
 #include "mem/phys/slab.h"
 #include "mem/space/uaccess.h"
 #include "syscalls/seccomp.h"
@@ -46,6 +49,60 @@ co_t seccomp_set_filter(struct co *co, struct seccomp_set_filter *f)
 	CO_END;
 }
 
+/* --- what a tracer asks --- */
+
+/* Only who is under no filter himself. */
+static bool seccomp_may_look(void)
+{
+	struct thread *me = thread_current();
+
+	return cred_capable(me->task.cred, CAP_SYS_ADMIN) && !seccomp_mode(me);
+}
+
+co_t seccomp_get_filter(struct co *co, struct seccomp_get_filter *f)
+{
+	CO_BEGIN;
+	if (!seccomp_may_look())
+		CO_RETURN(-EACCES);
+	f->err = seccomp_filter_nth(f->child, f->addr, &f->filter);
+	if (f->err)
+		CO_RETURN(f->err);
+	f->insns = seccomp_filter_program(f->filter, &f->len);
+	if (f->data.raw)
+		CO_COPY_TO_USER(f->err, f->data, f->insns, f->len * sizeof(*f->insns));
+	seccomp_filter_put(f->filter);
+	CO_RETURN(f->err ? f->err : (long)f->len);
+	CO_END;
+}
+
+co_t seccomp_get_metadata(struct co *co, struct seccomp_get_metadata *f)
+{
+	CO_BEGIN;
+	if (!seccomp_may_look())
+		CO_RETURN(-EACCES);
+	f->size = min(f->addr, sizeof(f->what));
+	if (f->size < sizeof(f->what.filter_off))
+		CO_RETURN(-EINVAL);
+	CO_COPY_FROM_USER(f->err, &f->what.filter_off, f->data, sizeof(f->what.filter_off));
+	if (!f->err)
+		f->err = seccomp_filter_nth(f->child, f->what.filter_off, &f->filter);
+	if (f->err)
+		CO_RETURN(f->err);
+	f->what.flags = seccomp_filter_logs(f->filter) ? SECCOMP_FILTER_FLAG_LOG : 0;
+	seccomp_filter_put(f->filter);
+	CO_COPY_TO_USER(f->err, f->data, &f->what, f->size);
+	CO_RETURN(f->err ? f->err : (long)f->size);
+	CO_END;
+}
+
+/* --- the call --- */
+
+static const struct seccomp_notif_sizes seccomp_sizes = {
+	.seccomp_notif = sizeof(struct seccomp_notif),
+	.seccomp_notif_resp = sizeof(struct seccomp_notif_resp),
+	.seccomp_data = sizeof(struct seccomp_data),
+};
+
 struct sys_seccomp {
 	struct co_frame co;
 	u32 op, flags;
@@ -62,8 +119,12 @@ static co_t sys_seccomp(struct co *co, struct sys_seccomp *f)
 	}
 	if (f->op == SECCOMP_SET_MODE_STRICT)
 		CO_RETURN(f->flags || f->args.raw ? -EINVAL : seccomp_set_strict(thread_of_co(co)));
-	if (f->op != SECCOMP_GET_ACTION_AVAIL || f->flags)
+	if ((f->op != SECCOMP_GET_ACTION_AVAIL && f->op != SECCOMP_GET_NOTIF_SIZES) || f->flags)
 		CO_RETURN(-EINVAL);
+	if (f->op == SECCOMP_GET_NOTIF_SIZES) {
+		CO_COPY_TO_USER(f->err, f->args, &seccomp_sizes, sizeof(seccomp_sizes));
+		CO_RETURN(f->err);
+	}
 	CO_COPY_FROM_USER(f->err, &f->action, f->args, sizeof(f->action));
 	if (!f->err && !seccomp_has_action(f->action))
 		f->err = -EOPNOTSUPP;

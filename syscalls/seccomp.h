@@ -1,9 +1,12 @@
-/* syscalls/seccomp.h -- what prctl shares with seccomp(2). */
+/* syscalls/seccomp.h -- what prctl and ptrace share with seccomp(2). */
 #ifndef SYSCALLS_SECCOMP_H
 #define SYSCALLS_SECCOMP_H
 
+#include <linux/ptrace.h>
+
 #include "coro/co.h"
 
+struct thread;
 struct sock_filter;
 struct seccomp_filter;
 
@@ -22,5 +25,32 @@ struct seccomp_set_filter {
 	long err;
 };
 co_t seccomp_set_filter(struct co *co, struct seccomp_set_filter *f);
+
+/* PTRACE_SECCOMP_GET_FILTER: the program of the addr-th filter of a traced thread, if data is not
+ * NULL; its length. */
+struct seccomp_get_filter {
+	struct co_frame co;
+	struct thread *child;
+	u64 addr;
+	uptr data;
+	struct seccomp_filter *filter;
+	const struct sock_filter *insns;
+	u32 len;
+	long err;
+};
+co_t seccomp_get_filter(struct co *co, struct seccomp_get_filter *f);
+
+/* PTRACE_SECCOMP_GET_METADATA: addr bytes at data. */
+struct seccomp_get_metadata {
+	struct co_frame co;
+	struct thread *child;
+	u64 addr;
+	uptr data;
+	struct seccomp_metadata what;
+	struct seccomp_filter *filter;
+	u64 size;
+	long err;
+};
+co_t seccomp_get_metadata(struct co *co, struct seccomp_get_metadata *f);
 
 #endif

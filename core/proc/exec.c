@@ -158,13 +158,14 @@ static int exec_claim(struct thread *t)
 	return err;
 }
 
+/* No thread but this one, nor one that a tracer has yet to wait for. */
 static bool exec_is_alone(struct process *p)
 {
 	bool alone;
 
-	spin_lock(&p->sig_lock);
-	alone = p->thread_count == 1;
-	spin_unlock(&p->sig_lock);
+	spin_lock(&proc_tree_lock);
+	alone = p->thread_count == 1 && !p->trace_zombies;
+	spin_unlock(&proc_tree_lock);
 	return alone;
 }
 

@@ -210,6 +210,47 @@ bool seccomp_inherit(struct thread *child, struct thread *maker)
 	return done;
 }
 
+/* --- for a tracer --- */
+
+int seccomp_filter_nth(struct thread *t, u64 n, struct seccomp_filter **to)
+{
+	struct process *p = t->process;
+	struct seccomp_filter *f;
+	int err = 0;
+
+	spin_lock(&p->sig_lock);
+	f = t->trace->filter;
+	if (t->trace->seccomp_mode != SECCOMP_MODE_FILTER)
+		err = -EINVAL;
+	else if (!f || n >= f->count)
+		err = -ENOENT;
+	while (!err && f->count != n + 1)
+		f = f->prev;
+	if (!err)
+		ref_get(&f->refs);
+	*to = f;
+	spin_unlock(&p->sig_lock);
+	return err;
+}
+
+const struct sock_filter *seccomp_filter_program(const struct seccomp_filter *f, u32 *len)
+{
+	*len = f->len;
+	return f->insns;
+}
+
+bool seccomp_filter_logs(const struct seccomp_filter *f)
+{
+	return f->log;
+}
+
+static bool seccomp_is_suspended(const struct thread *t)
+{
+	const struct trace *tr = trace_of(t);
+
+	return tr && tr->options & PTRACE_O_SUSPEND_SECCOMP;
+}
+
 /* --- a call --- */
 
 bool seccomp_has_action(u32 action)
@@ -339,6 +380,8 @@ co_t seccomp_check(struct co *co, struct seccomp_check *f)
 	int what;
 
 	CO_BEGIN;
+	if (seccomp_is_suspended(t))
+		CO_RETURN(0);
 	if (t->trace->seccomp_mode == SECCOMP_MODE_STRICT) {
 		if (seccomp_is_strict_call(t->syscall))
 			CO_RETURN(0);

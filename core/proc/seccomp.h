@@ -37,6 +37,12 @@ bool seccomp_inherit(struct thread *child, struct thread *maker);
 /* Is there this action (SECCOMP_RET_*)? */
 bool seccomp_has_action(u32 action);
 
+/* t's filters as its tracer counts them, 0 the oldest: its program, and whether all it does is
+ * logged. A reference, or -EINVAL (t has none), -ENOENT. */
+int seccomp_filter_nth(struct thread *t, u64 n, struct seccomp_filter **to);
+const struct sock_filter *seccomp_filter_program(const struct seccomp_filter *f, u32 *len);
+bool seccomp_filter_logs(const struct seccomp_filter *f);
+
 /* The current thread is about to make a call: 0, or -1 if it is not to: the result is in x0. */
 struct seccomp_check {
 	struct co_frame co;

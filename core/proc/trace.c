@@ -340,6 +340,7 @@ void trace_reap(struct trace *tr)
 		pid_unname(t->tid);
 		if (!--p->trace_zombies && p->state == PROCESS_ZOMBIE)
 			exit_announce(p);
+		waitq_wake(&p->threads_wait);
 	}
 }
 
