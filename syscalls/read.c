@@ -481,7 +481,7 @@ static long read_check_range(const struct sys_copy_file_range *f)
 	if (!(f->from->mode & FILE_READ) || !(f->to->mode & FILE_WRITE) ||
 	    (f->to->flags & O_APPEND))
 		return -EBADF;
-	return 0;
+	return f->from->inode->super == f->to->inode->super ? 0 : -EXDEV;
 }
 
 static co_t sys_copy_file_range(struct co *co, struct sys_copy_file_range *f)

@@ -188,11 +188,14 @@ static struct statx_timestamp stat_time(struct inode_time t)
 	return (struct statx_timestamp){.tv_sec = t.sec, .tv_nsec = t.nsec};
 }
 
-static void stat_fill_x(struct statx *to, const struct path *at)
+/* The time of birth is for who asks for it. */
+static void stat_fill_x(struct statx *to, const struct path *at, u32 mask)
 {
 	struct attr_stat a;
 
 	attr_stat(at->dentry->inode, &a);
+	if (!(mask & STATX_BTIME))
+		a.btime = (struct inode_time){};
 	*to = (struct statx){
 		.stx_mask = STATX_BASIC_STATS | STATX_MNT_ID | (a.btime.sec ? STATX_BTIME : 0),
 		.stx_blksize = a.block_size,
@@ -232,7 +235,7 @@ static co_t sys_statx(struct co *co, struct sys_statx *f)
 	f->st = kmalloc(sizeof(*f->st));
 	f->err = -ENOMEM;
 	if (f->st) {
-		stat_fill_x(f->st, &f->at);
+		stat_fill_x(f->st, &f->at, f->mask);
 		CO_COPY_TO_USER(f->err, f->to, f->st, sizeof(*f->st));
 	}
 	kfree(f->st);

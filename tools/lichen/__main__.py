@@ -6,7 +6,8 @@ import signal
 import sys
 
 from . import (abuse, base, bench, build, debugger, distro, execute, guesttests, host, interactive,
-               matrix, oracle, profile, rootfs, suite, sysroot, vm)
+               matrix, oracle, profile, rootfs, suite, sysroot,
+               transcript, vm)
 
 HELP = """\
 usage: ./lichen COMMAND [OPTION...]
@@ -16,6 +17,7 @@ usage: ./lichen COMMAND [OPTION...]
   test [TIER...] [-k NAME] build everything and run the tests (a tier is a ctest label)
   guest [-k PROGRAM.TEST]  the programs of tests/guest; --smp N, --kernel lichen|linux
   distro [-k NAME]         real commands compared with Linux's answers; the same options
+  transcript strace|gdb    debuggers' transcripts compared with Linux's; --rootfs dev|rolling
   bench [-k NAME]          instructions per operation, ours beside Linux's; --kernel lichen|linux
   profile NAME             where they go, function by function; --addresses: each instruction
   image [NAME]             build the kernel and a root file system; print where they are
@@ -88,6 +90,10 @@ def command_profile(argv):
 
 def command_distro(argv):
     return distro.main(parse("distro", argv, distro.add_options))
+
+
+def command_transcript(argv):
+    return transcript.main(parse("transcript", argv, transcript.add_options))
 
 
 def command_abuse(argv):

@@ -11,11 +11,27 @@ import re
 
 from . import base, batch, build, rootfs, vm
 
-FOLDER = base.SOURCE / "tests/distro"
-RECIPE = "debian"
 NORMALISERS_MAX = 8
 HEADER = re.compile(r"\[([a-z0-9.-]+)\]((?: \w+=\w+)*)")
 DIFFERENCE_MAX = 40         # lines shown of one difference
+
+
+class Tier:
+    """A folder of cases, and the image they run in."""
+
+    def __init__(self, folder, recipe, normaliser=None, put=()):
+        self.folder, self.recipe = base.SOURCE / folder, recipe
+        self.normaliser = normaliser        # of cases that name none
+        self.put = list(put)                # (host file, guest path) that all cases may use
+        prelude = self.folder / "prelude"
+        self.prelude = prelude.read_text() if prelude.exists() else ""
+
+    def inputs(self):
+        """What the answers depend on, besides the image and a case's own lines."""
+        return [part for part in [self.prelude] if part] + [path for path, _ in self.put]
+
+
+DISTRO = Tier("tests/distro", "debian")
 
 
 class Case:
@@ -47,31 +63,35 @@ def read_cases(path):
     return cases
 
 
-def all_cases():
-    cases = [case for path in sorted(FOLDER.glob("*.cases")) for case in read_cases(path)]
+def all_cases(tier=DISTRO):
+    cases = [case for path in sorted(tier.folder.glob("*.cases")) for case in read_cases(path)]
     names = [case.name for case in cases]
     twice = {name for name in names if names.count(name) > 1}
     if twice:
         raise base.Failure("cases of the same name: " + " ".join(sorted(twice)))
-    if sum(case.normaliser is not None for case in cases) > NORMALISERS_MAX:
+    for case in cases:
+        case.normaliser = case.normaliser or tier.normaliser
+    if not tier.normaliser and \
+            sum(case.normaliser is not None for case in cases) > NORMALISERS_MAX:
         raise base.Failure(f"more than {NORMALISERS_MAX} cases have a normaliser")
     return cases
 
 
-def known_differences():
-    lines = (line.split("#")[0].strip() for line in (FOLDER / "expect").read_text().splitlines())
+def known_differences(tier=DISTRO):
+    text = (tier.folder / "expect").read_text()
+    lines = (line.split("#")[0].strip() for line in text.splitlines())
     return dict(line.split(None, 1) for line in lines if line)
 
 
-def normalisers():
-    spec = importlib.util.spec_from_file_location("normalise", FOLDER / "normalise.py")
+def normalisers(tier=DISTRO):
+    spec = importlib.util.spec_from_file_location("normalise", tier.folder / "normalise.py")
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     return module
 
 
-def key(case):
-    return base.digest(case.script(), str(case.limit))
+def key(case, tier=DISTRO):
+    return base.digest(case.script(), str(case.limit), *tier.inputs())
 
 
 def load_answer(path):
@@ -87,18 +107,20 @@ def save_answer(path, answer):
         made.write_text(json.dumps(fields))
 
 
-def run_cases(cases, kernel, smp, image, done):
+def run_cases(tier, cases, kernel, smp, image, done):
     """Run the cases on a kernel; `done(name, answer)` is called for each."""
     items = [batch.Item(case.name, ["/bin/bash", f"/run/cases/{case.name}"], case.limit)
              for case in cases]
-    put = [(case.script().encode(), f"/run/cases/{case.name}") for case in cases]
+    put = [((tier.prelude + case.script()).encode(), f"/run/cases/{case.name}")
+           for case in cases]
+    put += tier.put
     batch.run(vm.Machine(kernel=kernel, root=image, smp=smp, mem="1G"), items, put, done)
 
 
-def linux_answers(cases, image, fresh=False):
+def linux_answers(tier, cases, image, fresh=False, smp=2):
     """Linux's answer to each case, from the cache or from a boot now."""
-    folder = base.cache_dir() / "answers" / rootfs.identity(RECIPE)
-    names = {case.name: folder / key(case) for case in cases}
+    folder = base.cache_dir() / "answers" / rootfs.identity(tier.recipe)
+    names = {case.name: folder / key(case, tier) for case in cases}
     missing = [case for case in cases if fresh or not names[case.name].exists()]
     answers = {case.name: load_answer(names[case.name]) for case in cases if case not in missing}
     if missing:
@@ -110,7 +132,7 @@ def linux_answers(cases, image, fresh=False):
             save_answer(names[name], answer)
 
     if missing:
-        run_cases(missing, "linux", 2, image, note)
+        run_cases(tier, missing, "linux", smp, image, note)
     return answers
 
 
@@ -139,16 +161,17 @@ def difference(case, want, got, functions):
 class Score:
     """Judges answers as they come and counts."""
 
-    def __init__(self, cases, want, known, out=None):
+    def __init__(self, cases, want, known, out=None, tier=DISTRO):
         self.cases = {case.name: case for case in cases}
-        self.want, self.known, self.functions = want, known, normalisers()
+        self.want, self.known, self.functions = want, known, normalisers(tier)
+        self.expect = (tier.folder / "expect").relative_to(base.SOURCE)
         self.passed = self.failed = 0
         self.out = out
 
     def judge(self, name, got):
         lines = difference(self.cases[name], self.want[name], got, self.functions)
         if name in self.known and not lines:
-            lines = ["passes, but stands in tests/distro/expect: take it off"]
+            lines = [f"passes, but stands in {self.expect}: take it off"]
         elif name in self.known:
             lines = []
         if lines:
@@ -167,19 +190,25 @@ def add_options(parser):
     parser.add_argument("--list", action="store_true")
 
 
-def main(args):
-    cases = [case for case in all_cases() if not args.name or re.search(args.name, case.name)]
+def judge(tier, args, targets=()):
+    """The tier's cases that are asked for, on the kernel that is."""
+    cases = [case for case in all_cases(tier)
+             if not args.name or re.search(args.name, case.name)]
     if not cases:
-        raise base.Usage(f"distro: no case is named like {args.name}")
+        raise base.Usage(f"{tier.folder.name}: no case is named like {args.name}")
     if args.list:
         print(*(case.name for case in cases), sep="\n")
         return 0
     build.for_kernel(args.kernel)
-    build.ensure(["guest-init", "guest-batch"])
-    image = rootfs.find(RECIPE)
-    want = linux_answers(cases, image, args.fresh)
-    known = known_differences() if args.kernel == "lichen" else {}
-    score = Score(cases, want, known)
-    run_cases(cases, args.kernel, args.smp, image, score.judge)
+    build.ensure(["guest-init", "guest-batch", *targets])
+    image = rootfs.find(tier.recipe)
+    want = linux_answers(tier, cases, image, args.fresh)
+    known = known_differences(tier) if args.kernel == "lichen" else {}
+    score = Score(cases, want, known, tier=tier)
+    run_cases(tier, cases, args.kernel, args.smp, image, score.judge)
     print(f"{score.passed} passed, {score.failed} failed")
     return 1 if score.failed else 0
+
+
+def main(args):
+    return judge(DISTRO, args)

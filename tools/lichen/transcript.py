@@ -1,0 +1,29 @@
+"""`./lichen transcript strace|gdb`: what debuggers see of a program, on Linux and here.
+
+Cases as the distro tier's, in images that have the debuggers; every answer goes through the
+tier's normaliser.
+"""
+
+from . import base, distro
+
+TIERS = ("strace", "gdb")
+IMAGES = ("dev", "rolling")
+PROGRAM = "debugged"        # tests/gdb/debugged.c
+
+
+def tier_of(name, recipe):
+    program = base.build_dir() / "guest" / PROGRAM
+    put = [(program, f"/run/{PROGRAM}"),
+           (base.SOURCE / f"tests/gdb/{PROGRAM}.c", f"/run/tests/gdb/{PROGRAM}.c")]
+    return distro.Tier(f"tests/{name}", recipe, normaliser=name, put=put)
+
+
+def add_options(parser):
+    parser.add_argument("tier", choices=TIERS)
+    parser.add_argument("--rootfs", default="dev", choices=IMAGES)
+    distro.add_options(parser)
+    parser.set_defaults(smp=2)
+
+
+def main(args):
+    return distro.judge(tier_of(args.tier, args.rootfs), args, [f"guest-{PROGRAM}"])
