@@ -2,6 +2,7 @@
 #include "core/proc/exec_image.h"
 
 #include <linux/mman.h>
+#include <linux/personality.h>
 
 #include "core/cred/cred.h"
 #include "core/proc/core.h"
@@ -16,6 +17,18 @@
 #define DYN_BASE   (HAL_USER_END / 3 * 2)	/* where a PIE goes, and a random bit above */
 #define DYN_RANDOM 0x3fffffful
 #define BRK_RANDOM ((1ul << 30) - 1)
+
+bool exec_image_is_random(const struct exec_image *im)
+{
+	u32 persona = atomic_load(&process_current()->personality) & ~im->clear_personality;
+
+	return !(persona & ADDR_NO_RANDOMIZE);
+}
+
+u64 exec_image_random(const struct exec_image *im, u64 mask)
+{
+	return exec_image_is_random(im) ? random_u64() & mask : 0;
+}
 
 void exec_image_free(struct exec_image *im)
 {
@@ -86,7 +99,8 @@ static co_t exec_map_vdso(struct co *co, struct exec_map_vdso *f)
 		CO_RETURN(f->at);
 	CO_AWAIT(f->err, space_map, .space = s, .addr = (u64)f->at + PAGE_SIZE,
 		 .len = vdso_size() - PAGE_SIZE, .prot = PROT_READ | PROT_EXEC,
-		 .flags = MAP_PRIVATE | MAP_FIXED, .vma_flags = VMA_FIXED | VMA_MAYEXEC,
+		 .flags = MAP_PRIVATE | MAP_FIXED,
+		 .vma_flags = VMA_FIXED | VMA_MAYEXEC | VMA_MAYWRITE,
 		 .pager = vdso_image_pager());
 	if (f->err < 0)
 		CO_RETURN(f->err);
@@ -100,10 +114,10 @@ static void exec_set_heap(struct exec_image *im)
 	struct space *s = im->space;
 	u64 start = PAGE_UP(im->main.bss_end);
 
-	/* Without an interpreter a PIE lies among the mappings: give its heap a place of its own. */
+	/* Without an interpreter a PIE lies among the mappings: its heap gets another place. */
 	if (im->main.head.e_type == ET_DYN && !im->interp_file)
 		start = DYN_BASE;
-	start += PAGE_DOWN(random_u64() & BRK_RANDOM);
+	start += PAGE_DOWN(exec_image_random(im, BRK_RANDOM));
 	s->brk_start = s->brk = start;
 	s->code_start = im->main.code_start;
 	s->code_end = im->main.code_end;
@@ -119,7 +133,8 @@ static u64 exec_program_base(const struct exec_image *im)
 {
 	if (im->main.head.e_type != ET_DYN || !im->interp_file)
 		return 0;
-	return DYN_BASE + ((random_u64() & DYN_RANDOM) << PAGE_SHIFT);
+	return (DYN_BASE + (exec_image_random(im, DYN_RANDOM) << PAGE_SHIFT)) &
+	       ~(im->main.align - 1);
 }
 
 co_t exec_image_build(struct co *co, struct exec_image_build *f)

@@ -54,6 +54,10 @@ struct exec_rights {
 };
 co_t exec_rights(struct co *co, struct exec_rights *f);
 
+/* Where things go is random, but for who asked for the same places every time (0 then). */
+bool exec_image_is_random(const struct exec_image *im);
+u64 exec_image_random(const struct exec_image *im, u64 mask);
+
 /* Drops what it owns; the space through exec_image_leave before. */
 void exec_image_free(struct exec_image *image);
 

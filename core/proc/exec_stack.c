@@ -99,7 +99,7 @@ static void exec_layout(struct exec_image *im)
 	im->strings_at = at;
 	at -= exec_prefix_bytes(a);
 	im->prefix_at = at;
-	at = (at & ~15ul) - (random_u64() & 0x1ff0);
+	at = (at & ~15ul) - exec_image_random(im, 0x1ff0);
 	at -= sizeof(platform);
 	im->platform_at = at;
 	at -= sizeof(im->random);
@@ -116,11 +116,13 @@ void exec_stack_choose(struct exec_image *im)
 {
 	u64 gap = im->stack_limit, max_gap = HAL_USER_END / 6 * 5;
 
-	im->stack_top = HAL_USER_END - ((random_u64() & STACK_RANDOM) << PAGE_SHIFT);
-	gap += SPACE_STACK_GAP + (STACK_RANDOM << PAGE_SHIFT);
+	im->stack_top = HAL_USER_END - (exec_image_random(im, STACK_RANDOM) << PAGE_SHIFT);
+	gap += SPACE_STACK_GAP;
+	if (exec_image_is_random(im))
+		gap += STACK_RANDOM << PAGE_SHIFT;
 	gap = max(min(gap, max_gap), 128ul << 20);
 	im->space->mmap_base = PAGE_DOWN(HAL_USER_END - gap) -
-			       ((random_u64() & MMAP_RANDOM) << PAGE_SHIFT);
+			       (exec_image_random(im, MMAP_RANDOM) << PAGE_SHIFT);
 }
 
 /* --- the table's words, one after the other --- */

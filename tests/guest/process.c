@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/personality.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
@@ -412,4 +413,32 @@ TEST(priorities)
 	CHECK_EQ(setpriority(PRIO_PROCESS, 0, 100), 0);
 	CHECK_EQ(getpriority(PRIO_PROCESS, 0), 19);
 	CHECK_EQ(sched_yield(), 0);
+}
+
+/* --- where a program lies --- */
+
+static void read_maps(char *to, size_t size)
+{
+	FILE *f = popen("exec cat /proc/self/maps", "r");
+
+	CHECK(f);
+	to[fread(to, 1, size - 1, f)] = 0;
+	CHECK_EQ(pclose(f), 0);
+	CHECK(strstr(to, "[stack]"));
+}
+
+TEST(places_are_the_same_for_who_asks)
+{
+	static char one[16384], two[16384];
+
+	read_maps(one, sizeof(one));
+	read_maps(two, sizeof(two));
+	CHECK(strcmp(one, two));
+	CHECK_EQ(personality(ADDR_NO_RANDOMIZE), 0);
+	CHECK_EQ(personality(0xffffffff), ADDR_NO_RANDOMIZE);
+	read_maps(one, sizeof(one));
+	read_maps(two, sizeof(two));
+	CHECK_EQ(strcmp(one, two), 0);
+	/* The stack begins at the very top. */
+	CHECK(strstr(one, "-1000000000000 rw-p"));
 }

@@ -183,6 +183,23 @@ TEST(memory)
 	CHECK_EQ(wait_end(pid), 0);
 }
 
+/* Its own copy is written, not the one that all programs share. */
+TEST(the_vdso_can_be_written)
+{
+	pid_t pid = traced(nothing);
+	unsigned long at = getauxval(AT_SYSINFO_EHDR) + 64, word, mine;
+
+	/* A child's lies where its parent's does. */
+	memcpy(&mine, (void *)at, sizeof(mine));
+	PT(PTRACE_POKETEXT, pid, at, ~mine);
+	PT(PTRACE_PEEKTEXT, pid, at, &word);
+	CHECK_EQ(word, ~mine);
+	CHECK(!memcmp((void *)at, &mine, sizeof(mine)));
+	PT(PTRACE_POKETEXT, pid, at, mine);
+	PT(PTRACE_CONT, pid, 0, 0);
+	CHECK_EQ(wait_end(pid), 0);
+}
+
 TEST(registers)
 {
 	pid_t pid = traced(exit_7);
