@@ -39,26 +39,11 @@ out:
 /* MS_REMOUNT: the super's read-only state and options, then the mount's flags. */
 static long mount_again(const struct path *at, u32 kept, const char *options)
 {
-	struct super *s = at->dentry->inode->super;
-	bool read_only = kept & MS_RDONLY, was;
-	long err = 0;
+	long err;
 
 	if (at->dentry != at->mount->root)
 		return -EINVAL;
-	was = atomic_load(&s->read_only);
-	/* Said before the writers are counted: an open claims first and looks then. */
-	if (read_only)
-		atomic_store(&s->read_only, true);
-	atomic_fence();
-	if (read_only && !was && atomic_load(&s->writers))
-		err = -EBUSY;
-	else if (s->ops->remount)
-		err = s->ops->remount(s, read_only, options);
-	else if (*options)
-		err = -EINVAL;
-	else if (was && !read_only)
-		err = -EROFS;
-	atomic_store(&s->read_only, err ? was : read_only);
+	err = super_change(at->dentry->inode->super, kept & MS_RDONLY, options);
 	return err ? err : mount_set_flags(at, kept);
 }
 

@@ -13,8 +13,7 @@ static bool mount_fd_may(struct co *co)
 	return cred_capable(cred_current(co), CAP_SYS_ADMIN);
 }
 
-/* A descriptor for file, which is taken over. */
-static long mount_fd_give(struct co *co, struct file *file, bool cloexec)
+long mount_give(struct co *co, struct file *file, bool cloexec)
 {
 	long fd = fd_add(fd_current(co), file, 0, rlimit_get(process_of(co), RLIMIT_NOFILE),
 			 cloexec);
@@ -30,20 +29,14 @@ static long mount_fd_give(struct co *co, struct file *file, bool cloexec)
 	(AT_EMPTY_PATH | AT_NO_AUTOMOUNT | AT_RECURSIVE | AT_SYMLINK_NOFOLLOW |             \
 	 OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC)
 
-/* A file on a copy of what is at `from`. */
-static long mount_fd_clone(const struct path *from, bool recursive, const struct cred *cred,
-			   struct file **file)
+long mount_open_tree(struct mount *m, const struct cred *cred, struct file **file)
 {
-	struct path path;
-	long err = mount_clone(from, recursive, &path.mount);
+	struct path path = {m, m->root};
 
-	if (err)
-		return err;
-	path.dentry = path.mount->root;
 	dentry_get(path.dentry);
 	*file = file_new(&path, O_PATH, cred);
 	if (!*file) {
-		mount_dissolve(path.mount);
+		mount_dissolve(m);
 		path_put(&path);
 		return -ENOMEM;
 	}
@@ -57,6 +50,7 @@ struct sys_open_tree {
 	uptr path;
 	u32 flags;
 	struct path at;
+	struct mount *copy;
 	struct file *file;
 	long err;
 };
@@ -74,14 +68,15 @@ static co_t sys_open_tree(struct co *co, struct sys_open_tree *f)
 	if (f->err)
 		CO_RETURN(f->err);
 	if (f->flags & OPEN_TREE_CLONE)
-		f->err = mount_fd_clone(&f->at, f->flags & AT_RECURSIVE, cred_current(co),
-					&f->file);
+		f->err = mount_clone(&f->at, f->flags & AT_RECURSIVE, &f->copy);
 	else
 		CO_AWAIT(f->err, open_path, .path = &f->at, .cred = cred_current(co),
 			 .flags = O_PATH, .file = &f->file);
 	path_put(&f->at);
+	if (f->copy)
+		f->err = mount_open_tree(f->copy, cred_current(co), &f->file);
 	CO_RETURN(f->err ? f->err
-			 : mount_fd_give(co, f->file, f->flags & OPEN_TREE_CLOEXEC));
+			 : mount_give(co, f->file, f->flags & OPEN_TREE_CLOEXEC));
 	CO_END;
 }
 SYSCALL_CO(open_tree, dirfd, path, flags);
@@ -153,6 +148,17 @@ static long mount_fd_atime(u64 attr)
 	default:
 		return -EINVAL;
 	}
+}
+
+long mount_attr_flags(u64 attr, u32 *flags)
+{
+	long times = mount_fd_atime(attr);
+
+	if (attr & ~(u64)ATTR_VALID)
+		return -EINVAL;
+	/* Without a word it would be relatime; strictatime has to be said. */
+	*flags = mount_fd_flags(attr) | (times ? 0 : MS_STRICTATIME) | (times > 0 ? (u32)times : 0);
+	return times < 0 ? times : 0;
 }
 
 /* MS_* to set and to clear; 0 or -EINVAL. */

@@ -237,10 +237,8 @@ int mount_attach(struct mount *m, const struct path *at)
 
 /* --- mount(2) --- */
 
-co_t mount_fs(struct co *co, struct mount_fs *f)
+co_t mount_make(struct co *co, struct mount_make *f)
 {
-	struct mount *m;
-
 	CO_BEGIN;
 	CO_AWAIT_OP(f->err, f->type->mount, .type = f->type, .source = f->source, .dev = f->dev,
 		    .options = f->options, .read_only = f->flags & MS_RDONLY, .made = &f->super);
@@ -255,16 +253,24 @@ co_t mount_fs(struct co *co, struct mount_fs *f)
 			CO_RETURN(-ENOMEM);
 		}
 	}
-	m = mount_new(f->super, f->super->root_dentry, f->flags, f->source);
-	if (!m) {
+	*f->made = mount_new(f->super, f->super->root_dentry, f->flags, f->source);
+	if (!*f->made)
 		dentry_put(f->super->root_dentry);
-		super_put(f->super);
-		CO_RETURN(-ENOMEM);
-	}
 	super_put(f->super);
-	f->err = mount_attach(m, f->at);
+	CO_RETURN(*f->made ? 0 : -ENOMEM);
+	CO_END;
+}
+
+co_t mount_fs(struct co *co, struct mount_fs *f)
+{
+	CO_BEGIN;
+	CO_AWAIT(f->err, mount_make, .type = f->type, .dev = f->dev, .source = f->source,
+		 .options = f->options, .flags = f->flags, .made = &f->mount);
 	if (f->err)
-		mount_put(m);
+		CO_RETURN(f->err);
+	f->err = mount_attach(f->mount, f->at);
+	if (f->err)
+		mount_put(f->mount);
 	CO_RETURN(f->err);
 	CO_END;
 }

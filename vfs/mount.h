@@ -67,15 +67,27 @@ int mount_set_flags(const struct path *at, u32 flags);
 int mount_umount(const struct path *at, unsigned flags);
 int mount_pivot(const struct path *new_root, const struct path *put_old);
 
-/* A new file system mounted on `at`. */
+/* A new file system's mount, attached nowhere. */
+struct mount_make {
+	struct co_frame co;
+	struct fs_type *type;
+	u32 dev;
+	const char *source, *options;	/* never NULL */
+	u32 flags;			/* MS_* */
+	struct mount **made;
+	struct super *super;
+	long err;
+};
+co_t mount_make(struct co *co, struct mount_make *f);
+/* The same mounted on `at`. */
 struct mount_fs {
 	struct co_frame co;
 	const struct path *at;
 	struct fs_type *type;
 	u32 dev;
-	const char *source, *options;	/* never NULL */
-	u32 flags;			/* MS_* */
-	struct super *super;
+	const char *source, *options;
+	u32 flags;
+	struct mount *mount;
 	long err;
 };
 co_t mount_fs(struct co *co, struct mount_fs *f);

@@ -159,6 +159,28 @@ struct super *super_nth(unsigned n)
 	return found;
 }
 
+int super_change(struct super *s, bool read_only, const char *options)
+{
+	bool was;
+	int err = 0;
+
+	was = atomic_load(&s->read_only);
+	/* Said before the writers are counted: an open claims first and looks then. */
+	if (read_only)
+		atomic_store(&s->read_only, true);
+	atomic_fence();
+	if (read_only && !was && atomic_load(&s->writers))
+		err = -EBUSY;
+	else if (s->ops->remount)
+		err = s->ops->remount(s, read_only, options);
+	else if (*options)
+		err = -EINVAL;
+	else if (was && !read_only)
+		err = -EROFS;
+	atomic_store(&s->read_only, err ? was : read_only);
+	return err;
+}
+
 void super_mounted(struct super *s)
 {
 	atomic_add(&s->mounts, 1u);

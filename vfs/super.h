@@ -72,6 +72,9 @@ struct fs_type {
 	const char *name;
 	bool needs_device;
 	struct fs_mount_op mount;
+	/* Without waiting: would it take one option, "name" or "name=value"? 0, -ENOENT: it has
+	 * none of that name, -EINVAL: not so. NULL: that is found out when it is mounted. */
+	int (*understands)(const char *option);
 	struct list link;	/* fs_register's */
 };
 
@@ -102,6 +105,8 @@ struct super_tear_down {
 	long ignored;
 };
 co_t super_tear_down(struct co *co, struct super_tear_down *f);
+/* Another read-only state, and new options: 0, -EBUSY while files are written, -EINVAL, -EROFS. */
+int super_change(struct super *s, bool read_only, const char *options);
 /* The n-th live super with a reference, NULL past the last: sync(2). */
 struct super *super_nth(unsigned n);
 /* What was written to devices themselves, for sync(2) too: in the layer above; set at boot. */

@@ -254,8 +254,25 @@ static co_t tmpfs_mount(struct co *co, struct tmpfs_mount *f)
 	CO_END;
 }
 
+static int tmpfs_understands(const char *option)
+{
+	static const char *const names[] = {"size", "nr_blocks", "nr_inodes", "mode", "uid", "gid"};
+	struct tmpfs_super ignored;
+	size_t len = 0;
+
+	if (option_parse(&ignored, option))
+		return 0;
+	while (option[len] && option[len] != '=')
+		len++;
+	for (unsigned i = 0; i < ARRAY_SIZE(names); i++)
+		if (len == strlen(names[i]) && !strncmp(option, names[i], len))
+			return -EINVAL;
+	return option_is_known_word(option, len) ? -EINVAL : -ENOENT;
+}
+
 static struct fs_type tmpfs_type = {
 	.name = "tmpfs",
+	.understands = tmpfs_understands,
 	.mount = CO_IMPLEMENTS(fs_mount, tmpfs_mount),
 };
 
