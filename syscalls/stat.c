@@ -8,6 +8,7 @@
 #include "vfs/attr.h"
 #include "vfs/fd.h"
 #include "vfs/fs_context.h"
+#include "vfs/mount_stat.h"
 #include "vfs/super.h"
 
 /* --- walking to what the call is about --- */
@@ -191,13 +192,15 @@ static struct statx_timestamp stat_time(struct inode_time t)
 /* The time of birth is for who asks for it. */
 static void stat_fill_x(struct statx *to, const struct path *at, u32 mask)
 {
+	bool unique = mask & STATX_MNT_ID_UNIQUE;
 	struct attr_stat a;
 
 	attr_stat(at->dentry->inode, &a);
 	if (!(mask & STATX_BTIME))
 		a.btime = (struct inode_time){};
 	*to = (struct statx){
-		.stx_mask = STATX_BASIC_STATS | STATX_MNT_ID | (a.btime.sec ? STATX_BTIME : 0),
+		.stx_mask = STATX_BASIC_STATS | (unique ? STATX_MNT_ID_UNIQUE : STATX_MNT_ID) |
+			    (a.btime.sec ? STATX_BTIME : 0),
 		.stx_blksize = a.block_size,
 		.stx_attributes = at->dentry == at->mount->root ? STATX_ATTR_MOUNT_ROOT : 0,
 		.stx_attributes_mask = STATX_ATTR_MOUNT_ROOT,
@@ -208,7 +211,7 @@ static void stat_fill_x(struct statx *to, const struct path *at, u32 mask)
 		.stx_btime = stat_time(a.btime),
 		.stx_rdev_major = a.rdev >> 20, .stx_rdev_minor = a.rdev & 0xfffff,
 		.stx_dev_major = a.dev >> 20, .stx_dev_minor = a.dev & 0xfffff,
-		.stx_mnt_id = at->mount->id,
+		.stx_mnt_id = unique ? mount_stat_id(at->mount) : at->mount->id,
 	};
 }
 

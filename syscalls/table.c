@@ -29,8 +29,8 @@
 	/* mount.c, mount_fd.c */                                             \
 	A(mount) A(umount2) A(pivot_root)                                      \
 	A(open_tree) A(move_mount) A(mount_setattr)                            \
-	/* fsopen.c */                                                         \
-	A(fsopen) A(fsconfig) A(fsmount) A(fspick)                             \
+	/* fsopen.c, mount_stat.c */                                           \
+	A(fsopen) A(fsconfig) A(fsmount) A(fspick) A(statmount) A(listmount)   \
 	/* sync.c */                                                          \
 	A(sync) A(fsync) A(fdatasync) A(syncfs) P(fadvise64)                   \
 	A(sync_file_range) A(cachestat)                                        \

@@ -410,6 +410,11 @@ out:
 	return err;
 }
 
+struct list *mount_list(void)
+{
+	return &mount_all;
+}
+
 struct mount *mount_nth(unsigned n)
 {
 	struct mount *m, *found = NULL;

@@ -6,6 +6,11 @@
 
 extern spinlock mount_lock;
 
+/* All attached mounts, by mount.all, oldest first. */
+struct list *mount_list(void) REQUIRES(mount_lock);
+/* What of its file system m shows, as text: "/" for all. */
+void mount_root_text(const struct mount *m, char *to, size_t size);
+
 /* The n-th attached mount, oldest first, with a reference; NULL past the last. */
 struct mount *mount_nth(unsigned n);
 

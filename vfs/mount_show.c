@@ -48,22 +48,22 @@ static void mount_show_options(const struct mount *m, char *to, size_t size)
 }
 
 /* The root of a bind mount: the path inside its own super. */
-static void mount_show_root(const struct mount *m, struct mount_text *t)
+void mount_root_text(const struct mount *m, char *to, size_t size)
 {
-	struct path p = {(struct mount *)m, m->root};
-	struct dentry *d;
-	char *at = t->path + sizeof(t->path) - 1;
+	const struct dentry *d;
+	char *at = to + size - 1;
 
 	*at = 0;
 	spin_lock(&dentry_lock);
-	for (d = p.dentry; d->parent != d && (size_t)(at - t->path) > d->len + 1ul;
-	     d = d->parent) {
+	for (d = m->root; d->parent != d && (size_t)(at - to) > d->len + 1ul; d = d->parent) {
 		at -= d->len;
 		memcpy(at, d->name, d->len);
 		*--at = '/';
 	}
 	spin_unlock(&dentry_lock);
-	mount_escape(t->root, sizeof(t->root), *at ? at : "/");
+	if (!*at)
+		*--at = '/';
+	memmove(to, at, (size_t)(to + size - at));
 }
 
 /* False: it does not lie below root. */
@@ -77,7 +77,8 @@ static bool mount_show_one(const struct mount *m, const struct path *root, struc
 	if (path_text(&at, root, t->path, sizeof(t->path), false, &start, &outside) < 0 || outside)
 		return false;
 	mount_escape(t->point, sizeof(t->point), start);
-	mount_show_root(m, t);
+	mount_root_text(m, t->path, sizeof(t->path));
+	mount_escape(t->root, sizeof(t->root), t->path);
 	mount_escape(t->source, sizeof(t->source), m->source);
 	mount_show_options(m, t->options, sizeof(t->options));
 	t->super_options[0] = 0;
