@@ -353,9 +353,12 @@ again:
 	deliver_rewind(t, f);
 	for (;;) {
 		task_clear_flags(&t->task, TASK_WORK | TASK_RETURN);
-		if (atomic_load(&t->process->core))
-			CO_AWAIT(f->err, core_wait);
 		if (deliver_must_die(t, &f->status)) {
+			/* A dump shows it where it is, and may change what it ends with. */
+			if (atomic_load(&t->process->core)) {
+				CO_AWAIT(f->err, core_wait);
+				continue;
+			}
 			CO_AWAIT(f->err, thread_exit, .status = f->status);
 			CO_RETURN(0);
 		}
