@@ -203,6 +203,11 @@ struct sys_fcntl {
 static co_t sys_fcntl(struct co *co, struct sys_fcntl *f)
 {
 	CO_BEGIN;
+	if (co_goes_long_way()) { /* it was not tried */
+		f->err = try_fcntl(co_task(co), f->fd, f->cmd, f->arg);
+		if (f->err != SYS_MUST_WAIT)
+			CO_RETURN(f->err);
+	}
 	f->file = fd_get(fd_current(co), f->fd);
 	if (!f->file)
 		CO_RETURN(-EBADF);

@@ -122,7 +122,8 @@ void inode_put(struct inode *inode)
 co_t inode_put_wait(struct co *co, struct inode_put_wait *f)
 {
 	CO_BEGIN;
-	if (f->inode && inode_put_was_last(f->inode) && !inode_try_evict(f->inode))
+	if (f->inode && inode_put_was_last(f->inode) &&
+	    (co_goes_long_way() || !inode_try_evict(f->inode)))
 		CO_AWAIT(f->ignored, inode_evict_now, .inode = f->inode);
 	CO_RETURN(0);
 	CO_END;

@@ -5,6 +5,7 @@ Usage: make_disk.py MKE2FS E2FSCK IMAGE
 """
 import os
 import pathlib
+import shutil
 import struct
 import subprocess
 import sys
@@ -12,6 +13,19 @@ import tempfile
 
 PATTERN = 0x1e3779b97f4a7c15
 WORDS = 24576
+
+
+def set_attributes(top, image):
+    """Attributes in the inode and in a block of its own; a program's capabilities."""
+    (top / "long").write_bytes(bytes(range(32, 127)) * 7)
+    (top / "cap").write_bytes(struct.pack("<IIIII", 0x02000001, 1 << 10, 0, 0, 0))
+    commands = [f"ea_set {name} user.x abc" for name in ("/pattern", "/directory/entry3")]
+    commands += [f"ea_set -f {top}/long {name} user.long"
+                 for name in ("/pattern", "/directory/entry4", "/directory")]
+    commands.append(f"ea_set -f {top}/cap /directory/inner/file security.capability")
+    debugfs = shutil.which("debugfs") or "/sbin/debugfs"
+    subprocess.run([debugfs, "-w", "-f", "-", image], input="\n".join(commands) + "\n", text=True,
+                   check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
 
 
 def main():
@@ -38,6 +52,7 @@ def main():
                         "-E", "hash_seed=00000000-0000-0000-0000-000000000001", "-U",
                         "00000000-0000-0000-0000-000000000002", temporary, "3072"],
                        check=True, env={**os.environ, "SOURCE_DATE_EPOCH": "1750000000"})
+        set_attributes(top, temporary)
         # Directories get their index; 1: it changed something, as it was asked to.
         if subprocess.run([e2fsck, "-fyD", temporary], stdout=subprocess.DEVNULL,
                           stderr=subprocess.DEVNULL).returncode not in (0, 1):

@@ -166,12 +166,22 @@ static void send(void)
 	signal_thread(t, SIGURG, NULL);
 }
 
+/* Where workers and init come, whom no signal is sent. */
+static void note_elsewhere(const struct task *t)
+{
+	if (!t->user || thread_of((struct task *)t)->process->pid->nr == 1)
+		for (const struct co_frame *f = t->co.leaf; f; f = f->caller)
+			if (f->at)
+				points->elsewhere[point_index(f->at)] = true;
+}
+
 /* A handler may run only where its signal came before what was waited for; to be killed there
  * is always in order. */
 static enum co_forced force(struct co *co)
 {
 	struct task *t = co_task(co);
 
+	note_elsewhere(t);
 	if (!armed || points->refusing || !is_victim(t) ||
 	    !chance(thread_of(t), co->leaf->at, false))
 		return CO_GOES_ON;
@@ -184,6 +194,7 @@ static void parked(struct task *t)
 		send();
 		return;
 	}
+	note_elsewhere(t);
 	if (!armed || points->refusing || !t->co.leaf || !is_victim(t))
 		return;
 	if (chance(thread_of(t), t->co.leaf->at, true))
@@ -237,6 +248,11 @@ static bool refuse(void)
 		 task_current() ? task_current()->name : "nobody");
 	lenient = true;
 	return true;
+}
+
+void points_go_long_way(void)
+{
+	co_long_way = true;
 }
 
 void points_begin(void)
@@ -389,13 +405,27 @@ static u32 count_hit(enum points_kind kind)
 	return n;
 }
 
+static bool is_hit(u32 i)
+{
+	return points->hit[i][POINTS_SIGNAL] && points->hit[i][POINTS_KILL];
+}
+
+static u32 count_elsewhere(void)
+{
+	u32 n = 0;
+
+	for (u32 i = 0; i < point_total(); i++)
+		n += points->elsewhere[i] && !points->passed[i];
+	return n;
+}
+
 unsigned points_hit(void)
 {
 	u32 n = 0;
 
 	for (u32 i = 0; i < point_total(); i++)
-		n += points->hit[i][POINTS_SIGNAL] && points->hit[i][POINTS_KILL];
-	return n * 100 / point_total();
+		n += is_hit(i);
+	return n * 100 / (point_total() - count_elsewhere());
 }
 
 static void print_calls(void)
@@ -415,9 +445,10 @@ static void print_missed(void)
 {
 	printf("awaits where no signal was sent:\n");
 	for (u32 i = 0; i < point_total(); i++)
-		if (!points->hit[i][POINTS_SIGNAL] || !points->hit[i][POINTS_KILL])
+		if (!is_hit(i))
 			printf("  %s:%u %s%s\n", co_points_start[i].file, co_points_start[i].line,
-			       co_points_start[i].func, points->passed[i] ? " (passed)" : "");
+			       co_points_start[i].func, points->passed[i] ? " (passed)" :
+			       points->elsewhere[i] ? " (a worker's, or init's)" : "");
 }
 
 void points_print(bool all)
@@ -427,9 +458,10 @@ void points_print(bool all)
 		       points->refused, points->failures);
 		return;
 	}
-	printf("signals: of %u awaits a signal was sent at %u, one with SA_RESTART at %u, SIGKILL at "
-	       "%u; %lu branches, %lu failures\n", point_total(), count_hit(POINTS_SIGNAL),
-	       count_hit(POINTS_AGAIN), count_hit(POINTS_KILL), points->branches, points->failures);
+	printf("signals: of %u awaits, %u of them only of workers and at boot, a signal was sent at %u, "
+	       "one with SA_RESTART at %u, SIGKILL at %u: %u %%; %lu branches, %lu failures\n",
+	       point_total(), count_elsewhere(), count_hit(POINTS_SIGNAL), count_hit(POINTS_AGAIN),
+	       count_hit(POINTS_KILL), points_hit(), points->branches, points->failures);
 	if (all) {
 		print_calls();
 		print_missed();

@@ -38,7 +38,7 @@ enum points_outcome {
 struct points {
 	u64 only;			/* not 0: be that branch, 1 + its number */
 	u32 hit[POINTS_MAX][POINTS_KINDS]; /* signals sent while a thread was in that await */
-	bool passed[POINTS_MAX];
+	bool passed[POINTS_MAX], elsewhere[POINTS_MAX];
 	u64 places[POINTS_PLACES];	/* a hash table of those tried */
 	u32 outcomes[POINTS_CALLS][8];	/* by what is above */
 	u32 broke_off[POINTS_CALLS];	/* short counts, which the program did not expect */
@@ -62,12 +62,14 @@ struct hal_user;
 struct host_result;
 /* In a run, before anything else. */
 void points_begin(void);
+/* Instead: only the long ways (coro/co.h) are taken. */
+void points_go_long_way(void);
 void points_entering_user(const struct hal_user *u);
 void points_hook(struct hal_user *u, i64 what);
 void points_branched(u64 n, const struct host_result *result);
 
 void points_print(bool all);
-/* Per cent of the kernel's awaits where a signal was sent. */
+/* Per cent of the awaits that are not only workers' where a signal was sent. */
 unsigned points_hit(void);
 
 /* The outcomes Linux may give; x: the call's arguments. */

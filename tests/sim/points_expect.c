@@ -22,7 +22,8 @@ static const u8 classes[POINTS_CALLS] = {
 	[__NR_read] = RESTARTS, [__NR_write] = RESTARTS,
 	[__NR_readv] = RESTARTS, [__NR_writev] = RESTARTS,
 	[__NR_preadv2] = RESTARTS, [__NR_pwritev2] = RESTARTS,
-	[__NR_sendfile] = RESTARTS, [__NR_splice] = RESTARTS, [__NR_tee] = RESTARTS,
+	[__NR_sendfile] = RESTARTS, [__NR_splice] = RESTARTS, [__NR_tee] = RESTARTS, [__NR_truncate] = RESTARTS,
+	[__NR_vmsplice] = RESTARTS,
 	[__NR_ioctl] = RESTARTS, [__NR_flock] = RESTARTS, [__NR_fcntl] = RESTARTS,
 	[__NR_wait4] = RESTARTS, [__NR_waitid] = RESTARTS, [__NR_syslog] = RESTARTS,
 	[__NR_mq_timedsend] = RESTARTS, [__NR_mq_timedreceive] = RESTARTS,
@@ -89,6 +90,7 @@ bool points_may_be_short(int nr)
 	case __NR_sendfile:
 	case __NR_splice:
 	case __NR_tee:
+	case __NR_vmsplice:
 	case __NR_sendto:
 	case __NR_recvfrom:
 	case __NR_sendmsg:

@@ -133,6 +133,31 @@ size_t prog_elf(const struct prog *p, u8 *to)
 	return data_at + p->data_len;
 }
 
+size_t prog_elf_shared(const struct prog *p, const char *interp, u8 *to)
+{
+	size_t code = p->n * sizeof(p->code[0]), named = interp ? strlen(interp) + 1 : 0;
+	Elf64_Ehdr head = {
+		.e_ident = {ELFMAG0, ELFMAG1, ELFMAG2, ELFMAG3, ELFCLASS64, ELFDATA2LSB, EV_CURRENT},
+		.e_type = ET_DYN, .e_machine = EM_AARCH64, .e_version = EV_CURRENT,
+		.e_entry = 4096, .e_phoff = sizeof(head), .e_ehsize = sizeof(head),
+		.e_phentsize = sizeof(Elf64_Phdr), .e_phnum = interp ? 3 : 2,
+	};
+	/* Variables that begin in the file and go on for two pages of zeros. */
+	Elf64_Phdr seg[3] = {
+		{PT_LOAD, PF_R | PF_X, 0, 0, 0, 4096 + code, 4096 + code, 4096},
+		{PT_LOAD, PF_R | PF_W, 512, 0x10200, 0x10200, 100, 9000, 4096},
+		{PT_INTERP, PF_R, 1024, 1024, 1024, named, named, 1},
+	};
+
+	memset(to, 0, 4096);
+	memcpy(to, &head, sizeof(head));
+	memcpy(to + sizeof(head), seg, sizeof(seg));
+	if (interp)
+		memcpy(to + 1024, interp, named);
+	memcpy(to + 4096, p->code, code);
+	return 4096 + code;
+}
+
 static size_t cpio_one(u8 *to, const char *name, u32 mode, const void *bytes, size_t size)
 {
 	size_t n = (size_t)sprintf((char *)to,

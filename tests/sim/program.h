@@ -13,7 +13,7 @@
 #define PROG_DATA  0x500000ul	/* strings and tables, read-only */
 #define PROG_SPACE 0x600000ul	/* 256 KiB of zeros to begin with */
 #define PROG_SPACE_SIZE 0x40000ul
-#define PROG_INSNS 32768
+#define PROG_INSNS 65536
 #define PROG_BYTES 65536
 
 struct prog {
@@ -81,6 +81,9 @@ void prog_loop_end(struct prog *p, unsigned reg, unsigned top);
 /* The program as an ELF executable; its size. `to` has room for PROG_IMAGE bytes. */
 #define PROG_IMAGE (PROG_INSNS * 16 + PROG_BYTES + 8192)
 size_t prog_elf(const struct prog *p, u8 *to);
+
+/* The same as a shared object, without data: a program if interp is given, else an interpreter. */
+size_t prog_elf_shared(const struct prog *p, const char *interp, u8 *to);
 
 /* A cpio archive (newc) with these files, padded to a page. */
 struct prog_file {

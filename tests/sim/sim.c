@@ -28,12 +28,13 @@
 
 /* So many seeds reach at least so many per cent of the kernel's awaits. */
 #define SWEEP_FULL    300u
-#define SWEEP_REACHES 65u
+#define SWEEP_REACHES 89u
 /* The same of those where a signal and SIGKILL are sent. */
 #define SIGNALS_FULL  3u
-#define SIGNALS_HIT   77u
+#define SIGNALS_HIT   89u
 
 static u8 initrd[4 << 20], image[PROG_IMAGE], true_image[PROG_IMAGE];
+static u8 dynamic[8192], loader[8192];
 static size_t initrd_size;
 static u8 *disk;
 static u64 disk_size;
@@ -45,15 +46,19 @@ static const char *self;
 static size_t make_initrd(const struct prog *p)
 {
 	static struct prog true_program;
-	size_t size = prog_elf(p, image), true_size;
+	size_t size = prog_elf(p, image), true_size, dynamic_size, loader_size;
 
 	true_program.n = 0;
 	SYS(&true_program, 94, I(0)); /* exit_group */
 	true_size = prog_elf(&true_program, true_image);
+	dynamic_size = prog_elf_shared(&true_program, "/loader", dynamic);
+	loader_size = prog_elf_shared(&true_program, NULL, loader);
 	static const char script[] = "#!/true with an argument\n", nested[] = "#! /script\n";
 	const struct prog_file files[] = {
 		{"init", S_IFREG | 0755, image, size},
 		{"true", S_IFREG | 0755, true_image, true_size},
+		{"dynamic", S_IFREG | 0755, dynamic, dynamic_size},
+		{"loader", S_IFREG | 0755, loader, loader_size},
 		{"script", S_IFREG | 0755, script, sizeof(script) - 1},
 		{"nested", S_IFREG | 0755, nested, sizeof(nested) - 1},
 		{"damaged", S_IFREG | 0755, true_image, 70},
@@ -121,6 +126,7 @@ static int run_sweep(u64 first, u64 last)
 	for (u64 seed = first; seed <= last; seed++) {
 		struct host_config c = config_for(seed);
 
+		c.begin = seed % 8 < 2 ? points_go_long_way : NULL;
 		findings->fail_nth = seed % 4 == 3 ? 1 + seed * 7919 % 2000 : 0;
 		if (host_run(&c, &result) != HOST_OFF)
 			return report_failure("sweep", seed);

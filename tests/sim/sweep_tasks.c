@@ -233,7 +233,7 @@ static void programs(struct prog *p)
 {
 	u64 argv[4] = {prog_string(p, "true"), prog_string(p, "an argument")};
 	u64 args = prog_data(p, argv, 32);
-	static const char *const names[] = {"/true", "/script", "/nested", "/interpreted", "/damaged",
+	static const char *const names[] = {"/true", "/script", "/nested", "/dynamic", "/damaged",
 					    "/none", "/tmp"};
 
 	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {

@@ -28,7 +28,7 @@ static void set_vector(struct prog *p, u64 at, u64 len)
 static void look_into(struct prog *p)
 {
 	static const u64 word = 0x1234;
-	static const struct { u64 off; u32 flags; i32 nr; } peek = {0, 0, 2};
+	static const struct { u64 off; u32 flags; i32 nr; } peek = {0, 1, 2}; /* of the process */
 
 	ask(p, PTRACE_PEEKDATA, BUFFER, MORE);
 	ask(p, PTRACE_POKEDATA, BUFFER, word);
@@ -87,6 +87,9 @@ static void calls(struct prog *p)
 		SYS(p, __NR_getpid, I(0));
 		SYS(p, __NR_kill, R(0), I(SIGUSR1));
 		SYS(p, __NR_nanosleep, I(prog_data(p, (const u64[]){0, 1000}, 16)), I(0));
+		work_handler(p, SIGUSR2);
+		SYS(p, __NR_getpid, I(0));
+		SYS(p, __NR_kill, R(0), I(SIGUSR2));
 		SYS(p, __NR_execve, I(prog_string(p, "/true")), I(prog_data(p, none, 8)),
 		    I(prog_data(p, none, 8)));
 		work_exit(p, 9);
@@ -242,11 +245,15 @@ static void memory(struct prog *p)
 /* getpid gives an error, getppid asks the tracer, the rest is allowed. */
 static const struct sock_filter filter[] = {
 	BPF_STMT(BPF_LD | BPF_W | BPF_ABS, 0),
-	BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, __NR_getpid, 2, 0),
-	BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, __NR_getppid, 2, 0),
+	BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, __NR_getpid, 4, 0),
+	BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, __NR_getppid, 4, 0),
+	BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, __NR_getgid, 4, 0),
+	BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, __NR_getegid, 4, 0),
 	BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
 	BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | 7),
 	BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_TRACE | 5),
+	BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_KILL_THREAD),
+	BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_KILL_PROCESS),
 };
 
 static void install_filter(struct prog *p, u32 flags)
@@ -281,6 +288,15 @@ static void filters(struct prog *p)
 	ask(p, PTRACE_SETOPTIONS, 0, SECCOMP_EVENT);
 	ask(p, PTRACE_CONT, 0, 0);
 	follow(p, PTRACE_CONT, NULL);
+	for (int i = 0; i < 2; i++) {
+		CHILD(p) {
+			install_filter(p, 0);
+			SYS(p, i ? __NR_getgid : __NR_getegid, I(0));
+			work_exit(p, 0);
+		}
+		MOVE(p, 20, 0);
+		work_wait(p);
+	}
 	/* Strict mode: anything else kills. */
 	for (int i = 0; i < 2; i++) {
 		CHILD(p) {

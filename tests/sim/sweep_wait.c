@@ -153,6 +153,7 @@ static void full(struct prog *p)
 	EXPECT(p, 21, 0);
 	SYS(p, __NR_msgctl, R(19), I(0), I(0));
 	work_own_path(p, 21, "queue%u");
+	SYS(p, __NR_mq_unlink, R(21)); /* one that was broken off left it */
 	SYS(p, __NR_mq_open, R(21), I(O_RDWR | O_CREAT), I(0600), I(prog_data(p, attr, 64)));
 	EXPECT_OK(p, 0);
 	MOVE(p, 19, 0);

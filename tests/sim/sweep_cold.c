@@ -1,0 +1,101 @@
+/* tests/sim/sweep_cold.c -- names that are not in memory: every call that takes one has to wait for
+ * the disk; and the mounting of what they lie on.
+ */
+#include "base.h"
+
+#define MORE (PROG_SPACE + 0x10000)	/* memory that nothing has touched yet */
+
+#define INNER "/mnt/directory/inner"
+
+static void drop_caches(struct prog *p)
+{
+	SYS(p, __NR_openat, I(AT_FDCWD), I(prog_string(p, "/proc/sys/vm/drop_caches")), I(O_WRONLY));
+	WITH_FD(p) {
+		SYS(p, __NR_write, R(19), I(prog_string(p, "3")), I(1));
+		SYS(p, __NR_close, R(19));
+	}
+}
+
+static void cold(struct prog *p, unsigned nr, const struct prog_arg *args, unsigned n)
+{
+	drop_caches(p);
+	prog_sys(p, nr, args, n);
+}
+#define COLD(p, nr, ...) \
+	cold((p), (nr), (const struct prog_arg[]){__VA_ARGS__}, \
+	     sizeof((const struct prog_arg[]){__VA_ARGS__}) / sizeof(struct prog_arg))
+
+static void names(struct prog *p)
+{
+	static const struct { u16 family; char name[30]; } socket = {1, INNER "/none"};
+	u64 file = prog_string(p, INNER "/file"), none = prog_string(p, INNER "/none");
+
+	SYS(p, __NR_inotify_init1, I(0));
+	MOVE(p, 25, 0);
+	COLD(p, __NR_inotify_add_watch, R(25), I(file), I(0xfff));
+	COLD(p, __NR_statx, I(AT_FDCWD), I(file), I(0), I(0xfff), I(MORE));
+	COLD(p, __NR3264_statfs, I(file), I(MORE));
+	COLD(p, __NR_mkdirat, I(AT_FDCWD), I(none), I(0755));
+	COLD(p, __NR_openat, I(AT_FDCWD), I(none), I(O_RDWR | O_CREAT), I(0644));
+	COLD(p, __NR_openat, I(AT_FDCWD), I(prog_string(p, "/mnt/link")), I(O_RDWR | O_CREAT), I(0644));
+	COLD(p, __NR_linkat, I(AT_FDCWD), I(file), I(AT_FDCWD), I(prog_string(p, INNER "/new")), I(0));
+	COLD(p, __NR_renameat2, I(AT_FDCWD), I(file), I(AT_FDCWD), I(none), I(0));
+	COLD(p, __NR_unlinkat, I(AT_FDCWD), I(file), I(0));
+	COLD(p, __NR_truncate, I(file), I(0));
+	COLD(p, __NR_utimensat, I(AT_FDCWD), I(file), I(0), I(0));
+	COLD(p, __NR_getxattr, I(file), I(prog_string(p, "user.x")), I(MORE), I(100));
+	COLD(p, __NR_readlinkat, I(AT_FDCWD), I(prog_string(p, "/mnt/longlink")), I(MORE), I(1000));
+	COLD(p, __NR_execve, I(file), I(0), I(0));
+	SYS(p, __NR_socket, I(1), I(2), I(0));
+	MOVE(p, 25, 0);
+	COLD(p, __NR_connect, R(25), I(prog_data(p, &socket, sizeof(socket))), I(sizeof(socket)));
+	COLD(p, __NR_bind, R(25), I(prog_data(p, &socket, sizeof(socket))), I(sizeof(socket)));
+	COLD(p, __NR_openat, I(AT_FDCWD), I(prog_string(p, "/mnt/many")), I(O_RDONLY | O_DIRECTORY));
+	MOVE(p, 25, 0);
+	COLD(p, __NR_getdents64, R(25), I(MORE), I(20000));
+	COLD(p, __NR_getdents64, R(25), I(MORE), I(20000));
+	COLD(p, __NR_openat, I(AT_FDCWD), I(prog_string(p, "/over/directory")), I(O_RDONLY | O_DIRECTORY));
+	MOVE(p, 25, 0);
+	COLD(p, __NR_getdents64, R(25), I(MORE), I(20000));
+	COLD(p, __NR_openat, I(AT_FDCWD), I(prog_string(p, "/mnt/pattern")), I(O_RDONLY));
+	MOVE(p, 25, 0);
+	COLD(p, __NR_read, R(25), I(MORE), I(60000));
+	COLD(p, __NR3264_sendfile, R(25), R(25), I(0), I(10));
+	COLD(p, __NR_chdir, I(prog_string(p, INNER)));
+	COLD(p, __NR_openat, I(AT_FDCWD), I(prog_string(p, "file")), I(O_RDONLY));
+	COLD(p, __NR_chroot, I(prog_string(p, INNER)));
+}
+
+/* Take all of it down and put it up again. */
+static void mounting(struct prog *p)
+{
+	u64 mnt = prog_string(p, "/mnt"), over = prog_string(p, "/over");
+
+	SYS(p, __NR_mkdirat, I(AT_FDCWD), I(prog_string(p, "m")), I(0755));
+	COLD(p, __NR_mount, I(prog_string(p, "x")), I(prog_string(p, "m")), I(prog_string(p, "overlay")),
+	     I(0), I(prog_string(p, "lowerdir=" INNER ":/mnt/directory")));
+	EXPECT(p, 0, 0);
+	SYS(p, __NR_openat, I(AT_FDCWD), I(prog_string(p, "m")), I(O_RDONLY | O_DIRECTORY));
+	MOVE(p, 25, 0);
+	SYS(p, __NR_getdents64, R(25), I(MORE), I(3000));
+	SYS(p, __NR_close, R(25));
+	SYS(p, __NR_umount2, I(prog_string(p, "m")), I(0));
+	EXPECT(p, 0, 0);
+	SYS(p, __NR_mount, I(prog_string(p, "d")), I(prog_string(p, "m")), I(prog_string(p, "devtmpfs")),
+	    I(0), I(0));
+	SYS(p, __NR_umount2, I(prog_string(p, "m")), I(0));
+	SYS(p, __NR_umount2, I(over), I(0));
+	EXPECT(p, 0, 0);
+	SYS(p, __NR_nanosleep, I(prog_data(p, (const u64[]){0, 50000000}, 16)), I(0));
+	SYS(p, __NR_umount2, I(mnt), I(0));
+	EXPECT(p, 0, 0);
+	drop_caches(p);
+	SYS(p, __NR_mount, I(prog_string(p, "/dev/vda")), I(mnt), I(prog_string(p, "ext4")), I(1), I(0));
+	EXPECT(p, 0, 0);
+	SYS(p, __NR_sync, I(0));
+	SYS(p, __NR_mount, I(prog_string(p, "over")), I(over), I(prog_string(p, "overlay")), I(0),
+	    I(prog_string(p, "lowerdir=/mnt,upperdir=/tmp/upper,workdir=/tmp/work")));
+	EXPECT(p, 0, 0);
+}
+
+work_fn *const sweep_cold[] = {names, NULL}, *const sweep_mounting[] = {mounting, NULL};
