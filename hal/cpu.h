@@ -19,10 +19,12 @@ struct hal_cpu {
 	/* the provider's own state follows in its containing struct */
 };
 
-#include "hal_inline.h" /* hal_cpu_self, hal_relax, hal_irq_pending, hal_sim_point */
+#include "hal_inline.h" /* hal_cpu_self, hal_relax, hal_irq_pending, hal_lock, hal_sim_point */
 
 /* struct hal_cpu *hal_cpu_self(void): the calling CPU.
  * void hal_relax(void): inside a spin loop.
+ * void hal_lock(u32 *lock), bool hal_try_lock(u32 *lock), void hal_unlock(u32 *lock): what a
+ *	spinlock is made of; 0 is free.
  * bool hal_irq_pending(void): an interrupt waits to be taken on this CPU; loops with a
  *	budget look at it.
  * void hal_sim_point(const volatile void *what): nothing on a machine; on hal/host a place where

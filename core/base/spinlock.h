@@ -22,20 +22,12 @@
 #define EXCLUDES(...)	__attribute__((locks_excluded(__VA_ARGS__)))
 #define NO_LOCK_ANALYSIS __attribute__((no_thread_safety_analysis))
 
-/* A ticket lock: 0 initialised is free (rank 0 is not checked). One atomic draws the ticket and
- * tells whose turn it is. */
+/* 0 initialised it is free (rank 0 is not checked). */
 typedef struct CAPABILITY("spinlock") spinlock {
-	union {
-		u32 both;  /* [a] */
-		struct {
-			u16 owner; /* [a] the low half in every provider */
-			u16 next;
-		};
-	};
+	u32 held;  /* [a] hal's; 0: it is not */
 	u16 rank;  /* [I] */
 	u16 pad;
 } spinlock;
-#define SPIN_TICKET (1u << 16)
 
 #define SPINLOCK_INIT(r) ((spinlock){.rank = (r)})
 
@@ -46,25 +38,13 @@ static inline void spin_init(spinlock *l, u16 rank)
 
 static inline void spin_lock(spinlock *l) ACQUIRES(*l) NO_LOCK_ANALYSIS
 {
-	u32 was;
-	u16 mine;
-
-	/* For a simulation it is the ticket that matters: the wait orders the rest. */
-	hal_sim_point(&l->next);
-	was = __atomic_fetch_add(&l->both, SPIN_TICKET, __ATOMIC_ACQ_REL);
-	mine = was >> 16;
-
-	if (__builtin_expect((u16)was != mine, 0))
-		while (atomic_load(&l->owner) != mine)
-			hal_relax();
+	hal_lock(&l->held);
 	ranks_locked(l->rank);
 }
 
 static inline bool spin_trylock(spinlock *l) TRY_ACQUIRES(true, *l) NO_LOCK_ANALYSIS
 {
-	u32 was = atomic_load(&l->both);
-
-	if ((u16)was != was >> 16 || !atomic_cas(&l->both, &was, was + SPIN_TICKET))
+	if (!hal_try_lock(&l->held))
 		return false;
 	ranks_locked(l->rank);
 	return true;
@@ -73,8 +53,7 @@ static inline bool spin_trylock(spinlock *l) TRY_ACQUIRES(true, *l) NO_LOCK_ANAL
 static inline void spin_unlock(spinlock *l) RELEASES(*l) NO_LOCK_ANALYSIS
 {
 	ranks_unlocked(l->rank);
-	/* Only its holder changes it, so this read is no point where another may run. */
-	atomic_store(&l->owner, (u16)(__atomic_load_n(&l->owner, __ATOMIC_RELAXED) + 1));
+	hal_unlock(&l->held);
 }
 
 #endif

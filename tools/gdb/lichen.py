@@ -155,10 +155,8 @@ def global_variables(kind):
 
 
 def print_spinlock(name, lock):
-    owner, following = int(lock["owner"]), int(lock["next"])
-    if owner != following:
-        waiting = (following - owner - 1) % 65536
-        print(f"spinlock {name} (rank {int(lock['rank'])}) is held, {waiting} wait")
+    if int(lock["held"]):
+        print(f"spinlock {name} (rank {int(lock['rank'])}) is held")
         return True
     return False
 

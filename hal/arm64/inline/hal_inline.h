@@ -20,6 +20,26 @@ static inline void hal_relax(void)
 	__asm__ volatile("yield" ::: "memory");
 }
 
+/* Whoever comes first after it was let go has it. A virtual CPU whose turn it were might not be
+ * running for a long time, and all others would wait for it. */
+static inline void hal_lock(u32 *lock)
+{
+	while (__builtin_expect(__atomic_exchange_n(lock, 1u, __ATOMIC_ACQ_REL), 0))
+		while (__atomic_load_n(lock, __ATOMIC_RELAXED))
+			hal_relax();
+}
+
+static inline bool hal_try_lock(u32 *lock)
+{
+	return !__atomic_load_n(lock, __ATOMIC_RELAXED) &&
+	       !__atomic_exchange_n(lock, 1u, __ATOMIC_ACQ_REL);
+}
+
+static inline void hal_unlock(u32 *lock)
+{
+	__atomic_store_n(lock, 0u, __ATOMIC_RELEASE);
+}
+
 static inline bool hal_irq_pending(void)
 {
 	u64 isr;
