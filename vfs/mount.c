@@ -247,15 +247,17 @@ co_t mount_make(struct co *co, struct mount_make *f)
 	if (f->flags & MS_RDONLY)
 		f->super->read_only = true;
 	if (!f->super->root_dentry) {
+		inode_get(f->super->root); /* it is torn down with its root, dentry or not */
 		f->super->root_dentry = dentry_new_root(f->super, f->super->root);
-		if (!f->super->root_dentry) {
-			super_put(f->super);
-			CO_RETURN(-ENOMEM);
-		}
+		if (f->super->root_dentry)
+			inode_put(f->super->root);
 	}
-	*f->made = mount_new(f->super, f->super->root_dentry, f->flags, f->source);
-	if (!*f->made)
-		dentry_put(f->super->root_dentry);
+	*f->made = f->super->root_dentry ?
+		mount_new(f->super, f->super->root_dentry, f->flags, f->source) : NULL;
+	if (!*f->made) { /* as if it had been mounted: unless it is elsewhere, it goes */
+		super_mounted(f->super);
+		super_unmounted(f->super);
+	}
 	super_put(f->super);
 	CO_RETURN(*f->made ? 0 : -ENOMEM);
 	CO_END;

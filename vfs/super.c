@@ -201,13 +201,14 @@ co_t super_tear_down(struct co *co, struct super_tear_down *f)
 	while (inotify_unmounted(f->super))
 		CO_BREATHE;
 	if (f->super->ops->sync.step)
-		CO_AWAIT_OP(f->ignored, f->super->ops->sync,
-			    .inode = f->super->root_dentry->inode);
+		CO_AWAIT_OP(f->ignored, f->super->ops->sync, .inode = f->super->root);
 	if (f->super->ops->unmounted.step)
-		CO_AWAIT_OP(f->ignored, f->super->ops->unmounted,
-			    .inode = f->super->root_dentry->inode);
+		CO_AWAIT_OP(f->ignored, f->super->ops->unmounted, .inode = f->super->root);
 	dentry_shrink_super(f->super);
-	dentry_put(f->super->root_dentry);
+	if (f->super->root_dentry)
+		dentry_put(f->super->root_dentry);
+	else
+		inode_put(f->super->root);
 	super_put(f->super);
 	CO_RETURN(0);
 	CO_END;
