@@ -66,6 +66,52 @@ static void names(struct prog *p)
 	COLD(p, __NR_chroot, I(prog_string(p, INNER)));
 }
 
+/* A file system made step by step, moved by its descriptor, asked about. */
+static void steps(struct prog *p)
+{
+	static const u64 attr[4] = {1, 0, 0, 0};		/* MOUNT_ATTR_RDONLY */
+	u64 empty = prog_string(p, ""), m;
+
+	SYS(p, __NR_mkdirat, I(AT_FDCWD), I(prog_string(p, "m")), I(0755));
+	m = prog_string(p, "m");
+	SYS(p, __NR_fsopen, I(prog_string(p, "tmpfs")), I(0));
+	EXPECT_OK(p, 0);
+	MOVE(p, 19, 0);
+	SYS(p, __NR_fsconfig, R(19), I(1), I(prog_string(p, "size")), I(prog_string(p, "64k")), I(0));
+	SYS(p, __NR_fsconfig, R(19), I(0), I(prog_string(p, "no-such")), I(0), I(0));
+	SYS(p, __NR_read, R(19), I(MORE), I(500));
+	SYS(p, __NR_fsconfig, R(19), I(6), I(0), I(0), I(0)); /* CMD_CREATE */
+	SYS(p, __NR_fsmount, R(19), I(0), I(0));
+	EXPECT_OK(p, 0);
+	MOVE(p, 20, 0);
+	SYS(p, __NR_move_mount, R(20), I(empty), I(AT_FDCWD), I(m), I(4)); /* F_EMPTY_PATH */
+	EXPECT(p, 0, 0);
+	SYS(p, __NR_fspick, I(AT_FDCWD), I(m), I(0));
+	MOVE(p, 19, 0);
+	SYS(p, __NR_fsconfig, R(19), I(7), I(0), I(0), I(0)); /* CMD_RECONFIGURE */
+	SYS(p, __NR_mount_setattr, I(AT_FDCWD), I(m), I(0), I(prog_data(p, attr, 32)), I(32));
+	SYS(p, __NR_open_tree, I(AT_FDCWD), I(m), I(1)); /* CLONE */
+	EXPECT_OK(p, 0);
+	/* The mount's unique number, and what it says of itself. */
+	SYS(p, __NR_statx, I(AT_FDCWD), I(m), I(0), I(0x4000), I(MORE + 0x1000));
+	SET(p, 22, MORE + 0x1000);
+	LOAD(p, 8, 21, 22, 0x90);
+	SET(p, 22, MORE + 0x2000);
+	SET(p, 23, 24);
+	STORE(p, 8, 23, 22, 0);
+	STORE(p, 8, 21, 22, 8);
+	SET(p, 23, 0x3f);
+	STORE(p, 8, 23, 22, 16);
+	SYS(p, 457, I(MORE + 0x2000), I(MORE + 0x3000), I(4096), I(0)); /* statmount */
+	SET(p, 22, MORE + 0x2000);
+	SET(p, 23, ~0ul);
+	STORE(p, 8, 23, 22, 8);
+	SET(p, 23, 0);
+	STORE(p, 8, 23, 22, 16);
+	SYS(p, 458, I(MORE + 0x2000), I(MORE + 0x5000), I(100), I(0)); /* listmount */
+	SYS(p, __NR_umount2, I(m), I(2));
+}
+
 /* Take all of it down and put it up again. */
 static void mounting(struct prog *p)
 {
@@ -98,4 +144,4 @@ static void mounting(struct prog *p)
 	EXPECT(p, 0, 0);
 }
 
-work_fn *const sweep_cold[] = {names, NULL}, *const sweep_mounting[] = {mounting, NULL};
+work_fn *const sweep_cold[] = {names, steps, NULL}, *const sweep_mounting[] = {mounting, NULL};
