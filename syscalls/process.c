@@ -3,6 +3,7 @@
 #include <linux/sched.h>
 #include <asm/signal.h>
 
+#include "core/cred/cred.h"
 #include "core/proc/exit.h"
 #include "core/proc/session.h"
 #include "coro/executor.h"
@@ -120,6 +121,12 @@ static co_t sys_clone3(struct co *co, struct sys_clone3 *f)
 }
 SYSCALL_CO(clone3, args, size);
 
+#define UNSHARE_HERE \
+	(CLONE_FS | CLONE_FILES | CLONE_VM | CLONE_SIGHAND | CLONE_THREAD | CLONE_SYSVSEM)
+#define UNSHARE_SPACES                                                                \
+	(CLONE_NEWNS | CLONE_NEWUTS | CLONE_NEWIPC | CLONE_NEWPID | CLONE_NEWNET |      \
+	 CLONE_NEWCGROUP | CLONE_NEWTIME)
+
 /* All but the undoing of semaphores, which waits. */
 static long unshare_now(struct task *t, u64 flags)
 {
@@ -128,9 +135,12 @@ static long unshare_now(struct task *t, u64 flags)
 	struct fs_context *fs = NULL, *old_fs;
 
 	/* A single thread shares neither memory nor handlers. */
-	if (flags & ~(u64)(CLONE_FS | CLONE_FILES | CLONE_VM | CLONE_SIGHAND | CLONE_THREAD |
-			   CLONE_SYSVSEM))
+	if (flags & ~(u64)(UNSHARE_HERE | UNSHARE_SPACES | CLONE_NEWUSER))
 		return -EINVAL;
+	/* There is one namespace of each kind; who may not ask is told so first. */
+	if (flags & (UNSHARE_SPACES | CLONE_NEWUSER))
+		return !(flags & UNSHARE_SPACES) || (flags & CLONE_NEWUSER) ||
+			       cred_capable(t->cred, CAP_SYS_ADMIN) ? -EINVAL : -EPERM;
 	if ((flags & (CLONE_VM | CLONE_SIGHAND | CLONE_THREAD)) &&
 	    atomic_load_relaxed(&p->thread_count) > 1)
 		return -EINVAL;

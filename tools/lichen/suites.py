@@ -1,0 +1,200 @@
+"""`./lichen suites`: material that others wrote (Python's own tests, stress-ng), run here and
+compared with Linux's results test by test.
+
+A reference is what passes in every run on Linux that there was; those are kept in the cache, by
+the image and the command, and `--kernel linux` adds one. What passes on Linux and not here fails,
+unless tests/suites/expect lists it with the reason.
+"""
+
+import collections
+import json
+import re
+import xml.etree.ElementTree
+
+from . import base, batch, build, rootfs, vm
+
+FOLDER = base.SOURCE / "tests/suites"
+RECIPE = "dev"
+CLASSES = ("scheduler", "pipe", "ipc", "signal", "vm", "memory", "filesystem", "cpu")
+# What test_socket calls its parts that need no network.
+UNIX_PARTS = ("*Unix*", "*UNIX*", "*SCMRights*", "*SocketPair*")
+MODULES = {name: () for name in (
+    "test_os", "test_posix", "test_subprocess", "test_signal", "test_threading", "test_select",
+    "test_selectors", "test_mmap", "test_io", "test_fileio", "test_fcntl", "test_pty",
+    "test_time", "test_tempfile", "test_shutil", "test_pathlib", "test_multiprocessing_fork")}
+MODULES["test_socket"] = UNIX_PARTS
+MODULE_LIMIT, STRESSOR_LIMIT = 1800, 120    # seconds
+BOOTS_MAX = 12
+WORDS_SHOWN = 12            # last lines shown of what failed
+
+
+def python_items(_image):
+    return [batch.Item(name, ["/bin/bash", "/run/suites/python", name, *patterns], MODULE_LIMIT)
+            for name, patterns in MODULES.items()]
+
+
+def stressors(image):
+    """The names in the classes, as the program itself gives them."""
+    note = base.cache_dir() / "answers" / rootfs.identity(RECIPE) / "stressors"
+    if not note.exists():
+        found = {}
+        items = [batch.Item(name, ["stress-ng", "--class", name + "?"]) for name in CLASSES]
+        batch.run(vm.Machine(root=image), items, [], found.__setitem__)
+        text = b"\n".join(found[name].out for name in CLASSES).decode()
+        with base.replacing(note) as made:
+            made.write_text(" ".join(dict.fromkeys(
+                word for line in text.splitlines() for word in line.partition(":")[2].split())))
+    return note.read_text().split()
+
+
+def stress_items(image):
+    return [batch.Item(f"stress.{name}", ["/bin/bash", "/run/suites/stress", name],
+                       STRESSOR_LIMIT) for name in stressors(image)]
+
+
+def python_results(item, answer):
+    """{test: "ok", "skipped" or "failed"} of a module's XML."""
+    found = {}
+    try:
+        cases = xml.etree.ElementTree.fromstring(answer.out).iter("testcase")
+    except xml.etree.ElementTree.ParseError:
+        return {f"{item}.whole": f"ended with {answer.status} and no results"}
+    for case in cases:
+        kinds = {child.tag for child in case}
+        name = case.get("name").removeprefix("test.")
+        found[name] = ("failed" if kinds & {"failure", "error"} else
+                       "skipped" if "skipped" in kinds else "ok")
+    return found
+
+
+def stress_results(item, answer):
+    """{item: "ok", "skipped", or what was wrong} of a stressor's lines."""
+    lines = [line.split() for line in answer.out.decode(errors="replace").splitlines()]
+    result = next((line for line in lines if line[:1] == ["result"]), None)
+    left = ", ".join(f"{count} {name}" for word, name, count in
+                     (line for line in lines if line[:1] == ["left"]))
+    if not result:
+        return {item: f"ended with {answer.status}"}
+    if result[2] == "0" and result[3] == "0":
+        return {item: f"left {left}" if left else "ok"}
+    return {item: "skipped" if result[3] != "0" else f"failed with {result[2]}"}
+
+
+SUITES = {"python": (python_items, python_results), "stress": (stress_items, stress_results)}
+
+
+class Store:
+    """Linux's results: for an item the list of its runs."""
+
+    def __init__(self):
+        self.folder = base.cache_dir() / "answers" / rootfs.identity(RECIPE) / "suites"
+
+    def path(self, item):
+        script = FOLDER / item.argv[1].rpartition("/")[2]
+        return self.folder / base.digest(script, *item.argv)
+
+    def runs(self, item):
+        path = self.path(item)
+        return json.loads(path.read_text()) if path.exists() else []
+
+    def add(self, item, results):
+        runs = self.runs(item) + [results]
+        with base.replacing(self.path(item)) as made:
+            made.write_text(json.dumps(runs))
+
+
+def reference(runs):
+    """The tests that passed every time."""
+    passed = [{test for test, how in run.items() if how == "ok"} for run in runs]
+    return set.intersection(*passed) if passed else set()
+
+
+def known_differences():
+    lines = (line.split("#")[0].strip() for line in (FOLDER / "expect").read_text().splitlines())
+    return dict(line.split(None, 1) for line in lines if line)
+
+
+def run_items(items, kernel, smp, image, results_of, done):
+    """Run on a kernel; `done(item, results, answer)` for each as it ends."""
+    by_name = {item.name: item for item in items}
+    put = [(FOLDER / name, f"/run/suites/{name}") for name in SUITES]
+
+    def note(name, answer):
+        done(by_name[name], results_of(name, answer), answer)
+
+    batch.run(vm.Machine(kernel=kernel, root=image, smp=smp, mem="2G"), items, put, note,
+              BOOTS_MAX)
+
+
+class Score:
+    """Compares results as they come, and counts."""
+
+    def __init__(self, store, known):
+        self.store, self.known = store, known
+        self.counts = collections.Counter()
+
+    def judge(self, item, results, answer):
+        runs = self.store.runs(item)
+        want = reference(runs)
+        wrong = {test: results.get(test, "did not run") for test in sorted(want)
+                 if results.get(test) != "ok"}
+        failed = {test: how for test, how in wrong.items() if test not in self.known}
+        failed.update({test: "passes, but stands in tests/suites/expect: take it off"
+                       for test in want & self.known.keys() if test not in wrong})
+        # A broken guest is wrong whatever Linux does.
+        if not answer.status.isdigit():
+            failed[item.name] = answer.status
+        self.counts["reference"] += len(want)
+        self.counts["passed"] += len(want) - len(wrong)
+        self.counts["listed"] += len(wrong.keys() & self.known.keys())
+        self.counts["failed"] += len(failed)
+        print("FAIL" if failed else "ok", item.name, f"{len(want) - len(wrong)} of {len(want)}",
+              f"(Linux: {len(runs)} runs)", flush=True)
+        for test, how in failed.items():
+            print(f"    {test}: {how}", flush=True)
+        if failed:
+            words = answer.err.decode(errors="replace").splitlines()[-WORDS_SHOWN:]
+            print(*(f"    | {line}" for line in words), sep="\n", flush=True)
+
+    def summary(self):
+        return ("{passed} of the {reference} that pass on Linux pass here, {listed} differ as "
+                "listed, {failed} are wrong").format_map(self.counts)
+
+
+def add_options(parser):
+    parser.add_argument("suite", choices=SUITES)
+    parser.add_argument("--kernel", default="lichen", choices=("lichen", "linux"))
+    parser.add_argument("--smp", type=int, default=4)
+    parser.add_argument("-k", dest="name", metavar="NAME")
+    parser.add_argument("--list", action="store_true")
+
+
+def main(args):
+    build.for_kernel(args.kernel)
+    build.ensure(["guest-init", "guest-batch"])
+    image = rootfs.find(RECIPE)
+    items_of, results_of = SUITES[args.suite]
+    items = [item for item in items_of(image) if not args.name or re.search(args.name, item.name)]
+    if not items:
+        raise base.Usage(f"suites: nothing is named like {args.name}")
+    if args.list:
+        print(*(item.name for item in items), sep="\n")
+        return 0
+    store = Store()
+
+    def add(item, results, _answer):
+        store.add(item, results)
+        how = collections.Counter(word if word in ("ok", "skipped") else "failed"
+                                  for word in results.values())
+        print(f"{item.name}:", *(f"{count} {word}" for word, count in how.items()), flush=True)
+
+    missing = items if args.kernel == "linux" else [i for i in items if not store.runs(i)]
+    if missing:
+        base.say(f"asking Linux for {len(missing)} results")
+        run_items(missing, "linux", args.smp, image, results_of, add)
+    if args.kernel == "linux":
+        return 0
+    score = Score(store, known_differences())
+    run_items(items, "lichen", args.smp, image, results_of, score.judge)
+    print(score.summary())
+    return 1 if score.counts["failed"] else 0
