@@ -6,6 +6,7 @@
 #include "core/proc/thread.h"
 #include "syscalls/syscall.h"
 #include "vfs/fd.h"
+#include "vfs/super.h"
 
 struct sys_fallocate {
 	struct co_frame co;
@@ -24,6 +25,10 @@ static co_t sys_fallocate(struct co *co, struct sys_fallocate *f)
 	CO_AWAIT(f->err, file_allocate, .file = f->file, .mode = f->mode, .offset = f->offset,
 		 .len = f->len,
 		 .limit_fsize = rlimit_get(thread_of_co(co)->process, RLIMIT_FSIZE) + 1);
+	/* What no file can hold is no matter of the limit. */
+	if (f->err == -EFBIG &&
+	    (u64)f->offset + (u64)f->len <= f->file->inode->super->max_size)
+		signal_self(SIGXFSZ);
 	file_put(f->file);
 	CO_RETURN(f->err);
 	CO_END;

@@ -83,8 +83,8 @@ co_t file_allocate(struct co *co, struct file_allocate *f)
 	    (u64)f->len >> PAGE_SHIFT > buddy_total_pages()) {
 		f->err = -ENOSPC;
 	} else if (!(f->mode & FALLOC_FL_PUNCH_HOLE)) {
-		if (!(f->mode & FALLOC_FL_KEEP_SIZE) && f->limit_fsize &&
-		    f->end >= f->limit_fsize && f->end > inode_size(f->inode))
+		/* The limit is on room as well: Linux asks even if the size stays. */
+		if (f->limit_fsize && f->end >= f->limit_fsize && f->end > inode_size(f->inode))
 			f->err = -EFBIG;
 		else
 			CO_AWAIT(f->err, allocate_pages, .mapping = &f->inode->mapping,

@@ -1,10 +1,13 @@
 /* Files and folders of a tmpfs. */
 #include <dirent.h>
 #include <fcntl.h>
+#include <signal.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>
+#include <sys/resource.h>
 #include <sys/sendfile.h>
 #include <sys/stat.h>
 #include <sys/statfs.h>
@@ -423,4 +426,28 @@ TEST(special_files)
 	CHECK_ERR(open("none", O_RDWR), ENXIO);
 	fd = open("/dev/full", O_WRONLY);
 	CHECK_ERR(write(fd, "x", 1), ENOSPC);
+}
+
+static volatile sig_atomic_t exceeded;
+
+static void exceed(int signal)
+{
+	exceeded += signal == SIGXFSZ;
+}
+
+TEST(room_past_the_limit_is_refused_with_a_signal)
+{
+	struct rlimit limit = { .rlim_cur = 4096, .rlim_max = RLIM_INFINITY };
+	int fd = open("f", O_RDWR | O_CREAT, 0600);
+
+	CHECK(signal(SIGXFSZ, exceed) != SIG_ERR);
+	CHECK_EQ(setrlimit(RLIMIT_FSIZE, &limit), 0);
+	CHECK_EQ(fallocate(fd, 0, 0, 4096), 0);
+	CHECK_EQ(exceeded, 0);
+	CHECK_ERR(fallocate(fd, 0, 4096, 1), EFBIG);
+	CHECK_EQ(exceeded, 1);
+	CHECK_ERR(fallocate(fd, FALLOC_FL_KEEP_SIZE, 4096, 1), EFBIG);
+	CHECK_EQ(exceeded, 2);
+	CHECK_ERR(fallocate(fd, 0, 1, INT64_MAX), EFBIG);
+	CHECK_EQ(exceeded, 2);
 }

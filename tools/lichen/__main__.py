@@ -6,8 +6,8 @@ import signal
 import sys
 
 from . import (abuse, base, bench, build, debugger, distro, execute, guesttests, host, interactive,
-               matrix, oracle, profile, rootfs, suite, sysroot,
-               transcript, vm)
+               matrix, oracle, profile, rootfs, suite, suites,
+               sysroot, transcript, vm)
 
 HELP = """\
 usage: ./lichen COMMAND [OPTION...]
@@ -17,6 +17,7 @@ usage: ./lichen COMMAND [OPTION...]
   test [TIER...] [-k NAME] build everything and run the tests (a tier is a ctest label)
   guest [-k PROGRAM.TEST]  the programs of tests/guest; --smp N, --kernel lichen|linux
   distro [-k NAME]         real commands compared with Linux's answers; the same options
+  suites python|stress|distro  what others wrote, compared with Linux test by test
   transcript strace|gdb    debuggers' transcripts compared with Linux's; --rootfs dev|rolling
   bench [-k NAME]          instructions per operation, ours beside Linux's; --kernel lichen|linux
   profile NAME             where they go, function by function; --addresses: each instruction
@@ -98,6 +99,10 @@ def command_transcript(argv):
 
 def command_abuse(argv):
     return abuse.main(parse("abuse", argv, abuse.add_options))
+
+
+def command_suites(argv):
+    return suites.main(parse("suites", argv, suites.add_options))
 
 
 def command_matrix(argv):

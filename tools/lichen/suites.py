@@ -3,7 +3,8 @@ compared with Linux's results test by test.
 
 A reference is what passes in every run on Linux that there was; those are kept in the cache, by
 the image and the command, and `--kernel linux` adds one. What passes on Linux and not here fails,
-unless tests/suites/expect lists it with the reason.
+unless tests/suites/expect lists it with the reason. `distro` are cases as the distro tier's, for the
+same image.
 """
 
 import collections
@@ -11,7 +12,7 @@ import json
 import re
 import xml.etree.ElementTree
 
-from . import base, batch, build, rootfs, vm
+from . import base, batch, build, distro, rootfs, vm
 
 FOLDER = base.SOURCE / "tests/suites"
 RECIPE = "dev"
@@ -162,14 +163,14 @@ class Score:
 
 
 def add_options(parser):
-    parser.add_argument("suite", choices=SUITES)
-    parser.add_argument("--kernel", default="lichen", choices=("lichen", "linux"))
-    parser.add_argument("--smp", type=int, default=4)
-    parser.add_argument("-k", dest="name", metavar="NAME")
-    parser.add_argument("--list", action="store_true")
+    parser.add_argument("suite", choices=(*SUITES, "distro"))
+    distro.add_options(parser)
+    parser.set_defaults(smp=4)
 
 
 def main(args):
+    if args.suite == "distro":
+        return distro.judge(distro.DEV, args)
     build.for_kernel(args.kernel)
     build.ensure(["guest-init", "guest-batch"])
     image = rootfs.find(RECIPE)
