@@ -1,6 +1,7 @@
 /* Scheduling policies: what may be asked for by whom, and who runs before whom. */
 #include <linux/sched.h>
 #include <linux/sched/types.h>
+#include <pthread.h>
 #include <sched.h>
 #include <signal.h>
 #include <stdint.h>
@@ -45,10 +46,10 @@ static long set_attr(pid_t pid, struct sched_attr attr)
 	return syscall(SYS_sched_setattr, pid, &attr, 0);
 }
 
-/* The n-th field of /proc/self/stat, from 1, n > 2. */
+/* The n-th field of a thread's stat, from 1, n > 2. */
 static long stat_field(int n)
 {
-	const char *at = strrchr(test_read_file("/proc/self/stat"), ')') + 1;
+	const char *at = strrchr(test_read_file("/proc/thread-self/stat"), ')') + 1;
 
 	for (n -= 2; n > 0; n--)
 		at = strchr(at, ' ') + 1;
@@ -453,6 +454,50 @@ TEST(a_lower_one_goes_elsewhere)
 	kill(two, SIGKILL);
 	CHECK_EQ(test_wait(one), SIGKILL);
 	CHECK_EQ(test_wait(two), SIGKILL);
+}
+
+/* --- who is waited for --- */
+
+static pthread_mutex_t lent;
+static uint32_t is_held;
+
+static void *hold(void *arg)
+{
+	CHECK_EQ(set(0, SCHED_OTHER, 0), 0);
+	CHECK_EQ(pthread_mutex_lock(&lent), 0);
+	CHECK_EQ(stat_field(18), 20);
+	__atomic_store_n(&is_held, 1, __ATOMIC_RELEASE);
+	while (stat_field(18) != -11)
+		sched_yield();
+	CHECK_EQ(sched_getscheduler(0), SCHED_OTHER);
+	CHECK_EQ(pthread_mutex_unlock(&lent), 0);
+	CHECK_EQ(stat_field(18), 20);
+	return arg;
+}
+
+static void *want(void *arg)
+{
+	CHECK_EQ(set(0, SCHED_FIFO, 10), 0);
+	CHECK_EQ(pthread_mutex_lock(&lent), 0);
+	CHECK_EQ(pthread_mutex_unlock(&lent), 0);
+	return arg;
+}
+
+/* The owner of a lock runs with the real-time priority of who waits for it, until it lets go. */
+TEST(a_lock_s_owner_is_lent_a_priority)
+{
+	pthread_mutexattr_t attr;
+	pthread_t holder, wanter;
+
+	CHECK_EQ(pthread_mutexattr_init(&attr), 0);
+	CHECK_EQ(pthread_mutexattr_setprotocol(&attr, PTHREAD_PRIO_INHERIT), 0);
+	CHECK_EQ(pthread_mutex_init(&lent, &attr), 0);
+	CHECK_EQ(pthread_create(&holder, NULL, hold, NULL), 0);
+	while (!__atomic_load_n(&is_held, __ATOMIC_ACQUIRE))
+		test_sleep_ms(1);
+	CHECK_EQ(pthread_create(&wanter, NULL, want, NULL), 0);
+	CHECK_EQ(pthread_join(holder, NULL), 0);
+	CHECK_EQ(pthread_join(wanter, NULL), 0);
 }
 
 TEST(limits_in_proc)
