@@ -56,7 +56,7 @@ static int kill_group(struct pid *pgrp, int sig, const struct signal_info *info)
 	return !n.any ? -ESRCH : n.done ? 0 : n.err;
 }
 
-/* All but init and the caller. */
+/* All but init and the caller; that none of them may be killed is no error. */
 static int kill_all(int sig, const struct signal_info *info) REQUIRES(proc_tree_lock)
 {
 	struct process *me = process_current();
@@ -66,7 +66,7 @@ static int kill_all(int sig, const struct signal_info *info) REQUIRES(proc_tree_
 	for (int nr = 2; (pid = pid_next_process(nr)); nr = pid->nr + 1)
 		if (pid->process != me)
 			kill_count(&n, signal_one(pid->process, sig, info));
-	return !n.any ? -ESRCH : n.done ? 0 : n.err;
+	return !n.any ? -ESRCH : n.done || n.err == -EPERM ? 0 : n.err;
 }
 
 int signal_kill(int pid, int sig, const struct signal_info *info)

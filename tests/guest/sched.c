@@ -243,6 +243,18 @@ TEST(up_to_a_limit)
 	CHECK_EQ(test_child_as(1000, limited, NULL), 0);
 }
 
+static void kill_all(void *arg)
+{
+	(void)arg;
+	CHECK_EQ(kill(-1, SIGCONT), 0);
+}
+
+/* There are others, but none that may be told: no error. */
+TEST(a_signal_for_all_who_may_not_be_told)
+{
+	CHECK_EQ(test_child_as(54321, kill_all, NULL), 0);
+}
+
 /* --- children --- */
 
 static void is_usual(void *arg)

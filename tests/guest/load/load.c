@@ -6,13 +6,16 @@
 #include <errno.h>
 #include <linux/futex.h>
 #include <pthread.h>
+#include <sched.h>
 #include <signal.h>
+#include <spawn.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/resource.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <time.h>
@@ -21,6 +24,9 @@
 #define PROCESSES    1000
 #define THREADS	     10000
 #define THREAD_STACK (128 * 1024)
+#define BOMB_UID     1000
+#define BOMB_LIMIT   300
+#define BOMB_SECONDS 3
 #define KEPT_MAX_KIB (16 * 1024)
 
 static double seconds(void)
@@ -121,6 +127,76 @@ static void many_threads(void)
 	done("10,000 threads' end", since);
 }
 
+/* --- a fork bomb as an ordinary user --- */
+
+static void become_ordinary(void)
+{
+	struct rlimit limit = {BOMB_LIMIT, BOMB_LIMIT};
+
+	need(!setrlimit(RLIMIT_NPROC, &limit) && !setgid(BOMB_UID) && !setuid(BOMB_UID),
+	     "to become ordinary");
+}
+
+static void bomb(void)
+{
+	become_ordinary();
+	for (;;)
+		fork();
+}
+
+/* Another program answers. */
+static void run_program(void)
+{
+	char *argv[] = {"load", "exit", NULL}, *env[] = {NULL};
+	int status;
+	pid_t pid;
+
+	errno = posix_spawn(&pid, "/proc/self/exe", NULL, NULL, argv, env);
+	need(!errno, "a program beside the bomb");
+	need(waitpid(pid, &status, 0) == pid && !status, "its end");
+}
+
+static bool has_processes(unsigned uid)
+{
+	errno = 0;
+	return getpriority(PRIO_USER, uid) != -1 || errno != ESRCH;
+}
+
+/* All that is the ordinary user's, until nobody is left. */
+static void defuse(void)
+{
+	do {
+		pid_t killer = fork();
+
+		need(killer >= 0, "fork");
+		if (!killer) {
+			need(!setgid(BOMB_UID) && !setuid(BOMB_UID), "to become ordinary");
+			_exit(kill(-1, SIGKILL) != 0);
+		}
+		need(waitpid(killer, NULL, 0) == killer, "the killer");
+		while (waitpid(-1, NULL, WNOHANG) > 0)
+			;
+	} while (has_processes(BOMB_UID));
+}
+
+static void fork_bomb(void)
+{
+	double since = seconds();
+	int answers = 0;
+	pid_t pid = fork();
+
+	need(pid >= 0, "fork");
+	if (!pid)
+		bomb();
+	do {
+		run_program();
+		answers++;
+	} while (seconds() - since < BOMB_SECONDS);
+	defuse();
+	printf("# %d programs ran beside the bomb\n", answers);
+	done("a fork bomb", since);
+}
+
 /* --- a hog --- */
 
 static void hog(void)
@@ -145,13 +221,16 @@ static void hog(void)
 	done("a memory hog", since);
 }
 
-int main(void)
+int main(int argc, char **argv)
 {
 	long before, kept;
 
+	if (argc > 1 && !strcmp(argv[1], "exit"))
+		return 0;
 	before = free_kib();
 	many_processes();
 	many_threads();
+	fork_bomb();
 	hog();
 	/* What is freed lazily is freed by then. */
 	for (int i = 0; (kept = before - free_kib()) > KEPT_MAX_KIB && i < 100; i++)
