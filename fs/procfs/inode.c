@@ -92,8 +92,9 @@ static int jump(struct inode *inode, struct path *to)
 	struct proc_inode *p = proc_inode_of(inode);
 	int err = process_may_inspect(p->who.process);
 
+	/* One without threads is over, and nowhere. */
 	if (err)
-		return err == -EPERM ? -EACCES : err;
+		return err == -EPERM ? -EACCES : -ENOENT;
 	return p->entry->jump(&p->who, to);
 }
 
@@ -282,6 +283,7 @@ static struct pid *pid_of_folder(const struct file *file)
 void procfs_register(void)
 {
 	pidfd_set_folders(pid_of_folder);
+	proc_ns_setup();
 	fs_register(&proc_type);
 	fs_register(&sysfs_type);
 }

@@ -79,6 +79,7 @@ extern const struct proc_entry proc_net_entries[];	/* proc_net.c */
 extern const struct proc_entry proc_sched_limits[];	/* proc_sched.c */
 extern const struct proc_entry proc_sysvipc_entries[], proc_ipc_limits[], /* proc_ipc.c */
 	proc_mqueue_limits[];
+extern const struct proc_entry proc_ns_entries[];	/* proc_ns.c */
 extern const struct proc_entry proc_fd_link, proc_fdinfo_file; /* proc_fd.c */
 extern const struct proc_entry sysfs_entries[];		/* sysfs.c */
 extern const struct proc_entry sysfs_block_dir, sysfs_block_link, sysfs_class_link;
@@ -118,6 +119,9 @@ extern const struct file_ops proc_file_ops;
 
 /* proc_mem.c */
 extern const struct file_ops proc_mem_ops;
+
+/* proc_ns.c: at boot. */
+void proc_ns_setup(void);
 
 /* proc_fd.c: -ENOENT if it is not open. */
 int proc_fd_exists(const struct proc_subject *who, u32 *mode);

@@ -297,6 +297,7 @@ const struct proc_entry proc_pid_entries[] = {
 	DIR("task", 0555, .kind = PROC_TASKS, .needs = PROC_PROCESS_ONLY),
 	DIR("fd", 0500, .kind = PROC_FDS),
 	DIR("fdinfo", 0555, .kind = PROC_FDINFOS),
+	DIR("ns", 0511, .children = proc_ns_entries),
 	DIR("net", 0555, .children = proc_net_entries),
 	FILE("auxv", 0400, .needs = PROC_INSPECT, .show = auxv_show),
 	FILE("status", 0444, .show = proc_status_show),
