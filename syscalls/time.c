@@ -3,6 +3,7 @@
 
 #include "core/cred/cred.h"
 #include "core/proc/clock.h"
+#include "core/proc/cpu_sleep.h"
 #include "core/proc/futex.h"
 #include "core/proc/posix_timer.h"
 #include "hal/clock.h"
@@ -159,34 +160,40 @@ struct time_sleep {
 	struct co_frame co;
 	u64 deadline_ns;
 	uptr left;		/* where the rest goes if it is cut short; 0: nowhere */
+	int id;			/* CLOCK_MONOTONIC, or a CPU-time clock */
 	bool absolute;
 	struct __kernel_timespec ts;
-	long err, ignored;
+	long err;
 };
 
-static u64 time_left(u64 deadline_ns)
+static u64 time_left(int id, u64 deadline_ns)
 {
-	u64 now = hal_clock_ns();
+	u64 now;
 
-	return deadline_ns > now ? deadline_ns - now : 0;
+	return !clock_read(id, &now) && deadline_ns > now ? deadline_ns - now : 0;
 }
 
 static co_t time_sleep(struct co *co, struct time_sleep *f)
 {
 	CO_BEGIN;
-	CO_SLEEP_UNTIL(f->err, f->deadline_ns);
-	if (!f->err)
-		CO_RETURN(0);
+	if (f->id != CLOCK_MONOTONIC) {
+		CO_AWAIT(f->err, cpu_sleep, .id = f->id, .deadline_ns = f->deadline_ns);
+	} else {
+		CO_SLEEP_UNTIL(f->err, f->deadline_ns);
+	}
+	if (f->err != -ERESTARTSYS)
+		CO_RETURN(f->err);
 	if (f->absolute)
 		CO_RETURN(-ERESTARTNOHAND);
 	if (f->left.raw) {
-		f->ts = clock_to_timespec(time_left(f->deadline_ns));
+		f->ts = clock_to_timespec(time_left(f->id, f->deadline_ns));
 		CO_COPY_TO_USER(f->err, f->left, &f->ts, sizeof(f->ts));
 		if (f->err == -EFAULT)
 			CO_RETURN(-EFAULT);
 	}
 	f->err = thread_may_restart(thread_of_co(co), &(struct restart){
-		.kind = RESTART_SLEEP, .addr = f->left, .deadline_ns = f->deadline_ns});
+		.kind = RESTART_SLEEP, .arg = (u32)f->id, .addr = f->left,
+		.deadline_ns = f->deadline_ns});
 	CO_RETURN(f->err);
 	CO_END;
 }
@@ -208,7 +215,8 @@ static co_t sys_nanosleep(struct co *co, struct sys_nanosleep *f)
 		f->err = clock_deadline(CLOCK_MONOTONIC, f->ns, false, &f->deadline_ns);
 	if (f->err)
 		CO_RETURN(f->err);
-	CO_AWAIT(f->err, time_sleep, .deadline_ns = f->deadline_ns, .left = f->left);
+	CO_AWAIT(f->err, time_sleep, .id = CLOCK_MONOTONIC, .deadline_ns = f->deadline_ns,
+		 .left = f->left);
 	CO_RETURN(f->err);
 	CO_END;
 }
@@ -222,24 +230,49 @@ struct sys_clock_nanosleep {
 	u64 ns, deadline_ns;
 	long err;
 };
+/* Asked before the time is looked at. A clock that is a descriptor is nothing to sleep on. */
+static int time_can_sleep(int id)
+{
+	u64 ignored;
+
+	if (id < 0)
+		return (id & 7) == 3 ? -EOPNOTSUPP : 0;
+	if (id == CLOCK_THREAD_CPUTIME_ID)
+		return -EOPNOTSUPP;
+	return clock_is_cpu(id) ? 0 : clock_deadline(id, 0, false, &ignored);
+}
+
+/* When a sleep of ns ends, on the clock that time_sleep goes by. */
+static int time_sleep_end(struct sys_clock_nanosleep *f)
+{
+	bool absolute = f->flags & TIMER_ABSTIME;
+	int err;
+
+	if (!clock_is_cpu(f->id)) {
+		err = clock_deadline(f->id, f->ns, absolute, &f->deadline_ns);
+		f->id = CLOCK_MONOTONIC;
+		return err;
+	}
+	f->deadline_ns = 0;
+	err = absolute ? 0 : clock_read(f->id, &f->deadline_ns);
+	f->deadline_ns += f->ns;
+	return err;
+}
+
 static co_t sys_clock_nanosleep(struct co *co, struct sys_clock_nanosleep *f)
 {
 	CO_BEGIN;
-	if (f->id < 0)
-		CO_RETURN(-EINVAL);
-	if (f->id == CLOCK_THREAD_CPUTIME_ID)
-		CO_RETURN(-EOPNOTSUPP);
-	f->err = clock_deadline(f->id, 0, false, &f->deadline_ns);
+	f->err = time_can_sleep(f->id);
 	if (f->err)
 		CO_RETURN(f->err);
 	CO_COPY_FROM_USER(f->err, &f->ts, f->from, sizeof(f->ts));
 	if (!f->err)
 		f->err = clock_from_timespec(&f->ts, &f->ns);
 	if (!f->err)
-		f->err = clock_deadline(f->id, f->ns, f->flags & TIMER_ABSTIME, &f->deadline_ns);
+		f->err = time_sleep_end(f);
 	if (f->err)
 		CO_RETURN(f->err);
-	CO_AWAIT(f->err, time_sleep, .deadline_ns = f->deadline_ns,
+	CO_AWAIT(f->err, time_sleep, .id = f->id, .deadline_ns = f->deadline_ns,
 		 .absolute = f->flags & TIMER_ABSTIME, .left = f->left);
 	CO_RETURN(f->err);
 	CO_END;
@@ -259,7 +292,8 @@ static co_t sys_restart_syscall(struct co *co, struct sys_restart_syscall *f)
 	f->r = *thread_of_co(co)->restart;
 	thread_forget_restart(thread_of_co(co));
 	if (f->r.kind == RESTART_SLEEP) {
-		CO_AWAIT(f->err, time_sleep, .deadline_ns = f->r.deadline_ns, .left = f->r.addr);
+		CO_AWAIT(f->err, time_sleep, .id = (int)f->r.arg, .deadline_ns = f->r.deadline_ns,
+			 .left = f->r.addr);
 	} else if (f->r.kind == RESTART_FUTEX) {
 		CO_AWAIT(f->err, futex_wait, .addr = f->r.addr, .value = f->r.arg,
 			 .bitset = f->r.arg2, .shared = f->r.flags,

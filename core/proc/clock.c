@@ -73,30 +73,63 @@ static u64 clock_thread_ns(struct thread *t)
 }
 
 /* A CPU-time clock of some process or thread: ~id << 3, 4 for a thread, and the kind. */
-static int clock_read_cpu(int id, u64 *ns)
+static int clock_parse_cpu(int id, struct process **p, struct thread **t)
 {
 	int nr = ~(id >> 3);
-	struct process *p;
-	struct thread *t;
 
 	if ((id & 3) == 3 || nr < 0)
 		return -EINVAL;
-	if (id & 4) {
-		t = nr ? thread_find(nr) : NULL;
-		if (nr && (!t || t->process != process_current())) {
-			if (t)
-				task_put(&t->task);
-			return -EINVAL;
-		}
-		*ns = clock_thread_ns(t ? t : thread_current());
-		if (t)
-			task_put(&t->task);
+	*p = NULL;
+	*t = NULL;
+	if (!nr)
 		return 0;
+	if (id & 4)
+		*t = thread_find(nr);
+	else
+		*p = process_find(nr);
+	if (*t && (*t)->process != process_current()) {
+		task_put(&(*t)->task);
+		*t = NULL;
 	}
-	p = nr ? process_find(nr) : NULL;
-	if (nr && !p)
+	return *t || *p ? 0 : -EINVAL;
+}
+
+int clock_cpu_owner(int id, struct process **p, struct thread **t)
+{
+	int err;
+
+	if (id == CLOCK_PROCESS_CPUTIME_ID)
+		id = -8;	/* the caller's process by number 0 */
+	err = id < 0 ? clock_parse_cpu(id, p, t) : -EINVAL;
+	if (err)
+		return err;
+	/* A thread does not see its own time pass while it waits. */
+	if ((id & 4) && (!*t || *t == thread_current())) {
+		if (*t)
+			task_put(&(*t)->task);
 		return -EINVAL;
-	*ns = clock_process_ns(p ? p : process_current());
+	}
+	if (!*p) {
+		*p = process_current();
+		process_get(*p);
+	}
+	return 0;
+}
+
+static int clock_read_cpu(int id, u64 *ns)
+{
+	struct process *p;
+	struct thread *t;
+	int err = clock_parse_cpu(id, &p, &t);
+
+	if (err)
+		return err;
+	if (id & 4)
+		*ns = clock_thread_ns(t ? t : thread_current());
+	else
+		*ns = clock_process_ns(p ? p : process_current());
+	if (t)
+		task_put(&t->task);
 	process_put(p);
 	return 0;
 }
@@ -111,6 +144,11 @@ int clock_own_cpu(int id, int *kind, int *tid)
 	*kind = id & 4 ? CLOCK_THREAD_CPUTIME_ID : CLOCK_PROCESS_CPUTIME_ID;
 	*tid = id & 4 ? nr : 0;
 	return (id & 4) || !nr || nr == process_pid(process_current()) ? 0 : -EOPNOTSUPP;
+}
+
+bool clock_is_cpu(int id)
+{
+	return id < 0 || id == CLOCK_PROCESS_CPUTIME_ID || id == CLOCK_THREAD_CPUTIME_ID;
 }
 
 bool clock_is_alarm(int id)

@@ -24,6 +24,10 @@ int clock_resolution(int id, u64 *ns);
 /* Is it a CPU-time clock of the caller's process or of one of its threads? Then which of the two,
  * and the thread's number (0: the caller). -EINVAL: no such clock; -EOPNOTSUPP: another's. */
 int clock_own_cpu(int id, int *kind, int *tid);
+bool clock_is_cpu(int id);
+/* Whose CPU time a clock counts that the current thread may sleep on: references, of the process
+ * and, if it is a thread's clock, of the thread (else NULL). -EINVAL: no such clock, or its own. */
+int clock_cpu_owner(int id, struct process **p, struct thread **t);
 /* May the current thread set timers that wake the machine? Nothing sleeps, but it is asked. */
 bool clock_is_alarm(int id);
 /* How often the wall clock was set. */

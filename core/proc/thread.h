@@ -18,7 +18,7 @@ struct restart {
 	u32 arg2;		/* futex: bitset */
 	u32 flags;		/* futex: operation's flags */
 	uptr addr;		/* sleep: remaining time goes there (or 0); futex: the word */
-	u64 deadline_ns;	/* absolute, hal_clock_ns */
+	u64 deadline_ns;	/* absolute, hal_clock_ns; sleep on CPU time: that clock's */
 };
 
 struct thread {
