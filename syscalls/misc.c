@@ -21,11 +21,13 @@
 #include "mem/phys/buddy.h"
 #include "mem/phys/slab.h"
 #include "coro/visit.h"
+#include "mem/space/shm.h"
 #include "mem/space/space.h"
 #include "mem/space/uaccess.h"
 #include "syscalls/prctl_cred.h"
 #include "syscalls/retry.h"
 #include "syscalls/seccomp.h"
+#include "vfs/page.h"
 
 /* --- uname --- */
 
@@ -91,6 +93,7 @@ static long sys_sysinfo(struct task *t, uptr to)
 		.uptime = (long)((hal_clock_ns() + 999999999) / 1000000000),
 		.totalram = buddy_total_pages() << PAGE_SHIFT,
 		.freeram = buddy_free_pages() << PAGE_SHIFT,
+		.sharedram = (page_total_kept() + shm_total()) << PAGE_SHIFT,
 		.procs = (u16)process_thread_total(),
 		.mem_unit = 1,
 	};

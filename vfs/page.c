@@ -28,7 +28,8 @@
 #define PAGE_DROP_AT_ONCE  64u	/* pages dropped in one poll without breathing */
 #define PAGE_UNMAP_AT_ONCE 512ul	/* what pager_unmap takes */
 
-static u64 page_count, page_dirty_count; /* [a] */
+/* [a] kept: those that are the only storage */
+static u64 page_read_count, page_kept_count, page_dirty_count;
 
 /* Pages in the order of entering, for reclaim. Lock order: mapping, then this. */
 static spinlock page_lru_lock = SPINLOCK_INIT(RANK_POLL);
@@ -36,7 +37,12 @@ static struct list page_lru GUARDED_BY(&page_lru_lock);
 
 u64 page_total(void)
 {
-	return atomic_load_relaxed(&page_count);
+	return atomic_load_relaxed(&page_read_count) + atomic_load_relaxed(&page_kept_count);
+}
+
+u64 page_total_kept(void)
+{
+	return atomic_load_relaxed(&page_kept_count);
 }
 
 u64 page_total_dirty(void)
@@ -46,7 +52,9 @@ u64 page_total_dirty(void)
 
 static u64 page_shrink_count(void)
 {
-	return page_total() - min(page_total_dirty(), page_total());
+	u64 read = atomic_load_relaxed(&page_read_count);
+
+	return read - min(page_total_dirty(), read);
 }
 
 static struct shrinker page_shrinker = {
@@ -61,7 +69,7 @@ void page_setup(void)
 	spin_lock(&page_lru_lock);
 	list_init(&page_lru);
 	spin_unlock(&page_lru_lock);
-	page_count = page_dirty_count = 0;
+	page_read_count = page_kept_count = page_dirty_count = 0;
 	shrink_add(&page_shrinker);
 }
 
@@ -124,6 +132,11 @@ static bool page_is_reclaimable(const struct mapping *m)
 	return m->ops->readpage.step;
 }
 
+static u64 *page_counter(const struct mapping *m)
+{
+	return page_is_reclaimable(m) ? &page_read_count : &page_kept_count;
+}
+
 int page_add(struct mapping *m, struct page *page, u64 index)
 {
 	int err;
@@ -131,13 +144,14 @@ int page_add(struct mapping *m, struct page *page, u64 index)
 	page->owner = m;
 	page->index = index;
 	list_init(&page->link);
-	atomic_store(&page->flags, (u32)(PAGE_BUSY | PAGE_CACHE));
+	atomic_store(&page->flags,
+		     PAGE_BUSY | PAGE_CACHE | (page_is_reclaimable(m) ? 0u : (u32)PAGE_SHM));
 	spin_lock(&m->lock);
 	err = index_set(m, index, page);
 	if (!err) {
 		phys_page_get(page);
 		atomic_store_relaxed(&m->count, m->count + 1);
-		atomic_add_relaxed(&page_count, 1ul);
+		atomic_add_relaxed(page_counter(m), 1ul);
 		if (page_is_reclaimable(m)) {
 			spin_lock(&page_lru_lock);
 			list_add_back(&page_lru, &page->link);
@@ -161,7 +175,7 @@ static void page_remove_locked(struct mapping *m, struct page *page) REQUIRES(m-
 {
 	index_remove(m, page->index);
 	atomic_store_relaxed(&m->count, m->count - 1);
-	atomic_sub(&page_count, 1ul);
+	atomic_sub(page_counter(m), 1ul);
 	spin_lock(&page_lru_lock);
 	list_remove(&page->link);
 	spin_unlock(&page_lru_lock);
@@ -309,7 +323,7 @@ static struct page *page_pick_oldest(u64 *budget, struct inode **inode)
 
 u64 page_shrink(u64 pages)
 {
-	u64 budget = min(2 * pages + 64, 2 * page_total()), freed = 0;
+	u64 budget = min(2 * pages + 64, 2 * atomic_load_relaxed(&page_read_count)), freed = 0;
 
 	while (freed < pages && budget) {
 		struct inode *inode = NULL;

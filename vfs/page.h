@@ -180,8 +180,10 @@ struct page_write_back {
 };
 co_t page_write_back(struct co *co, struct page_write_back *f);
 
-/* Cached pages and dirty ones in the whole system, for meminfo. */
+/* Cached pages in the whole system, for meminfo; those of them that are the only storage
+ * (tmpfs); and the dirty ones that are not. */
 u64 page_total(void);
+u64 page_total_kept(void);
 u64 page_total_dirty(void);
 /* Forget what is clean and unmapped (drop_caches); pages freed. */
 u64 page_shrink(u64 pages);

@@ -151,7 +151,7 @@ int proc_sched_show(const struct proc_subject *who, struct text *to);
 int proc_loginuid_show(const struct proc_subject *who, struct text *to);
 int proc_children_show(const struct proc_subject *who, struct text *to);
 /* proc_system.c */
-int proc_meminfo_show(const struct proc_subject *who, struct text *to);
+extern const struct proc_generate_op proc_meminfo_op;
 int proc_cpuinfo_show(const struct proc_subject *who, struct text *to);
 int proc_stat_all_show(const struct proc_subject *who, struct text *to);
 int proc_softirqs_show(const struct proc_subject *who, struct text *to);

@@ -12,6 +12,7 @@
 #include "mem/phys/slab.h"
 #include "mem/space/commit.h"
 #include "mem/space/fault.h"
+#include "mem/space/shm.h"
 #include "vfs/page.h"
 
 #define TICK_NS 10000000ul	/* USER_HZ is 100 */
@@ -29,11 +30,12 @@ static u64 slab_pages(void)
 	return pages;
 }
 
-int proc_meminfo_show(const struct proc_subject *who, struct text *to)
+static void show_meminfo(struct text *to, const struct phys_mapped *mapped)
 {
-	u64 total = buddy_total_pages(), free = buddy_free_pages(), cached = page_total();
-	u64 dirty = page_total_dirty(), slab = slab_pages();
-	u64 available = min(total, free + (cached > dirty ? cached - dirty : 0));
+	u64 total = buddy_total_pages(), free = buddy_free_pages(), dirty = page_total_dirty();
+	u64 cached = page_total() + shm_total(), shm = page_total_kept() + shm_total();
+	u64 slab = slab_pages();
+	u64 available = min(total, free + (cached > dirty + shm ? cached - dirty - shm : 0));
 	/* Only what is counted; there is no swap, so those zeros are true. */
 	const struct {
 		const char *name;
@@ -42,25 +44,42 @@ int proc_meminfo_show(const struct proc_subject *who, struct text *to)
 		{"MemTotal:", total},	  {"MemFree:", free},	 {"MemAvailable:", available},
 		{"Buffers:", 0},	  {"Cached:", cached},	 {"SwapCached:", 0},
 		{"Unevictable:", 0},	  {"SwapTotal:", 0},	 {"SwapFree:", 0},
-		{"Dirty:", dirty},	  {"Slab:", slab},	 {"SReclaimable:", 0},
-		{"SUnreclaim:", slab},	  {"CommitLimit:", commit_limit()},
-		{"Committed_AS:", commit_total()},
+		{"Dirty:", dirty},	  {"AnonPages:", mapped->anon},
+		{"Mapped:", mapped->file}, {"Shmem:", shm},	 {"Slab:", slab},
+		{"SReclaimable:", 0},	  {"SUnreclaim:", slab},
+		{"CommitLimit:", commit_limit()}, {"Committed_AS:", commit_total()},
 	};
 
 	for (size_t n = 0; n < ARRAY_SIZE(rows); n++)
 		text_add(to, "%-15s %8lu kB\n", rows[n].name, KIB(rows[n].pages));
 	text_add(to, "HugePages_Total:       0\nHugePages_Free:        0\n"
 		 "Hugepagesize:       2048 kB\n");
-	return 0;
 }
+
+struct proc_meminfo {
+	struct proc_generate;
+	u64 at;
+	struct phys_mapped mapped;
+};
+static co_t proc_meminfo(struct co *co, struct proc_meminfo *f)
+{
+	CO_BEGIN;
+	while (!phys_page_mapped_some(&f->at, &f->mapped))
+		CO_BREATHE;
+	show_meminfo(f->text, &f->mapped);
+	CO_RETURN(0);
+	CO_END;
+}
+const struct proc_generate_op proc_meminfo_op = CO_IMPLEMENTS(proc_generate, proc_meminfo);
 
 int proc_vmstat_show(const struct proc_subject *who, struct text *to)
 {
 	u64 minor = atomic_load_relaxed(&fault_stats.minor);
 	u64 major = atomic_load_relaxed(&fault_stats.major), read = 0, written = 0;
 
-	text_add(to, "nr_free_pages %lu\nnr_file_pages %lu\nnr_dirty %lu\n", buddy_free_pages(),
-		 page_total(), page_total_dirty());
+	text_add(to, "nr_free_pages %lu\nnr_file_pages %lu\nnr_dirty %lu\nnr_shmem %lu\n",
+		 buddy_free_pages(), page_total() + shm_total(), page_total_dirty(),
+		 page_total_kept() + shm_total());
 	text_add(to, "nr_slab_unreclaimable %lu\n", slab_pages());
 	for (const struct blk_device *b = NULL; (b = blk_next(b));) {
 		read += atomic_load_relaxed(&b->sectors_read);
@@ -75,7 +94,7 @@ int proc_vmstat_show(const struct proc_subject *who, struct text *to)
 int proc_zoneinfo_show(const struct proc_subject *who, struct text *to)
 {
 	text_add(to, "Node 0, zone   Normal\n  per-node stats\n      nr_file_pages %lu\n"
-		 "      nr_dirty     %lu\n", page_total(), page_total_dirty());
+		 "      nr_dirty     %lu\n", page_total() + shm_total(), page_total_dirty());
 	text_add(to, "  pages free     %lu\n        present  %lu\n        managed  %lu\n",
 		 buddy_free_pages(), buddy_total_pages(), buddy_total_pages());
 	return 0;

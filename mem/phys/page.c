@@ -1,6 +1,7 @@
 /* mem/phys/page.c -- page records: one array per memory region. */
 #include "mem/phys/page.h"
 
+#include "core/base/bits.h"
 #include "core/base/log.h"
 #include "hal/machine.h"
 #include "hal/memory.h"
@@ -72,4 +73,36 @@ bool phys_page_get_live(struct page *p)
 		if (atomic_cas(&p->refs, &n, n + 1))
 			return true;
 	return false;
+}
+
+#define LOOK_AT_ONCE 4096 /* records */
+
+/* How many records to go on by: a free block is one step. */
+static u64 count_mapped(const struct page *p, struct phys_mapped *to)
+{
+	u32 flags = atomic_load_relaxed(&p->flags);
+	unsigned order = __atomic_load_n(&p->order, __ATOMIC_RELAXED);
+
+	if (flags & PAGE_BUDDY)
+		return 1ul << min(order, (unsigned)BUDDY_MAX_ORDER);
+	if (atomic_load_relaxed(&p->mappings))
+		*(flags & PAGE_ANON ? &to->anon : &to->file) += 1;
+	return 1;
+}
+
+bool phys_page_mapped_some(u64 *at, struct phys_mapped *to)
+{
+	unsigned budget = LOOK_AT_ONCE;
+	u64 base = 0;
+
+	for (unsigned i = 0; i < phys_records_count; base += phys_records[i++].count) {
+		const struct phys_records *r = &phys_records[i];
+
+		while (*at < base + r->count) {
+			if (!budget--)
+				return false;
+			*at += count_mapped(&r->pages[*at - base], to);
+		}
+	}
+	return true;
 }

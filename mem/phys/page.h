@@ -99,6 +99,14 @@ static inline void phys_page_put(struct page *p)
 		phys_page_release(p);
 }
 
+/* Pages that programs have mapped, each counted once. */
+struct phys_mapped {
+	u64 anon, file;	/* file: shared memory, too */
+};
+/* Add some to *to, those of the records from the *at-th on. false: there are more. Nobody counts
+ * while mappings come and go: who wants to know looks at the memory that is in use. */
+bool phys_page_mapped_some(u64 *at, struct phys_mapped *to);
+
 /* An entry that points to p comes, or goes; it has a reference. true: that was the last one,
  * the caller releases the page. */
 #define PHYS_PAGE_ENTRY (1ul << 32 | 1)

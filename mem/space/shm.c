@@ -30,7 +30,7 @@ struct shm {
 };
 
 static struct slab_cache *cache;
-static u64 serials; /* [a] */
+static u64 serials, made_in_all; /* [a] */
 
 static struct shm *shm_of(struct pager *p)
 {
@@ -78,6 +78,7 @@ static struct page *page_make(struct shm *m, u64 index)
 			*at = fresh;
 			fresh = NULL;
 			m->made++;
+			atomic_add_relaxed(&made_in_all, 1ul);
 		}
 		page = *at;
 		phys_page_get(page);
@@ -135,6 +136,7 @@ static struct page *page_take(struct shm *m, u64 index)
 		page = *at;
 		*at = NULL;
 		m->made--;
+		atomic_sub(&made_in_all, 1ul);
 		atomic_and(&page->flags, ~(u32)PAGE_CACHE);
 	}
 	spin_unlock(&m->lock);
@@ -192,7 +194,11 @@ static bool node_free(void **node, unsigned level, u64 *budget)
 
 static bool free_some(struct shm *m, u64 budget)
 {
-	if (m->root && !node_free(m->root, m->levels - 1, &budget))
+	u64 left = budget;
+	bool done = !m->root || node_free(m->root, m->levels - 1, &left);
+
+	atomic_sub(&made_in_all, budget - left);
+	if (!done)
 		return false;
 	commit_add(-(i64)m->promised);
 	slab_free(cache, m);
@@ -275,6 +281,11 @@ struct pager *shm_new_named(u64 pages, bool promised, const struct pager_ops *op
 struct pager *shm_new(u64 pages, bool promised)
 {
 	return shm_new_named(pages, promised, &shm_ops);
+}
+
+u64 shm_total(void)
+{
+	return atomic_load_relaxed(&made_in_all);
 }
 
 u64 shm_resident(struct pager *p)

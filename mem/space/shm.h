@@ -15,6 +15,8 @@ struct pager *shm_new_named(u64 pages, bool promised, const struct pager_ops *op
 extern const struct pager_ops shm_ops;
 /* How many of its pages there are. */
 u64 shm_resident(struct pager *p);
+/* How many there are of all objects. */
+u64 shm_total(void);
 
 /* A fixed array of kernel pages, such as the vDSO; never goes away. `name` shows in maps.
  * The pages must be the pager's for good. */
