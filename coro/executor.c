@@ -230,7 +230,7 @@ static HOT struct task *executor_leave(struct executor *ex, struct task *t, bool
 	if (!now)
 		now = hal_clock_ns();
 	ran = now - t->sched.picked_ns;
-	t->sched.ran_ns += ran;
+	atomic_store_relaxed(&t->sched.ran_ns, t->sched.ran_ns + ran);
 	atomic_store_relaxed(&t->sched.picked_ns, now);
 	if (executor_stock(ex)) {
 		next = ex->policy->swap(ex->runq, t, ran, again);
@@ -256,7 +256,7 @@ static COLD struct task *executor_send_on(struct executor *ex, struct task *t)
 
 static HOT struct task *executor_requeue(struct executor *ex, struct task *t, u64 now)
 {
-	t->sched.switches_involuntary++;
+	atomic_count(&t->sched.switches_involuntary);
 	atomic_store_relaxed(&t->state, (u8)TASK_QUEUED);
 	if (__builtin_expect(!(atomic_load_relaxed(&t->affinity) & (1ul << ex->id)), 0))
 		return executor_send_on(ex, t);
@@ -287,7 +287,7 @@ static inline struct task *executor_park(struct executor *ex, struct task *t, u6
 
 	if (t->co.chunk && !co_in_chunk(&t->co)) /* not needed to wait */
 		executor_take_back(ex, &t->co);
-	t->sched.switches_voluntary++;
+	atomic_count(&t->sched.switches_voluntary);
 	next = executor_leave(ex, t, false, now);
 	if (!atomic_cas(&t->state, &state, (u8)TASK_IDLE))
 		executor_woken_since(t);

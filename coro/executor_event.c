@@ -15,7 +15,7 @@ void executor_timer(void)
 	if (t && now >= ex->slice_end_ns) {
 		u64 ran = now - t->sched.picked_ns;
 
-		t->sched.ran_ns += ran;
+		atomic_store_relaxed(&t->sched.ran_ns, t->sched.ran_ns + ran);
 		atomic_store_relaxed(&t->sched.picked_ns, now);
 		atomic_store(&ex->slice_end_ns, CO_FOREVER);
 		atomic_or(&ex->resched,

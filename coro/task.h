@@ -60,7 +60,7 @@ struct sched_task {
 	u64 ran_ns;		/* [a] total, for accounting, up to picked_ns */
 	u64 picked_ns;		/* [a] when it was last picked, charged or put back */
 	u64 split;		/* [a] user and system time: coro/sample.c */
-	u64 switches_voluntary, switches_involuntary;
+	u64 switches_voluntary, switches_involuntary;	/* [a] */
 };
 
 /* The ABI's numbers. */

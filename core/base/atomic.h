@@ -35,6 +35,8 @@
 		__atomic_compare_exchange_n((p), (expected), (v), false,       \
 					    __ATOMIC_ACQ_REL, __ATOMIC_ACQUIRE); \
 	})
+/* Of a count that one task changes and others read. */
+#define atomic_count(p) atomic_store_relaxed((p), *(p) + 1)
 #define atomic_fence() __atomic_thread_fence(__ATOMIC_SEQ_CST)
 
 /* A count of references: starts at 1, frees at 0. */

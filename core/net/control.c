@@ -170,9 +170,9 @@ static void control_add_stamp(struct socket *s, u64 ns, char *buf, u32 *used, u3
 				       .tv_nsec = (i64)(ns % CONTROL_NS_PER_SEC)};
 	struct __kernel_old_timeval tv = {.tv_sec = ts.tv_sec, .tv_usec = ts.tv_nsec / 1000};
 
-	if (s->flags & SOCKET_TIMESTAMP)
+	if (socket_is_set(s, SOCKET_TIMESTAMP))
 		control_add(buf, used, room, SOL_SOCKET, SO_TIMESTAMP_OLD, &tv, sizeof(tv), got);
-	else if (s->flags & SOCKET_TIMESTAMPNS)
+	else if (socket_is_set(s, SOCKET_TIMESTAMPNS))
 		control_add(buf, used, room, SOL_SOCKET, SO_TIMESTAMPNS_OLD, &ts, sizeof(ts), got);
 }
 
@@ -183,7 +183,8 @@ u32 control_build(struct socket *s, struct socket_control *c, char *buf, u32 roo
 
 	if (c->stamp_ns)
 		control_add_stamp(s, c->stamp_ns, buf, &used, room, got);
-	if ((s->flags & SOCKET_PASSCRED) && (s->family == AF_UNIX || s->family == AF_NETLINK)) {
+	if (socket_is_set(s, SOCKET_PASSCRED) &&
+	    (s->family == AF_UNIX || s->family == AF_NETLINK)) {
 		/* Nobody's: the numbers for who has none here. */
 		struct net_ucred u = {0, 65534, 65534};
 
@@ -197,7 +198,7 @@ u32 control_build(struct socket *s, struct socket_control *c, char *buf, u32 roo
 		rights_land(c->rights);
 		control_install(c->rights, buf, &used, room, cloexec, got);
 	}
-	if ((s->flags & SOCKET_PASSPIDFD) && s->family == AF_UNIX && c->pid) {
+	if (socket_is_set(s, SOCKET_PASSPIDFD) && s->family == AF_UNIX && c->pid) {
 		int fd = room - used < sizeof(struct net_cmsghdr) + sizeof(int)
 				 ? -EMSGSIZE : control_pidfd(c->pid);
 
@@ -243,7 +244,7 @@ void control_undo(const char *buf, u32 len)
 
 void control_skip(struct socket *s, const struct socket_control *c, u32 *got)
 {
-	bool tells = s->flags & (SOCKET_PASSCRED | SOCKET_PASSPIDFD);
+	bool tells = socket_is_set(s, SOCKET_PASSCRED | SOCKET_PASSPIDFD);
 
 	if (c->rights || (tells && s->family == AF_UNIX))
 		*got |= MSG_CTRUNC;

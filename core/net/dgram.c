@@ -27,7 +27,7 @@ static bool dgram_take(struct dgram_receive *f)
 	spin_unlock(&s->lock);
 	if (before != after && s->ops->took)
 		s->ops->took(s, before, after);
-	return f->packet || (s->shut & SOCKET_SHUT_READ);
+	return f->packet || (atomic_load(&s->shut) & SOCKET_SHUT_READ);
 }
 
 /* A packet that was looked at is still in the queue: somebody may take its files meanwhile. */
@@ -93,7 +93,7 @@ co_t dgram_receive(struct co *co, struct dgram_receive *f)
 	f->err = s->ops->check(s, f->message, false);
 	if (f->err)
 		CO_RETURN(f->err);
-	f->deadline_ns = socket_deadline(s->rcvtimeo_ns);
+	f->deadline_ns = socket_deadline(atomic_load_relaxed(&s->rcvtimeo_ns));
 	if (!dgram_take(f)) {
 		if (f->message->flags & MSG_DONTWAIT)
 			CO_RETURN(-EAGAIN);

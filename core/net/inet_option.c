@@ -143,7 +143,7 @@ static int inet_get_info(struct socket *s, char *value, u32 *len)
 	info.tcpi_snd_mss = info.tcpi_rcv_mss = info.tcpi_advmss = OPTION_MSS;
 	info.tcpi_unacked = info.tcpi_state == SOCKET_LISTEN ? atomic_load(&s->pending_count) : 0;
 	info.tcpi_sacked = info.tcpi_state == SOCKET_LISTEN ? atomic_load(&s->backlog) : 0;
-	info.tcpi_rcv_space = s->rcvbuf;
+	info.tcpi_rcv_space = atomic_load_relaxed(&s->rcvbuf);
 	return option_put_bytes(value, len, &info, sizeof(info));
 }
 

@@ -300,7 +300,7 @@ static long netlink_destination(struct netlink_send *f)
 			return -EOPNOTSUPP;
 		f->to = nl.nl_pid;
 	}
-	if (m->uio.left > max(f->socket->sndbuf, 32u) - 32)
+	if (m->uio.left > max(atomic_load_relaxed(&f->socket->sndbuf), 32u) - 32)
 		return -EMSGSIZE;
 	return netlink_autobind(netlink_of(f->socket));
 }
@@ -448,7 +448,7 @@ static void netlink_closed(struct socket *s)
 	list_remove(&netlink_of(s)->all);
 	spin_unlock(&netlink_lock);
 	spin_lock(&s->lock);
-	s->dead = true;
+	atomic_store(&s->dead, true);
 	spin_unlock(&s->lock);
 	socket_purge(s);
 }

@@ -249,7 +249,8 @@ static int option_get_peername(struct socket *s, char *value, u32 *len)
 
 static int option_get_socket(struct socket *s, int option, char *value, u32 *len)
 {
-	struct option_linger l = {!!(s->flags & SOCKET_LINGER), (int)s->linger_s};
+	struct option_linger l = {socket_is_set(s, SOCKET_LINGER),
+				  (int)atomic_load_relaxed(&s->linger_s)};
 	u32 flag = option_flag(option);
 
 	if (flag)
@@ -266,19 +267,19 @@ static int option_get_socket(struct socket *s, int option, char *value, u32 *len
 	case SO_ACCEPTCONN:
 		return option_put(value, len, atomic_load(&s->state) == SOCKET_LISTEN);
 	case SO_SNDBUF:
-		return option_put(value, len, (int)s->sndbuf);
+		return option_put(value, len, (int)atomic_load_relaxed(&s->sndbuf));
 	case SO_RCVBUF:
-		return option_put(value, len, (int)s->rcvbuf);
+		return option_put(value, len, (int)atomic_load_relaxed(&s->rcvbuf));
 	case SO_RCVLOWAT:
-		return option_put(value, len, (int)s->rcvlowat);
+		return option_put(value, len, (int)atomic_load_relaxed(&s->rcvlowat));
 	case SO_SNDLOWAT:
 		return option_put(value, len, 1);
 	case SO_RCVTIMEO_OLD:
 	case SO_RCVTIMEO_NEW:
-		return option_get_timeout(s->rcvtimeo_ns, value, len);
+		return option_get_timeout(atomic_load_relaxed(&s->rcvtimeo_ns), value, len);
 	case SO_SNDTIMEO_OLD:
 	case SO_SNDTIMEO_NEW:
-		return option_get_timeout(s->sndtimeo_ns, value, len);
+		return option_get_timeout(atomic_load_relaxed(&s->sndtimeo_ns), value, len);
 	case SO_LINGER:
 		return option_put_bytes(value, len, &l, sizeof(l));
 	case SO_PRIORITY:

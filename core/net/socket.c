@@ -121,7 +121,7 @@ static void socket_mark(struct socket *s, struct packet *p) REQUIRES(s->lock)
 
 	if (s->urgent_at) {
 		s->urgent_at->urgent = false;
-		s->queued++;
+		socket_count(s, 1);
 		s->urgent_at = NULL;
 	}
 	if (s->flags & SOCKET_OOBINLINE) {
@@ -133,8 +133,8 @@ static void socket_mark(struct socket *s, struct packet *p) REQUIRES(s->lock)
 	file = atomic_load(&s->file);
 	if (file)
 		async_urgent(file);
-	s->urgent = true;
-	s->queued--;		/* counted by the caller, and not to be read */
+	atomic_store_relaxed(&s->urgent, true);
+	socket_count(s, -1u);	/* counted by the caller, and not to be read */
 }
 
 int socket_queue(struct socket *s, struct packet *p)
@@ -146,7 +146,7 @@ int socket_queue(struct socket *s, struct packet *p)
 	refused = s->dead || (s->family == AF_UNIX && (s->shut & SOCKET_SHUT_READ));
 	if (!refused) {
 		list_add_back(&s->queue, &p->link);
-		s->queued += p->len;
+		socket_count(s, p->len);
 		if (p->urgent)
 			socket_mark(s, p);
 		atomic_store_relaxed(&s->charge, s->charge + p->charge);
@@ -168,7 +168,7 @@ struct packet *socket_unqueue(struct socket *s)
 	p = list_first(&s->queue, struct packet, link);
 	list_remove(&p->link);
 	if (p != s->urgent_at)
-		s->queued -= p->len - p->at;
+		socket_count(s, p->at - p->len);
 	else
 		s->urgent_at = NULL;
 	atomic_store_relaxed(&s->charge, s->charge - p->charge);
@@ -256,7 +256,8 @@ static bool socket_take_pending(struct socket *s, struct socket **made)
 		waitq_wake_events(&s->can_write, POLLOUT);
 	if (*made && s->ops->room)
 		s->ops->room(s);
-	return *made || s->shut || s->state != SOCKET_LISTEN || atomic_load(&s->error);
+	return *made || atomic_load(&s->shut) || atomic_load(&s->state) != SOCKET_LISTEN ||
+	       atomic_load(&s->error);
 }
 
 co_t socket_accept(struct co *co, struct socket_accept *f)
@@ -266,7 +267,7 @@ co_t socket_accept(struct co *co, struct socket_accept *f)
 		CO_RETURN(-EOPNOTSUPP);
 	if (atomic_load(&f->socket->state) != SOCKET_LISTEN)
 		CO_RETURN(-EINVAL);
-	f->deadline_ns = socket_deadline(f->socket->rcvtimeo_ns);
+	f->deadline_ns = socket_deadline(atomic_load_relaxed(&f->socket->rcvtimeo_ns));
 	if (!socket_take_pending(f->socket, f->made)) {
 		if (f->no_wait)
 			CO_RETURN(-EAGAIN);

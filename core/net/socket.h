@@ -157,15 +157,15 @@ struct socket {
 	spinlock lock;
 	u8 state;			/* [a] enum socket_state; changed under lock */
 	u8 shut;			/* [a] SOCKET_SHUT_*; changed under lock */
-	bool dead;			/* [s] closed: nothing is queued any more */
-	bool urgent;			/* [s] urgent_byte was not received yet */
+	bool dead;			/* [a] closed: nothing is queued any more; as shut */
+	bool urgent;			/* [a] urgent_byte was not received yet; as shut */
 	u8 urgent_byte;			/* [s] */
 	struct packet *urgent_at;	/* [s] borrowed: its place in the queue; NULL: passed */
-	bool ended;			/* [s] the peer has said that nothing follows */
+	bool ended;			/* [a] the peer has said that nothing follows */
 	struct list queue;		/* [s] struct packet, received */
 	u32 queue_len;			/* [a] packets; changed under lock */
 	u32 charge;			/* [a] of the queue; changed under lock */
-	u32 queued;			/* [s] bytes not yet taken */
+	u32 queued;			/* [a] bytes not yet taken; changed under lock */
 	u32 sent_charge;		/* [a] own packets that count here */
 	struct socket *peer;		/* [a] owned; for streams set once */
 	struct list pending;		/* [s] .pending_link: connections to be accepted */
@@ -236,6 +236,18 @@ long socket_waited(long err, u64 deadline_ns, bool sending);
 int socket_queue(struct socket *s, struct packet *p);
 /* Take the first packet out. */
 struct packet *socket_unqueue(struct socket *s) REQUIRES(s->lock);
+/* Is one of these SOCKET_* set? */
+static inline bool socket_is_set(const struct socket *s, u32 flags)
+{
+	return atomic_load_relaxed(&s->flags) & flags;
+}
+
+/* So many bytes more (modulo 2^32: or fewer) are not yet taken. */
+static inline void socket_count(struct socket *s, u32 more) REQUIRES(s->lock)
+{
+	atomic_store_relaxed(&s->queued, s->queued + more);
+}
+
 /* Drop everything that is queued; true if there was something. */
 bool socket_purge(struct socket *s);
 /* Note in p who sends it, if c says so or one of the two sockets wants to know. */

@@ -38,7 +38,8 @@ static bool stream_has_room(const struct socket *s)
 
 static bool stream_may_go_on(struct socket *s)
 {
-	return stream_has_room(s) || (s->shut & SOCKET_SHUT_WRITE) || atomic_load(&s->error);
+	return stream_has_room(s) || (atomic_load(&s->shut) & SOCKET_SHUT_WRITE) ||
+	       atomic_load(&s->error);
 }
 
 i64 stream_try_send(struct socket *s, struct uio *uio)
@@ -106,7 +107,7 @@ co_t stream_send(struct co *co, struct stream_send *f)
 
 	CO_BEGIN;
 	f->err = s->ops->check(s, f->message, true);
-	f->deadline_ns = socket_deadline(s->sndtimeo_ns);
+	f->deadline_ns = socket_deadline(atomic_load_relaxed(&s->sndtimeo_ns));
 	while (!f->err && f->message->uio.left) {
 		if (!stream_may_go_on(s)) {
 			if (f->message->flags & MSG_DONTWAIT)
@@ -172,7 +173,7 @@ static bool stream_is_from_another(const struct stream_receive *f, const struct 
 {
 	const struct socket_control *c = f->message->control;
 
-	if (!f->named || !(f->socket->flags & SOCKET_PASSCRED))
+	if (!f->named || !socket_is_set(f->socket, SOCKET_PASSCRED))
 		return false;
 	return c->has_cred != p->has_cred ||
 	       (p->has_cred && (c->pid != p->pid || c->uid != p->uid || c->gid != p->gid));
@@ -257,7 +258,7 @@ static void stream_take(struct stream_receive *f, bool peek)
 		if (!peek && p->at == p->len) {
 			if (p == s->urgent_at) {
 				s->urgent_at = NULL;
-				s->urgent = false;
+				atomic_store_relaxed(&s->urgent, false);
 			}
 			list_remove(&p->link);
 			list_add_back(&used, &p->link);
@@ -268,7 +269,7 @@ static void stream_take(struct stream_receive *f, bool peek)
 			break;
 	}
 	if (!peek)
-		s->queued -= (u32)f->n;
+		socket_count(s, -(u32)f->n);
 	if (!f->n && !f->ends && unseen)
 		f->n = -EFAULT;
 	after = s->charge;
@@ -311,7 +312,7 @@ static long stream_take_urgent(struct stream_receive *f)
 	if (!s->urgent)
 		n = -EINVAL;
 	else if (!(f->message->flags & MSG_PEEK))
-		s->urgent = false;
+		atomic_store_relaxed(&s->urgent, false);
 	spin_unlock(&s->lock);
 	return n;
 }
@@ -321,8 +322,8 @@ i64 stream_try_receive(struct socket *s, struct uio *uio)
 	struct socket_message m = {.uio = *uio};
 	struct stream_receive f = {.socket = s, .message = &m};
 
-	if (!atomic_load(&s->queue_len) || uio->left > SOCKET_AT_ONCE || s->rcvlowat > 1 ||
-	    s->ops->check(s, NULL, false))
+	if (!atomic_load(&s->queue_len) || uio->left > SOCKET_AT_ONCE ||
+	    atomic_load_relaxed(&s->rcvlowat) > 1 || s->ops->check(s, NULL, false))
 		return -EAGAIN;
 	stream_take(&f, false);
 	*uio = m.uio;
@@ -334,8 +335,8 @@ static bool stream_is_ending(const struct stream_receive *f)
 {
 	const struct socket *s = f->socket;
 
-	return s->ended || (atomic_load(&s->shut) & SOCKET_SHUT_READ) || s->dead ||
-	       atomic_load(&s->error);
+	return atomic_load(&s->ended) || (atomic_load(&s->shut) & SOCKET_SHUT_READ) ||
+	       atomic_load(&s->dead) || atomic_load(&s->error);
 }
 
 static bool stream_has_unseen(const struct stream_receive *f)
@@ -352,10 +353,12 @@ static bool stream_has_unseen(const struct stream_receive *f)
 /* Nothing was there: why, if that is the answer. */
 static bool stream_is_over(struct stream_receive *f)
 {
-	if (f->socket->ended)
+	struct socket *s = f->socket;
+
+	if (atomic_load(&s->ended))
 		return true;
-	f->err = socket_take_error(f->socket);
-	return f->err || (f->socket->shut & SOCKET_SHUT_READ) || f->socket->dead;
+	f->err = socket_take_error(s);
+	return f->err || (atomic_load(&s->shut) & SOCKET_SHUT_READ) || atomic_load(&s->dead);
 }
 
 co_t stream_receive(struct co *co, struct stream_receive *f)
@@ -382,7 +385,7 @@ co_t stream_receive(struct co *co, struct stream_receive *f)
 	f->target = f->message->uio.left;
 	if (!(f->message->flags & MSG_WAITALL))
 		f->target = min(f->target, (u64)atomic_load_relaxed(&s->rcvlowat));
-	f->deadline_ns = socket_deadline(s->rcvtimeo_ns);
+	f->deadline_ns = socket_deadline(atomic_load_relaxed(&s->rcvtimeo_ns));
 	f->target = max(f->target, 1ul);
 	while (!f->ends) {
 		/* Without room it is a wait for something to be there. */

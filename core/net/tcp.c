@@ -79,7 +79,7 @@ static void tcp_finish(struct socket *s, struct socket *peer)
 	if (gone)
 		inet_leave(inet_of(s));
 	spin_lock(&peer->lock);
-	peer->ended = true;
+	atomic_store(&peer->ended, true);
 	atomic_store(&peer->shut, (u8)(peer->shut | SOCKET_SHUT_READ));
 	linger = peer->state == SOCKET_FIN_WAIT2;
 	if (linger)
@@ -134,7 +134,7 @@ void tcp_abort(struct socket *s)
 	struct socket *peer;
 
 	spin_lock(&s->lock);
-	s->dead = true;
+	atomic_store(&s->dead, true);
 	atomic_store(&s->state, (u8)SOCKET_CLOSE);
 	atomic_store(&s->shut, (u8)SOCKET_SHUT);
 	spin_unlock(&s->lock);
@@ -168,7 +168,7 @@ static void tcp_closed(struct socket *s)
 	u8 state;
 
 	spin_lock(&s->lock);
-	s->dead = true;
+	atomic_store(&s->dead, true);
 	state = s->state;
 	atomic_store(&s->shut, (u8)SOCKET_SHUT);
 	if (state == SOCKET_LISTEN || state == SOCKET_SYN_SENT)
@@ -178,7 +178,7 @@ static void tcp_closed(struct socket *s)
 	if (state == SOCKET_LISTEN)
 		tcp_stop_listening(s);
 	/* What the peer has not read yet lies in its queue: nothing is left to linger for. */
-	at_once = (s->flags & SOCKET_LINGER) && !s->linger_s;
+	at_once = socket_is_set(s, SOCKET_LINGER) && !atomic_load_relaxed(&s->linger_s);
 	peer = atomic_swap(&s->peer, NULL);
 	if (!peer || state == SOCKET_CLOSE || state == SOCKET_LISTEN || state == SOCKET_SYN_SENT) {
 		inet_leave(inet_of(s));
@@ -235,7 +235,7 @@ static int tcp_check(struct socket *s, const struct socket_message *m, bool send
 	if (!send) {
 		if (state == SOCKET_LISTEN)
 			return -ENOTCONN;
-		if (state == SOCKET_CLOSE && !(s->shut & SOCKET_SHUT_READ) &&
+		if (state == SOCKET_CLOSE && !(atomic_load(&s->shut) & SOCKET_SHUT_READ) &&
 		    !atomic_load(&s->error) && !atomic_load(&s->queue_len))
 			return -ENOTCONN;
 		return 0;
@@ -268,13 +268,14 @@ static u64 tcp_limit(const struct socket *s)
 	u32 theirs = peer ? atomic_load_relaxed(&peer->rcvbuf) : 0;
 	u32 own = atomic_load_relaxed(&s->sndbuf);
 
-	return (s->flags & SOCKET_SNDBUF_SET ? own : min(own, TCP_QUEUED)) + (u64)theirs;
+	return (socket_is_set(s, SOCKET_SNDBUF_SET) ? own : min(own, TCP_QUEUED)) + (u64)theirs;
 }
 
 static u32 tcp_poll(struct socket *s)
 {
 	u8 shut = atomic_load(&s->shut), state = tcp_state(s);
 	u32 events = atomic_load(&s->error) ? POLLERR : 0;
+	u32 queued = atomic_load_relaxed(&s->queued);
 
 	if (state == SOCKET_LISTEN)
 		return events | (atomic_load(&s->pending_count) ? POLLIN | POLLRDNORM : 0);
@@ -284,9 +285,9 @@ static u32 tcp_poll(struct socket *s)
 		events |= POLLIN | POLLRDNORM | POLLRDHUP;
 	if (state == SOCKET_SYN_SENT)
 		return events;
-	if (s->urgent)
+	if (atomic_load_relaxed(&s->urgent))
 		events |= POLLPRI;
-	if (s->queued && s->queued >= s->rcvlowat)
+	if (queued && queued >= atomic_load_relaxed(&s->rcvlowat))
 		events |= POLLIN | POLLRDNORM;
 	if ((shut & SOCKET_SHUT_WRITE) || stream_is_writable(s))
 		events |= POLLOUT | POLLWRNORM;

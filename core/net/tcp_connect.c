@@ -55,7 +55,7 @@ static bool tcp_establish(struct socket *s, struct socket *child, struct socket 
 	u8 was = SOCKET_SYN_SENT;
 
 	child->state = SOCKET_ESTABLISHED;
-	if (!(s->flags & SOCKET_SNDBUF_SET))
+	if (!socket_is_set(s, SOCKET_SNDBUF_SET))
 		atomic_store(&s->sndbuf, TCP_SNDBUF_CONNECTED);
 	stream_join(s, child);
 	if (!atomic_cas(&s->state, &was, (u8)SOCKET_ESTABLISHED)) {
@@ -192,7 +192,7 @@ co_t tcp_connect(struct co *co, struct tcp_connect *f)
 	}
 	if (f->result == TCP_REFUSED)
 		tcp_refuse(s);
-	f->deadline_ns = socket_deadline(s->sndtimeo_ns);
+	f->deadline_ns = socket_deadline(atomic_load_relaxed(&s->sndtimeo_ns));
 	if (f->result == TCP_WAITS) {
 		CO_WAIT_UNTIL(f->err, &s->can_write, tcp_state(s) != SOCKET_SYN_SENT,
 			      f->deadline_ns);

@@ -205,7 +205,7 @@ static void udp_closed(struct socket *s)
 {
 	inet_leave(inet_of(s));
 	spin_lock(&s->lock);
-	s->dead = true;
+	atomic_store(&s->dead, true);
 	spin_unlock(&s->lock);
 	socket_purge(s);
 }

@@ -75,7 +75,7 @@ static void unix_close(struct socket *s, bool nobody_accepted)
 
 	unix_name_drop(u);
 	spin_lock(&s->lock);
-	s->dead = true;
+	atomic_store(&s->dead, true);
 	atomic_store(&s->shut, (u8)SOCKET_SHUT);
 	atomic_store(&s->state, (u8)SOCKET_CLOSE);
 	spin_unlock(&s->lock);

@@ -102,7 +102,7 @@ co_t unix_connect(struct co *co, struct unix_connect *f)
 
 	CO_BEGIN;
 	f->err = unix_check_name(f->name, f->name_len);
-	if (!f->err && (f->socket->flags & SOCKET_PASSCRED))
+	if (!f->err && socket_is_set(f->socket, SOCKET_PASSCRED))
 		f->err = unix_autobind(unix_of(f->socket));
 	if (f->err)
 		CO_RETURN(f->err);
@@ -121,7 +121,7 @@ co_t unix_connect(struct co *co, struct unix_connect *f)
 	f->child = unix_child(f->listener);
 	if (!f->child)
 		goto out;
-	f->deadline_ns = socket_deadline(f->socket->sndtimeo_ns);
+	f->deadline_ns = socket_deadline(atomic_load_relaxed(&f->socket->sndtimeo_ns));
 	if (!unix_offered(f) && !f->no_wait) {
 		CO_WAIT_UNTIL(waited, &f->listener->can_write, unix_offered(f), f->deadline_ns);
 		if (waited)
@@ -185,7 +185,7 @@ co_t unix_connect_dgram(struct co *co, struct unix_connect_dgram *f)
 		CO_RETURN(0);
 	}
 	f->err = unix_check_name(f->name, f->name_len);
-	if (!f->err && (f->socket->flags & SOCKET_PASSCRED))
+	if (!f->err && socket_is_set(f->socket, SOCKET_PASSCRED))
 		f->err = unix_autobind(unix_of(f->socket));
 	if (f->err)
 		CO_RETURN(f->err);

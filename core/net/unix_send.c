@@ -73,7 +73,7 @@ static long unix_may_send(struct socket *s, struct socket *to)
 		return err;
 	if (atomic_load(&s->shut) & SOCKET_SHUT_WRITE)
 		return -EPIPE;
-	if (to->dead)
+	if (atomic_load(&to->dead))
 		return s->type == SOCK_SEQPACKET ? -EPIPE : -ECONNREFUSED;
 	if (s->type == SOCK_DGRAM && theirs && theirs != s)
 		return -EPERM;
@@ -143,7 +143,7 @@ static long unix_deliver(struct unix_send *f)
 	}
 	socket_charge(s, f->packet);
 	err = socket_queue(f->to, f->packet);
-	if (err && s->type == SOCK_DGRAM && f->to->dead)
+	if (err && s->type == SOCK_DGRAM && atomic_load(&f->to->dead))
 		err = -ECONNREFUSED;
 	return err;
 }
@@ -155,7 +155,7 @@ co_t unix_send(struct co *co, struct unix_send *f)
 
 	CO_BEGIN;
 	f->err = unix_send_check(f);
-	if (!f->err && (s->flags & SOCKET_PASSCRED))
+	if (!f->err && socket_is_set(s, SOCKET_PASSCRED))
 		f->err = unix_autobind(unix_of(s));
 	if (f->err)
 		CO_RETURN(f->err);
@@ -167,14 +167,14 @@ co_t unix_send(struct co *co, struct unix_send *f)
 	if (!f->err && !f->to)
 		f->err = -ENOTCONN;
 	f->len = (u32)f->message->uio.left;
-	if (!f->err && f->message->uio.left > max(s->sndbuf, 32u) - 32)
+	if (!f->err && f->message->uio.left > max(atomic_load_relaxed(&s->sndbuf), 32u) - 32)
 		f->err = -EMSGSIZE;
 	if (f->err)
 		goto out;
 	CO_AWAIT(f->err, dgram_make, .message = f->message, .made = &f->packet);
 	if (f->err)
 		goto out;
-	f->deadline_ns = socket_deadline(s->sndtimeo_ns);
+	f->deadline_ns = socket_deadline(atomic_load_relaxed(&s->sndtimeo_ns));
 	if (!unix_send_may_go_on(f) && !(f->message->flags & MSG_DONTWAIT)) {
 		CO_WAIT_UNTIL(waited, &s->can_write, unix_send_may_go_on(f), f->deadline_ns);
 		if (waited)
@@ -204,7 +204,7 @@ i64 unix_try_send(struct socket *s, struct uio *uio)
 	    s->ops->check(s, NULL, true))
 		return -EAGAIN;
 	to = unix_peer(s);
-	if (to && len <= max(s->sndbuf, 32u) - 32 && !unix_may_send(s, to))
+	if (to && len <= max(atomic_load_relaxed(&s->sndbuf), 32u) - 32 && !unix_may_send(s, to))
 		p = packet_new(len);
 	if (p && packet_copy_in(p, 0, uio) == len) {
 		socket_stamp(s, to, p, NULL);

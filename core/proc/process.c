@@ -183,10 +183,10 @@ static void process_add_thread_usage(struct process_usage *u, const struct threa
 
 	u->user_ns += ran - system;
 	u->system_ns += system;
-	u->minor_faults += t->minor_faults;
-	u->major_faults += t->major_faults;
-	u->voluntary += t->task.sched.switches_voluntary;
-	u->involuntary += t->task.sched.switches_involuntary;
+	u->minor_faults += atomic_load_relaxed(&t->minor_faults);
+	u->major_faults += atomic_load_relaxed(&t->major_faults);
+	u->voluntary += atomic_load_relaxed(&t->task.sched.switches_voluntary);
+	u->involuntary += atomic_load_relaxed(&t->task.sched.switches_involuntary);
 }
 
 void process_add_usage(struct process_usage *to, const struct process_usage *u)

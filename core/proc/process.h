@@ -33,6 +33,7 @@ enum process_state {
 	PROCESS_DEAD,		/* waited for: out of the tree */
 };
 
+/* The caller's own, or under its process's lock. */
 struct process_usage {
 	u64 user_ns, system_ns;
 	u64 minor_faults, major_faults;

@@ -232,7 +232,7 @@ static co_t fault_await(struct co *co, struct fault_await *f)
 	struct thread *t = thread_of_co(co);
 
 	CO_BEGIN;
-	t->major_faults++;
+	atomic_count(&t->major_faults);
 	CO_AWAIT(f->result, fault_handle, .space = co_task(co)->space, .addr = uptr_of(f->addr),
 		 .access = f->access);
 	fault_signal(t, f->result, f->addr);
@@ -251,7 +251,7 @@ static co_t fault_page(struct thread *t, u64 addr, enum hal_access access)
 		return co_begin(&t->task.co, fault_await, .addr = addr, .access = access);
 	}
 	if (result == FAULT_DONE)
-		t->minor_faults++;
+		atomic_count(&t->minor_faults);
 	else
 		fault_signal(t, result, addr);
 	return CO_DONE;

@@ -66,8 +66,8 @@ struct thread {
 	u32 rseq_len, rseq_sig;
 	u32 rseq_cpu;			/* what cpu_id holds now; ~0: nothing yet */
 
-	u32 major_faults;
-	u64 minor_faults;
+	u32 major_faults;		/* [a] */
+	u64 minor_faults;		/* [a] */
 	u64 start_ns;			/* [I] */
 	struct trace *trace;		/* [a] owned: since it was traced first; NULL: never */
 };

@@ -41,13 +41,15 @@ int proc_sched_show(const struct proc_subject *who, struct text *to)
 {
 	struct process_info i;
 	struct task *t;
-	u64 ns;
+	u64 ns, voluntary, involuntary;
 
 	if (!info_of(who, &i))
 		return -ESRCH;
 	t = process_task(who->process, who->tid ? who->tid : i.pid);
 	if (!t)
 		return -ESRCH;
+	voluntary = atomic_load_relaxed(&t->sched.switches_voluntary);
+	involuntary = atomic_load_relaxed(&t->sched.switches_involuntary);
 	ns = atomic_load_relaxed(&t->sched.ran_ns);
 	text_add(to, "%s (%d, #threads: %u)\n", i.name, who->tid ? who->tid : i.pid, i.threads);
 	text_add(to, "-------------------------------------------------------------------\n");
@@ -60,9 +62,8 @@ int proc_sched_show(const struct proc_subject *who, struct text *to)
 	text_add(to, "%-45s:%14lu.%06lu\n", "se.sum_exec_runtime", ns / NS_PER_MS,
 		 ns % NS_PER_MS);
 	text_add(to, "%-45s:%21lu\n%-45s:%21lu\n%-45s:%21lu\n", "nr_switches",
-		 t->sched.switches_voluntary + t->sched.switches_involuntary,
-		 "nr_voluntary_switches", t->sched.switches_voluntary,
-		 "nr_involuntary_switches", t->sched.switches_involuntary);
+		 voluntary + involuntary, "nr_voluntary_switches", voluntary,
+		 "nr_involuntary_switches", involuntary);
 	text_add(to, "%-45s:%21u\n", "se.load.weight", t->sched.weight << 10);
 	text_add(to, "%-45s:%21u\n%-45s:%21d\n", "policy", i.policy, "prio",
 		 100 + proc_priority(&i));
