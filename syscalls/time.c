@@ -160,8 +160,9 @@ struct time_sleep {
 	struct co_frame co;
 	u64 deadline_ns;
 	uptr left;		/* where the rest goes if it is cut short; 0: nowhere */
-	int id;			/* CLOCK_MONOTONIC, or a CPU-time clock */
+	int id;			/* CLOCK_MONOTONIC, CLOCK_REALTIME or a CPU-time clock */
 	bool absolute;
+	u32 times_set;		/* CLOCK_REALTIME, when the deadline was worked out */
 	struct __kernel_timespec ts;
 	long err;
 };
@@ -176,7 +177,15 @@ static u64 time_left(int id, u64 deadline_ns)
 static co_t time_sleep(struct co *co, struct time_sleep *f)
 {
 	CO_BEGIN;
-	if (f->id != CLOCK_MONOTONIC) {
+	if (f->id == CLOCK_REALTIME) {
+		do {
+			f->times_set = (u32)clock_times_set();
+			CO_WAIT_UNTIL(f->err, &clock_set_wait,
+				      f->times_set != (u32)clock_times_set(),
+				      clock_wall_to_boot(f->deadline_ns));
+		} while (!f->err);
+		f->err = f->err == -ETIMEDOUT ? 0 : f->err;
+	} else if (f->id != CLOCK_MONOTONIC) {
 		CO_AWAIT(f->err, cpu_sleep, .id = f->id, .deadline_ns = f->deadline_ns);
 	} else {
 		CO_SLEEP_UNTIL(f->err, f->deadline_ns);
@@ -248,6 +257,11 @@ static int time_sleep_end(struct sys_clock_nanosleep *f)
 	bool absolute = f->flags & TIMER_ABSTIME;
 	int err;
 
+	if (absolute && clock_is_wall(f->id)) {
+		f->id = CLOCK_REALTIME;
+		f->deadline_ns = f->ns;
+		return 0;
+	}
 	if (!clock_is_cpu(f->id)) {
 		err = clock_deadline(f->id, f->ns, absolute, &f->deadline_ns);
 		f->id = CLOCK_MONOTONIC;

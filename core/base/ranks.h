@@ -45,6 +45,7 @@ enum {
 	RANK_BLK = 40,		/* core/dev: request queues */
 	RANK_DEV = 42,
 	RANK_POSIX_TIMER = 44,	/* core/proc: a timer's settings */
+	RANK_WALL_TIMER = 45,	/* core/proc: those that move when the clock is set */
 	RANK_CO_LOCK = 46,	/* coro: inside mutex, rwlock */
 	RANK_WAITQ = 48,
 	RANK_READY = 49,	/* vfs: the ready list of an epoll set, under any queue's lock */

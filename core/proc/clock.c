@@ -3,6 +3,7 @@
 
 #include "core/proc/internal.h"
 #include "core/proc/timerfd.h"
+#include "core/proc/wall_timer.h"
 #include "hal/clock.h"
 #include "hal/vdso.h"
 #include "vfs/inode.h"
@@ -12,6 +13,8 @@
 
 static i64 wall_offset;		/* [a] realtime minus hal_clock_ns */
 static u64 times_set;		/* [a] */
+
+struct waitq clock_set_wait = WAITQ_INIT(clock_set_wait);
 
 void clock_init(void)
 {
@@ -40,7 +43,9 @@ int clock_set_wall(u64 wall_ns)
 	hal_vdso_set_wall((i64)(wall_ns - now), 0, 0);
 	inode_set_clock((i64)(wall_ns - now));
 	atomic_add(&times_set, 1ul);
+	wall_timer_clock_was_set();
 	timerfd_clock_was_set();
+	waitq_wake(&clock_set_wait);
 	return 0;
 }
 
@@ -49,9 +54,14 @@ u64 clock_times_set(void)
 	return atomic_load(&times_set);
 }
 
+u64 clock_wall_offset(void)
+{
+	return (u64)atomic_load(&wall_offset);
+}
+
 u64 clock_wall_to_boot(u64 wall_ns)
 {
-	u64 offset = (u64)atomic_load_relaxed(&wall_offset);
+	u64 offset = clock_wall_offset();
 
 	return wall_ns > offset ? wall_ns - offset : 0;
 }
@@ -151,6 +161,11 @@ bool clock_is_cpu(int id)
 	return id < 0 || id == CLOCK_PROCESS_CPUTIME_ID || id == CLOCK_THREAD_CPUTIME_ID;
 }
 
+bool clock_is_wall(int id)
+{
+	return id == CLOCK_REALTIME || id == CLOCK_TAI || id == CLOCK_REALTIME_ALARM;
+}
+
 bool clock_is_alarm(int id)
 {
 	return id == CLOCK_REALTIME_ALARM || id == CLOCK_BOOTTIME_ALARM;
@@ -227,9 +242,7 @@ int clock_deadline(int id, u64 ns, bool absolute, u64 *deadline_ns)
 		if (add_overflows(now, ns, deadline_ns) || *deadline_ns == CO_FOREVER)
 			*deadline_ns = CO_FOREVER - 1;
 	} else {
-		*deadline_ns = id == CLOCK_REALTIME || id == CLOCK_TAI || id == CLOCK_REALTIME_ALARM
-				       ? clock_wall_to_boot(ns)
-				       : ns;
+		*deadline_ns = clock_is_wall(id) ? clock_wall_to_boot(ns) : ns;
 	}
 	return 0;
 }

@@ -17,6 +17,7 @@ u64 clock_wall_ns(void);	/* CLOCK_REALTIME */
 u64 clock_boot_wall_seconds(void);	/* /proc/stat's btime */
 int clock_set_wall(u64 wall_ns);
 u64 clock_wall_to_boot(u64 wall_ns);	/* a wall time as a hal_clock_ns deadline */
+u64 clock_wall_offset(void);		/* the wall clock minus hal_clock_ns */
 
 /* The value of clock `id` for the current thread: 0 or -EINVAL. */
 int clock_read(int id, u64 *ns);
@@ -30,8 +31,12 @@ bool clock_is_cpu(int id);
 int clock_cpu_owner(int id, struct process **p, struct thread **t);
 /* May the current thread set timers that wake the machine? Nothing sleeps, but it is asked. */
 bool clock_is_alarm(int id);
-/* How often the wall clock was set. */
+/* Does it move when the wall clock is set? */
+bool clock_is_wall(int id);
+/* How often the wall clock was set; the queue is woken after each time. Who waits for a time of it
+ * reads the number before he works out his deadline, and does so again when it has changed. */
 u64 clock_times_set(void);
+extern struct waitq clock_set_wait;
 
 /* Can it be slept on, and what is `ns` of it as a hal_clock_ns deadline? -EINVAL, -EOPNOTSUPP. */
 int clock_deadline(int id, u64 ns, bool absolute, u64 *deadline_ns);

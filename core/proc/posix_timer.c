@@ -5,6 +5,7 @@
 #include "core/cred/cred.h"
 #include "core/proc/clock.h"
 #include "core/proc/internal.h"
+#include "core/proc/wall_timer.h"
 #include "hal/clock.h"
 #include "mem/phys/slab.h"
 
@@ -48,6 +49,12 @@ static void posix_timer_push(struct posix_timer *t)
 	task_wake(worker);
 }
 
+void posix_timer_missed(struct posix_timer *t, u64 times)
+{
+	atomic_add(&t->expired, times);
+	posix_timer_push(t);
+}
+
 /* In an interrupt, under a timer lock. */
 static u64 posix_timer_fire(struct timer *timer)
 {
@@ -58,8 +65,7 @@ static u64 posix_timer_fire(struct timer *timer)
 		times = (now - timer->deadline_ns) / t->interval + 1;
 		next = timer->deadline_ns + times * t->interval;
 	}
-	atomic_add(&t->expired, times);
-	posix_timer_push(t);
+	posix_timer_missed(t, times);
 	return next;
 }
 
@@ -165,6 +171,7 @@ static struct posix_timer *posix_timer_new(struct process *p, int clock, int not
 		return NULL;
 	ref_init(&t->refs);
 	list_init(&t->link);
+	list_init(&t->wall);
 	spin_init(&t->lock, RANK_POSIX_TIMER);
 	process_get(p);
 	t->process = p;
@@ -180,6 +187,7 @@ void posix_timer_init(struct posix_timer *t, int clock,
 {
 	ref_init(&t->refs);
 	list_init(&t->link);
+	list_init(&t->wall);
 	spin_init(&t->lock, RANK_POSIX_TIMER);
 	t->clock = clock;
 	t->notify = SIGEV_SIGNAL;
@@ -320,6 +328,7 @@ int posix_timer_change(struct posix_timer *t, bool absolute,
 		return err;
 	if (old)
 		posix_timer_read(t, old);
+	wall_timer_forget(t);
 	timer_cancel(&t->timer);
 	atomic_store(&t->expired, 0ul);
 	if (t->process)
@@ -332,6 +341,8 @@ int posix_timer_change(struct posix_timer *t, bool absolute,
 	if (!err && new->value && cpu) {
 		t->cpu_deadline = absolute ? new->value : now + new->value;
 		posix_timer_arm_cpu(t, now);
+	} else if (!err && new->value && absolute && clock_is_wall(t->clock)) {
+		wall_timer_arm(t, new->value);
 	} else if (!err && new->value) {
 		timer_arm(&t->timer, deadline);
 	}
@@ -380,6 +391,7 @@ void posix_timer_kill(struct posix_timer *t)
 {
 	spin_lock(&t->lock);
 	atomic_store(&t->dead, true);
+	wall_timer_forget(t);
 	timer_cancel(&t->timer);
 	spin_unlock(&t->lock);
 	if (t->process)

@@ -27,6 +27,8 @@ struct posix_timer {
 	spinlock lock;			/* RANK_POSIX_TIMER */
 	struct timer timer;		/* [l] */
 	struct signal_record record;	/* [s] */
+	struct list wall;		/* wall_timer.c's: while it goes by the wall clock */
+	u64 wall_offset;		/* the same's: the clock's, when it was armed */
 	u64 interval;			/* [l] */
 	u64 cpu_deadline;		/* [l] a CPU clock's value */
 	u64 expired;			/* [a] times since the worker looked */
@@ -64,6 +66,8 @@ void posix_timer_init(struct posix_timer *t, int clock,
 int posix_timer_change(struct posix_timer *t, bool absolute,
 		       const struct posix_timer_setting *new, struct posix_timer_setting *old);
 void posix_timer_read(struct posix_timer *t, struct posix_timer_setting *to);
+/* It has fired so many times, though nothing of it was armed. */
+void posix_timer_missed(struct posix_timer *t, u64 times);
 void posix_timer_kill(struct posix_timer *t);
 
 /* setitimer, getitimer: which is ITIMER_*; new may be NULL. */

@@ -202,11 +202,12 @@ int timerfd_set(struct file *file, u32 flags, const struct posix_timer_setting *
 	if (wants && !t->cancel)
 		atomic_store(&t->times_set, clock_times_set());
 	timerfd_want_cancel(t, wants);
+	/* Before it is armed: a time in the past expires at once. */
+	atomic_store(&t->expired, 0ul);
 	err = posix_timer_change(&t->timer, flags & TFD_TIMER_ABSTIME, new, old);
 	if (err)
 		return err;
 	atomic_store(&t->flags, flags);
-	atomic_store(&t->expired, 0ul);
 	return cancelled && new->value ? -ECANCELED : 0;
 }
 
