@@ -119,6 +119,10 @@ extern const struct file_ops proc_file_ops;
 
 /* proc_mem.c */
 extern const struct file_ops proc_mem_ops;
+void proc_mem_closed(struct file *file);
+i64 proc_mem_seek(struct file *file, i64 offset, int whence);
+/* proc_pagemap.c */
+extern const struct file_ops proc_pagemap_ops;
 
 /* proc_ns.c: at boot. */
 void proc_ns_setup(void);

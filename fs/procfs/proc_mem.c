@@ -36,13 +36,13 @@ static co_t mem_open(struct co *co, struct mem_open *f)
 	CO_END;
 }
 
-static void mem_closed(struct file *file)
+void proc_mem_closed(struct file *file)
 {
 	if (file->private)
 		space_put(file->private);
 }
 
-static i64 mem_seek(struct file *file, i64 offset, int whence)
+i64 proc_mem_seek(struct file *file, i64 offset, int whence)
 {
 	i64 to = whence == SEEK_CUR ? file->pos : 0;
 
@@ -122,6 +122,6 @@ const struct file_ops proc_mem_ops = {
 	.open = CO_IMPLEMENTS(file_opened, mem_open),
 	.read = CO_IMPLEMENTS(file_transfer, mem_transfer),
 	.write = CO_IMPLEMENTS(file_transfer, mem_write),
-	.closed = mem_closed,
-	.llseek = mem_seek,
+	.closed = proc_mem_closed,
+	.llseek = proc_mem_seek,
 };

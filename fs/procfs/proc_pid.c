@@ -303,6 +303,7 @@ const struct proc_entry proc_pid_entries[] = {
 	FILE("status", 0444, .show = proc_status_show),
 	FILE("personality", 0400, .needs = PROC_INSPECT, .show = personality_show),
 	FILE("mem", 0600, .ops = &proc_mem_ops),
+	FILE("pagemap", 0400, .ops = &proc_pagemap_ops),
 	FILE("limits", 0444, .show = proc_limits_show),
 	FILE("comm", 0644, .show = comm_show, .store = comm_store),
 	FILE("syscall", 0400, .needs = PROC_INSPECT, .show = syscall_show),

@@ -370,4 +370,19 @@ struct space_count {
 };
 co_t space_count(struct co *co, struct space_count *f);
 
+/* What is known of a page: whether it is there, and its frame's number if that is asked for. */
+#define SPACE_PAGE_ONE_MAPPING (1ul << 56)
+#define SPACE_PAGE_NOT_ANON    (1ul << 61)	/* a file's, or shared memory */
+#define SPACE_PAGE_PRESENT     (1ul << 63)
+/* Of so many pages from addr on, all below HAL_USER_END, a word each. Returns 0. */
+struct space_pages {
+	struct co_frame co;
+	struct space *space;
+	u64 addr;
+	unsigned pages;		/* few: they are looked at in one go */
+	bool frames;
+	u64 *to;
+};
+co_t space_pages(struct co *co, struct space_pages *f);
+
 #endif

@@ -1,4 +1,5 @@
-/* mem/space/space_count.c -- what of a range is resident, whose it is, and how many share it. */
+/* mem/space/space_count.c -- what of a range is resident, whose it is, and how many share it: in
+ * sum, and page by page. */
 #include "core/base/bits.h"
 #include "mem/space/pt.h"
 #include "mem/space/space.h"
@@ -58,6 +59,38 @@ co_t space_count(struct co *co, struct space_count *f)
 	CO_READ_LOCK(&f->space->lock);
 	while (!count_some(f))
 		CO_BREATHE;
+	rwlock_unlock_read(&f->space->lock);
+	CO_RETURN(0);
+	CO_END;
+}
+
+static u64 describe(u64 e, bool frame)
+{
+	const struct page *p = pt_page(e);
+	u64 told = SPACE_PAGE_PRESENT;
+
+	if (frame)
+		told |= (e & HAL_PTE_ADDR) >> PAGE_SHIFT;
+	if (!p || p == pt_zero_page)
+		return told;
+	if (!(atomic_load_relaxed(&p->flags) & PAGE_ANON))
+		told |= SPACE_PAGE_NOT_ANON;
+	if (atomic_load_relaxed(&p->mappings) == 1)
+		told |= SPACE_PAGE_ONE_MAPPING;
+	return told;
+}
+
+co_t space_pages(struct co *co, struct space_pages *f)
+{
+	CO_BEGIN;
+	CO_READ_LOCK(&f->space->lock);
+	spin_lock(&f->space->pt_lock);
+	for (unsigned n = 0; n < f->pages; n++) {
+		const u64 *slot = pt_slot(f->space, f->addr + ((u64)n << PAGE_SHIFT));
+
+		f->to[n] = slot && *slot ? describe(*slot, f->frames) : 0;
+	}
+	spin_unlock(&f->space->pt_lock);
 	rwlock_unlock_read(&f->space->lock);
 	CO_RETURN(0);
 	CO_END;

@@ -1,0 +1,171 @@
+/* The pages of a process, one by one, as /proc/<pid>/pagemap tells. */
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "test.h"
+
+#define PAGE	 4096ul
+#define PRESENT	 (1ul << 63)
+#define NOT_ANON (1ul << 61)
+#define ALONE	 (1ul << 56)
+#define FRAME	 ((1ul << 55) - 1)
+#define KNOWN	 (PRESENT | NOT_ANON | ALONE)
+#define END	 (long)((1ul << 48) / PAGE * 8)
+
+static unsigned long word_of(int fd, const void *at)
+{
+	unsigned long word;
+
+	CHECK_EQ(pread(fd, &word, 8, (off_t)((unsigned long)at / PAGE * 8)), 8);
+	return word;
+}
+
+static int own(void)
+{
+	int fd = open("/proc/self/pagemap", O_RDONLY);
+
+	CHECK(fd >= 0);
+	return fd;
+}
+
+static char *map(int flags, int fd, int pages)
+{
+	char *at = mmap(NULL, (size_t)pages * PAGE, PROT_READ | PROT_WRITE, flags, fd, 0);
+
+	CHECK(at != MAP_FAILED);
+	return at;
+}
+
+TEST(what_is_there)
+{
+	volatile char *at = map(MAP_PRIVATE | MAP_ANONYMOUS, -1, 6);
+	int fd = own();
+	unsigned long words[6], frame;
+
+	at[0] = 1;
+	(void)at[2 * PAGE];	/* only read: zeros that all share */
+	at[5 * PAGE] = 1;
+	CHECK_EQ(lseek(fd, (off_t)((unsigned long)at / PAGE * 8), SEEK_SET),
+		 (off_t)((unsigned long)at / PAGE * 8));
+	CHECK_EQ(read(fd, words, sizeof(words)), sizeof(words));
+	CHECK_EQ(words[0] & ~FRAME, PRESENT | ALONE);
+	CHECK_EQ(words[1], 0);
+	CHECK_EQ(words[2] & ~FRAME, PRESENT);
+	CHECK_EQ(words[3], 0);
+	CHECK_EQ(words[4], 0);
+	CHECK_EQ(words[5] & ~FRAME, PRESENT | ALONE);
+	CHECK((words[0] & FRAME) && (words[2] & FRAME) && (words[5] & FRAME));
+	CHECK((words[0] & FRAME) != (words[5] & FRAME));
+	/* Without rights it is there all the same; given back it is not. */
+	frame = words[0] & FRAME;
+	CHECK_EQ(mprotect((void *)at, PAGE, PROT_NONE), 0);
+	CHECK_EQ(word_of(fd, (void *)at), PRESENT | ALONE | frame);
+	CHECK_EQ(madvise((void *)(at + 5 * PAGE), PAGE, MADV_DONTNEED), 0);
+	CHECK_EQ(word_of(fd, (void *)(at + 5 * PAGE)), 0);
+	CHECK_EQ(munmap((void *)at, 6 * PAGE), 0);
+	CHECK_EQ(word_of(fd, (void *)at), 0);
+}
+
+static void in_child(void *argument)
+{
+	char **at = argument;
+	int fd = own();
+	unsigned long was = word_of(fd, *at);
+
+	CHECK_EQ(was & ~FRAME, PRESENT);
+	**at = 2;
+	CHECK_EQ(word_of(fd, *at) & ~FRAME, PRESENT | ALONE);
+	CHECK((word_of(fd, *at) & FRAME) != (was & FRAME));
+}
+
+TEST(a_page_of_two_processes)
+{
+	char *at = map(MAP_PRIVATE | MAP_ANONYMOUS, -1, 1);
+	int fd = own();
+
+	*at = 1;
+	CHECK_EQ(word_of(fd, at) & ~FRAME, PRESENT | ALONE);
+	CHECK_EQ(test_child(in_child, &at), 0);
+	CHECK_EQ(word_of(fd, at) & ~FRAME, PRESENT | ALONE);
+}
+
+TEST(shared_memory_and_files)
+{
+	char *shared = map(MAP_SHARED | MAP_ANONYMOUS, -1, 2), *one, *two;
+	int fd = own(), file;
+
+	shared[PAGE] = 1;
+	CHECK_EQ(word_of(fd, shared), 0);
+	CHECK_EQ(word_of(fd, shared + PAGE) & ~FRAME, PRESENT | NOT_ANON | ALONE);
+	test_write_file("f", "content");
+	file = open("f", O_RDWR);
+	one = map(MAP_PRIVATE, file, 1);
+	two = map(MAP_SHARED, file, 1);
+	CHECK_EQ(*(volatile char *)one, 'c');
+	CHECK_EQ(word_of(fd, one) & ~FRAME, PRESENT | NOT_ANON | ALONE);
+	CHECK_EQ(*(volatile char *)two, 'c');
+	CHECK_EQ(word_of(fd, one) & KNOWN, PRESENT | NOT_ANON);
+	CHECK_EQ(word_of(fd, two), word_of(fd, one));
+	*one = 'd';
+	CHECK_EQ(word_of(fd, one) & ~FRAME, PRESENT | ALONE);
+	CHECK_EQ(word_of(fd, two) & ~FRAME, PRESENT | NOT_ANON | ALONE);
+}
+
+TEST(what_cannot_be_read)
+{
+	unsigned long words[8] = { 0 };
+	char *hole = map(MAP_PRIVATE | MAP_ANONYMOUS, -1, 2);
+	struct stat st;
+	int fd = own();
+
+	CHECK_EQ(fstat(fd, &st), 0);
+	CHECK_EQ(st.st_mode, S_IFREG | 0400);
+	CHECK_EQ(munmap(hole + PAGE, PAGE), 0);
+	CHECK_EQ(read(fd, words, 0), 0);
+	CHECK_ERR(read(fd, words, 7), EINVAL);
+	CHECK_ERR(pread(fd, words, 8, 4), EINVAL);
+	CHECK_EQ(pread(fd, words, 64, END - 32), 32);
+	CHECK_EQ(pread(fd, words, 64, END), 0);
+	CHECK_EQ(pread(fd, words, 8, (off_t)0x7ffffffffffffff0), 0);
+	CHECK_ERR(pread(fd, (void *)8, 8, 0), EFAULT);
+	CHECK_ERR(pread(fd, hole + PAGE - 16, 64, 0), EFAULT);
+	CHECK_ERR(lseek(fd, 0, SEEK_END), EINVAL);
+	CHECK_EQ(lseek(fd, 16, SEEK_SET), 16);
+	CHECK_EQ(lseek(fd, 8, SEEK_CUR), 24);
+	CHECK_ERR(open("/proc/self/task/1/pagemap", O_RDONLY), ENOENT);
+}
+
+struct given {
+	int fd;
+	char *at;
+};
+
+static void unprivileged(void *argument)
+{
+	const struct given *given = argument;
+	char *at = map(MAP_PRIVATE | MAP_ANONYMOUS, -1, 1);
+	int fd;
+
+	*at = 1;
+	CHECK_ERR(open("/proc/1/pagemap", O_RDONLY), EACCES);
+	CHECK_EQ(prctl(PR_SET_DUMPABLE, 1), 0);
+	fd = own();
+	CHECK_EQ(word_of(fd, at), PRESENT | ALONE);
+	/* Who opened it is asked, and whose memory it was then is shown: the parent's. */
+	CHECK(word_of(given->fd, given->at) & FRAME);
+	CHECK_EQ(word_of(given->fd, at), 0);
+}
+
+TEST(frames_are_for_administrators)
+{
+	struct given given = { own(), map(MAP_PRIVATE | MAP_ANONYMOUS, -1, 1) };
+
+	*given.at = 1;
+	CHECK_EQ(test_child_as(1000, unprivileged, &given), 0);
+}
