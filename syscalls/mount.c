@@ -47,6 +47,16 @@ static long mount_again(const struct path *at, u32 kept, const char *options)
 	return err ? err : mount_set_flags(at, kept);
 }
 
+/* One way to share, and no other flag but these. */
+static long mount_share(const struct path *at, u64 flags)
+{
+	u64 share = flags & ~(u64)(MS_REC | MS_SILENT);
+
+	if ((share & ~(u64)MOUNT_PROPAGATION) || (share & (share - 1)))
+		return -EINVAL;
+	return mount_set_attr(at, 0, 0, (u32)share, flags & MS_REC);
+}
+
 struct sys_mount {
 	struct co_frame co;
 	uptr source, target, type;
@@ -135,9 +145,7 @@ static co_t sys_mount(struct co *co, struct sys_mount *f)
 		else if (!f->err)
 			f->err = mount_move(&f->from, &f->at);
 	} else if (f->flags & MOUNT_PROPAGATION) {
-		/* One namespace, nothing propagates: private is what every mount is. */
-		f->err = f->flags & (MS_SHARED | MS_SLAVE) ||
-			 f->at.dentry != f->at.mount->root ? -EINVAL : 0;
+		f->err = mount_share(&f->at, f->flags);
 	} else {
 		f->err = f->type_name ? 0 : -EINVAL;
 		f->fs = f->err ? NULL : fs_find(f->type_name);

@@ -98,7 +98,7 @@ static co_t sys_move_mount(struct co *co, struct sys_move_mount *f)
 	CO_BEGIN;
 	if (!mount_fd_may(co))
 		CO_RETURN(-EPERM);
-	/* Nothing is shared, so there is no group to join; nothing is put below what is there. */
+	/* No joining of another's group, and nothing is put below what is there. */
 	if (f->flags & ~(u32)(MOVE_MOUNT__MASK & ~(MOVE_MOUNT_SET_GROUP | MOVE_MOUNT_BENEATH)))
 		CO_RETURN(-EINVAL);
 	CO_AWAIT(f->err, mount_walk, .dirfd = f->from_fd, .path = f->from_path, .to = &f->from,
@@ -123,6 +123,8 @@ SYSCALL_CO(move_mount, from_fd, from_path, to_fd, to_path, flags);
 #define ATTR_VALID                                                                          \
 	(MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV | MOUNT_ATTR_NOEXEC |     \
 	 MOUNT_ATTR__ATIME | MOUNT_ATTR_NODIRATIME | MOUNT_ATTR_NOSYMFOLLOW)
+
+#define ATTR_SHARE (MS_SHARED | MS_PRIVATE | MS_SLAVE | MS_UNBINDABLE)
 
 /* But for when access times change, which is one of three. */
 static u32 mount_fd_flags(u64 attr)
@@ -167,8 +169,7 @@ static long mount_fd_attr(const struct mount_attr *a, u32 *set, u32 *clear)
 	u64 atime = a->attr_clr & MOUNT_ATTR__ATIME;
 	long times = mount_fd_atime(a->attr_set);
 
-	/* Nothing propagates: private is what every mount is. */
-	if ((a->propagation && a->propagation != MS_PRIVATE) ||
+	if ((a->propagation & ~(u64)ATTR_SHARE) || (a->propagation & (a->propagation - 1)) ||
 	    ((a->attr_set | a->attr_clr) & ~(u64)ATTR_VALID))
 		return -EINVAL;
 	*set = mount_fd_flags(a->attr_set);
@@ -219,7 +220,8 @@ static co_t sys_mount_setattr(struct co *co, struct sys_mount_setattr *f)
 			(f->flags & AT_EMPTY_PATH ? WALK_EMPTY : 0));
 	if (f->err)
 		CO_RETURN(f->err);
-	f->err = mount_set_attr(&f->at, f->set, f->clear, f->flags & AT_RECURSIVE);
+	f->err = mount_set_attr(&f->at, f->set, f->clear, (u32)f->attr.propagation,
+				f->flags & AT_RECURSIVE);
 	path_put(&f->at);
 	CO_RETURN(f->err);
 	CO_END;

@@ -427,19 +427,22 @@ int dentry_exchange(struct dentry *a, struct dentry *b)
 	return 0;
 }
 
+bool dentry_is_below_locked(const struct dentry *d, const struct dentry *above)
+{
+	for (;; d = d->parent) {
+		if (d == above)
+			return true;
+		if (d->parent == d)
+			return false;
+	}
+}
+
 bool dentry_is_below(const struct dentry *d, const struct dentry *above)
 {
-	bool below = false;
+	bool below;
 
 	spin_lock(&dentry_lock);
-	for (;; d = d->parent) {
-		if (d == above) {
-			below = true;
-			break;
-		}
-		if (d->parent == d)
-			break;
-	}
+	below = dentry_is_below_locked(d, above);
 	spin_unlock(&dentry_lock);
 	return below;
 }

@@ -80,6 +80,8 @@ int dentry_exchange(struct dentry *a, struct dentry *b);
 
 /* Is d `above` or below it? */
 bool dentry_is_below(const struct dentry *d, const struct dentry *above);
+bool dentry_is_below_locked(const struct dentry *d, const struct dentry *above)
+	REQUIRES(dentry_lock);
 
 /* Free unused entries of the LRU, about n; how many. */
 u64 dentry_shrink(u64 n);

@@ -12,9 +12,8 @@
 #include "core/base/string.h"
 #include "mem/phys/slab.h"
 #include "vfs/fs_context.h"
-#include "vfs/mount_list.h"
+#include "vfs/mount_share.h"
 
-#define MOUNT_MAX	10000u
 #define MOUNT_OWN_FLAGS (MS_RDONLY | MS_NOSUID | MS_NODEV | MS_NOEXEC | MS_NOATIME | \
 			 MS_NODIRATIME | MS_RELATIME | MS_STRICTATIME | MS_NOSYMFOLLOW)
 #define MOUNT_DETACH	2u	/* MNT_DETACH: the UAPI keeps it in libc's sys/mount.h */
@@ -54,6 +53,11 @@ void mount_put_unused(struct mount *m)
 {
 	if (!ref_put(&m->refs))
 		return;
+	if (m->group || m->master) {
+		spin_lock(&mount_lock);
+		mount_share_turn(m, MS_PRIVATE);
+		spin_unlock(&mount_lock);
+	}
 	dentry_put(m->root);
 	super_unmounted(m->super);
 	kfree(m->source);
@@ -70,6 +74,17 @@ int mount_may_write(const struct mount *m)
 
 struct mount *mount_new(struct super *super, struct dentry *root, u32 flags, const char *source)
 {
+	struct mount *m;
+
+	spin_lock(&dentry_lock);
+	m = mount_new_locked(super, root, flags, source);
+	spin_unlock(&dentry_lock);
+	return m;
+}
+
+struct mount *mount_new_locked(struct super *super, struct dentry *root, u32 flags,
+			       const char *source)
+{
 	struct mount *m = kzalloc(sizeof(*m));
 	size_t len = strnlen(source, PAGE_SIZE - 1);
 
@@ -84,7 +99,7 @@ struct mount *mount_new(struct super *super, struct dentry *root, u32 flags, con
 	ref_init(&m->refs);
 	m->super = super;
 	super_mounted(super);
-	dentry_get(root);
+	dentry_get_locked(root);
 	m->root = root;
 	m->parent = m;
 	m->flags = flags & MOUNT_OWN_FLAGS;
@@ -94,6 +109,9 @@ struct mount *mount_new(struct super *super, struct dentry *root, u32 flags, con
 	list_init(&m->children);
 	list_init(&m->child);
 	list_init(&m->all);
+	list_init(&m->peer);
+	list_init(&m->slave);
+	list_init(&m->heard);
 	return m;
 }
 
@@ -135,8 +153,7 @@ void mount_root(struct path *to)
 	spin_unlock(&mount_lock);
 }
 
-/* The mount on exactly this place, or NULL. */
-static struct mount *mount_on(const struct path *p) REQUIRES(dentry_lock)
+struct mount *mount_on(const struct path *p)
 {
 	struct mount *m;
 
@@ -184,6 +201,37 @@ struct dentry *mount_unhang(struct mount *m)
 	return point;
 }
 
+/* m, which is hung nowhere, comes to lie on m->parent below what lies there. */
+static void mount_hang_below(struct mount *m, struct dentry *point)
+	REQUIRES(mount_lock) REQUIRES(dentry_lock)
+{
+	struct mount *under = mount_on(&(struct path){m->parent, point});
+
+	if (!under) {
+		mount_hang(m, m->parent, point);
+		return;
+	}
+	/* The reference on the point is m's now. */
+	list_remove(&under->child);
+	m->point = point;
+	list_add_back(&m->parent->children, &m->child);
+	mount_hang(under, m, m->root);
+}
+
+void mount_untuck(struct mount *m)
+{
+	struct mount *below = m->parent;
+	struct dentry *point = below->point;
+
+	list_remove(&m->child);
+	list_remove(&below->child);
+	list_add_back(&below->parent->children, &m->child);
+	m->parent = below->parent;
+	/* The point it lay on is one of nobody's now, and put by mount_umount. */
+	below->point = m->point;
+	m->point = point;
+}
+
 struct mount *mount_next_below(struct mount *m, struct mount *top)
 {
 	if (!list_empty(&m->children))
@@ -196,31 +244,65 @@ struct mount *mount_next_below(struct mount *m, struct mount *top)
 	return NULL;
 }
 
-/* A tree that is nowhere comes to lie on a place: 0 or -ENOSPC. */
-static int mount_enter(struct mount *m, const struct path *on)
-	REQUIRES(mount_lock) REQUIRES(dentry_lock)
+/* All of a tree is attached from now on. */
+static void mount_enter(struct mount *m) REQUIRES(mount_lock)
 {
-	struct mount *each;
-	u32 n = 0;
-
-	for (each = m; each; each = mount_next_below(each, m))
-		n++;
-	if (mount_count + n > MOUNT_MAX)
-		return -ENOSPC;
-	mount_hang(m, on->mount, on->dentry);
-	for (each = m; each; each = mount_next_below(each, m)) {
+	for (struct mount *each = m; each; each = mount_next_below(each, m)) {
 		each->attached = true;
 		list_add_back(&mount_all, &each->all);
 		mount_count++;
 	}
+}
+
+/* A tree comes to lie on a place, and copies of it on those who hear of that; *old is where it
+ * lay. 0, -ENOSPC, -ENOMEM; then `made` has what is to be put without locks. */
+static int mount_place(struct mount *m, const struct path *on, struct dentry **old,
+		       struct list *made) REQUIRES(mount_lock) REQUIRES(dentry_lock)
+{
+	struct mount *each;
+	u32 n = mount_count;
+	int err;
+
+	for (each = m; each && !m->attached; each = mount_next_below(each, m))
+		n++;
+	if (n > MOUNT_MAX)
+		return -ENOSPC;
+	err = mount_share_spread(m, on, MOUNT_MAX - n, made);
+	if (err < 0)
+		return err;
+	*old = mount_unhang(m);
+	mount_hang(m, on->mount, on->dentry);
+	if (!m->attached)
+		mount_enter(m);
+	while (!list_empty(made)) {
+		each = list_first(made, struct mount, all);
+		list_remove(&each->all);
+		mount_enter(each);	/* before others' come to lie on it */
+		mount_hang_below(each, on->dentry);
+	}
 	return 0;
+}
+
+/* What mount_place has left. */
+static void mount_put_made(struct list *made, struct dentry *old)
+{
+	while (!list_empty(made)) {
+		struct mount *m = list_first(made, struct mount, all);
+
+		list_remove(&m->all);
+		mount_put_tree(m);
+	}
+	dentry_put(old);
 }
 
 int mount_attach(struct mount *m, const struct path *at)
 {
+	struct dentry *old = NULL;
 	struct path on = *at;
+	struct list made;
 	int err;
 
+	list_init(&made);
 	spin_lock(&mount_lock);
 	spin_lock(&dentry_lock);
 	mount_cross_locked(&on);
@@ -229,9 +311,10 @@ int mount_attach(struct mount *m, const struct path *at)
 	else if (S_ISDIR(on.dentry->inode->mode) != S_ISDIR(m->root->inode->mode))
 		err = -ENOTDIR;
 	else
-		err = mount_enter(m, &on);
+		err = mount_place(m, &on, &old, &made);
 	spin_unlock(&dentry_lock);
 	spin_unlock(&mount_lock);
+	mount_put_made(&made, old);
 	return err;
 }
 
@@ -289,14 +372,25 @@ static bool mount_is_below(const struct mount *m, const struct mount *above)
 	}
 }
 
+static bool mount_has_unbindable(struct mount *m) REQUIRES(mount_lock)
+{
+	for (struct mount *each = m; each; each = mount_next_below(each, m))
+		if (each->unbindable)
+			return true;
+	return false;
+}
+
 /* May m go to this place? It is a mount of the tree, or the root of one that is nowhere yet. */
-static int mount_may_move(const struct mount *m, const struct path *from, const struct path *on)
+static int mount_may_move(struct mount *m, const struct path *from, const struct path *on)
 	REQUIRES(mount_lock)
 {
 	if (from->dentry != m->root || !(m->attached || m->loose) || m == mount_top ||
 	    !on->mount->attached)
 		return -EINVAL;
 	if (S_ISDIR(on->dentry->inode->mode) != S_ISDIR(m->root->inode->mode))
+		return -EINVAL;
+	/* Others would have to see it go; or to have copies of what must not be copied. */
+	if ((m->attached && m->parent->group) || (on->mount->group && mount_has_unbindable(m)))
 		return -EINVAL;
 	return mount_is_below(on->mount, m) ? -ELOOP : 0;
 }
@@ -306,25 +400,23 @@ int mount_move(const struct path *from, const struct path *at)
 	struct dentry *old = NULL;
 	struct mount *m = from->mount;
 	struct path on = *at;
+	struct list made;
 	int err;
 
+	list_init(&made);
 	spin_lock(&mount_lock);
 	spin_lock(&dentry_lock);
 	mount_cross_locked(&on);
 	err = mount_may_move(m, from, &on);
+	if (!err)
+		err = mount_place(m, &on, &old, &made);
 	if (!err && m->loose) {
-		err = mount_enter(m, &on);
-		if (!err) {
-			m->loose = false;
-			mount_get(m);	/* the tree's */
-		}
-	} else if (!err) {
-		old = mount_unhang(m);
-		mount_hang(m, on.mount, on.dentry);
+		m->loose = false;
+		mount_get(m);	/* the tree's */
 	}
 	spin_unlock(&dentry_lock);
 	spin_unlock(&mount_lock);
-	dentry_put(old);
+	mount_put_made(&made, old);
 	return err;
 }
 
@@ -356,7 +448,7 @@ int mount_umount(const struct path *at, unsigned flags)
 	err = -EBUSY;
 	/* The tree's reference and the caller's path. */
 	if (!(flags & MOUNT_DETACH) &&
-	    (!list_empty(&m->children) || atomic_load(&m->refs.n) > 2))
+	    (!list_empty(&m->children) || atomic_load(&m->refs.n) > 2 || mount_share_busy(m)))
 		goto out;
 	err = -EAGAIN;
 	if ((flags & MOUNT_EXPIRE) && !atomic_swap(&m->expiring, true))
@@ -367,22 +459,20 @@ int mount_umount(const struct path *at, unsigned flags)
 		list_add_back(&gone, &each->all);
 		mount_count--;
 	}
+	mount_count -= mount_share_gone(&gone);
+	list_each(each, &gone, all) {
+		mount_share_turn(each, MS_PRIVATE);
+		each->point = mount_unhang(each);	/* only for the reference */
+	}
 	err = 0;
 out:
 	spin_unlock(&dentry_lock);
 	spin_unlock(&mount_lock);
 	while (!list_empty(&gone)) {
-		struct dentry *point;
-
-		/* From the leaves, so that each is without children when it is unhung. */
-		each = list_last(&gone, struct mount, all);
+		each = list_first(&gone, struct mount, all);
 		list_remove(&each->all);
-		spin_lock(&mount_lock);
-		spin_lock(&dentry_lock);
-		point = mount_unhang(each);
-		spin_unlock(&dentry_lock);
-		spin_unlock(&mount_lock);
-		dentry_put(point);
+		dentry_put(each->point);
+		each->point = NULL;
 		mount_put(each);
 	}
 	return err;
@@ -400,6 +490,9 @@ int mount_pivot(const struct path *new_root, const struct path *put_old)
 	if (new_root->dentry != m->root || !m->attached || m == old || m->parent != old)
 		goto out;
 	if (!mount_is_below(put_old->mount, m))
+		goto out;
+	/* Nobody else is to hear of it; old, the parent of new_root's mount, has none. */
+	if (put_old->mount->group || old->group)
 		goto out;
 	point = mount_unhang(m);
 	mount_top = m;

@@ -26,6 +26,10 @@ struct mount {
 	bool expiring;		/* [a] MNT_EXPIRE was asked for, and nobody came since */
 	struct list children, child;
 	struct list all;	/* in order of mounting, for /proc/mounts */
+	bool unbindable;
+	struct mount_group *group, *master;	/* vfs/mount_share.h */
+	struct list peer, slave;		/* among the group's members, the master's slaves */
+	struct list heard;			/* while something spreads */
 	char *source;		/* [I] owned: what mount(2) was given */
 };
 
@@ -52,6 +56,7 @@ struct mount *mount_new(struct super *super, struct dentry *root, u32 flags, con
 int mount_attach(struct mount *m, const struct path *at);
 
 /* mount(2) of an existing tree. */
+/* -EINVAL, -ENOMEM. */
 int mount_bind(const struct path *from, const struct path *at, bool recursive);
 /* A tree that is nowhere yet becomes attached. -EINVAL, -ELOOP. */
 int mount_move(const struct path *from, const struct path *at);
@@ -59,8 +64,9 @@ int mount_move(const struct path *from, const struct path *at);
 int mount_clone(const struct path *from, bool recursive, struct mount **to);
 /* Nobody has such a tree any more: it goes, unless it was attached. The reference stays. */
 void mount_dissolve(struct mount *m);
-/* Flags to set and clear (MS_*), of all below too. -EINVAL if it is no mount's root. */
-int mount_set_attr(const struct path *at, u32 set, u32 clear, bool recursive);
+/* Flags to set and clear (MS_*), of all below too; and how it shares what is mounted on it, 0:
+ * as before. -EINVAL if it is no mount's root, -ENOMEM. */
+int mount_set_attr(const struct path *at, u32 set, u32 clear, u32 share, bool recursive);
 /* The mount's own flags (MS_BIND | MS_REMOUNT). */
 int mount_set_flags(const struct path *at, u32 flags);
 /* flags: MNT_DETACH, MNT_EXPIRE, MNT_FORCE (ignored), UMOUNT_NOFOLLOW (the walk's). */
@@ -101,6 +107,7 @@ struct mount_info {
 	const char *root, *point;	/* escaped as Linux does (\040) */
 	const char *options;		/* the mount's: "rw,relatime" */
 	const char *super_options;	/* the super's: "rw,size=..." */
+	const char *shares;		/* " shared:1 master:2", or empty */
 };
 int mount_each(const struct path *root, bool (*show)(void *arg, const struct mount_info *i),
 	       void *arg);

@@ -6,12 +6,12 @@
 #include "core/base/string.h"
 #include "mem/phys/slab.h"
 #include "vfs/mount.h"
-#include "vfs/mount_list.h"
+#include "vfs/mount_share.h"
 
 struct mount_text {
 	char path[PATH_MAX + 16];
 	char point[2 * PATH_MAX], root[2 * PATH_MAX], source[2 * PATH_MAX];
-	char options[256], super_options[512];
+	char options[256], super_options[512], shares[80];
 };
 
 /* Space, tab, newline and backslash as octal, as fstab wants it. */
@@ -66,6 +66,25 @@ void mount_root_text(const struct mount *m, char *to, size_t size)
 	memmove(to, at, (size_t)(to + size - at));
 }
 
+/* Each with a space before it. */
+static void mount_show_shares(const struct mount *m, const struct path *root, char *to,
+			      size_t size)
+{
+	struct mount_shares s;
+	size_t len = 0;
+
+	mount_share_read(m, root, &s);
+	to[0] = 0;
+	if (s.group)
+		len += format(to + len, size - len, " shared:%u", s.group);
+	if (s.master)
+		len += format(to + len, size - len, " master:%u", s.master);
+	if (s.from && s.from != s.master)
+		len += format(to + len, size - len, " propagate_from:%u", s.from);
+	if (s.unbindable)
+		format(to + len, size - len, " unbindable");
+}
+
 /* False: it does not lie below root. */
 static bool mount_show_one(const struct mount *m, const struct path *root, struct mount_text *t,
 			   struct mount_info *info)
@@ -81,6 +100,7 @@ static bool mount_show_one(const struct mount *m, const struct path *root, struc
 	mount_escape(t->root, sizeof(t->root), t->path);
 	mount_escape(t->source, sizeof(t->source), m->source);
 	mount_show_options(m, t->options, sizeof(t->options));
+	mount_show_shares(m, root, t->shares, sizeof(t->shares));
 	t->super_options[0] = 0;
 	if (m->super->ops->show_options)
 		m->super->ops->show_options(m->super, t->super_options + 2,
@@ -92,6 +112,7 @@ static bool mount_show_one(const struct mount *m, const struct path *root, struc
 		.id = m->id, .parent_id = m->parent->id, .dev = m->super->dev,
 		.source = t->source, .type = m->super->type->name, .root = t->root,
 		.point = t->point, .options = t->options, .super_options = t->super_options,
+		.shares = t->shares,
 	};
 	return true;
 }

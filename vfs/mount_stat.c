@@ -5,7 +5,7 @@
 #include <linux/limits.h>
 
 #include "mem/phys/slab.h"
-#include "vfs/mount_list.h"
+#include "vfs/mount_share.h"
 
 /* --- finding --- */
 
@@ -25,8 +25,7 @@ struct mount *mount_stat_find(u64 id)
 }
 
 /* The place of m's root below top: up from mount point to mount point. */
-static bool mount_stat_below_locked(const struct mount *m, const struct path *top)
-	REQUIRES(mount_lock)
+bool mount_stat_is_below_locked(const struct mount *m, const struct path *top)
 {
 	const struct dentry *at = m->root;
 
@@ -43,7 +42,7 @@ bool mount_stat_is_below(const struct mount *m, const struct path *top)
 	bool below;
 
 	spin_lock(&mount_lock);
-	below = mount_stat_below_locked(m, top);
+	below = mount_stat_is_below_locked(m, top);
 	spin_unlock(&mount_lock);
 	return below;
 }
@@ -60,7 +59,7 @@ struct mount *mount_stat_next(const struct path *top, u64 after, bool back, u64 
 			continue;
 		if (found && (back ? m->id < found->id : m->id > found->id))
 			continue;
-		if (mount_stat_below_locked(m, top))
+		if (mount_stat_is_below_locked(m, top))
 			found = m;
 	}
 	if (found)
@@ -98,7 +97,8 @@ static void mount_stat_super(struct super *s, struct statmount *to)
 	to->sb_flags = atomic_load(&s->read_only) ? MS_RDONLY : 0;
 }
 
-static void mount_stat_basic(struct mount *m, struct statmount *to)
+static void mount_stat_basic(struct mount *m, const struct mount_shares *shares,
+			     struct statmount *to)
 {
 	const struct mount *parent;
 
@@ -110,7 +110,12 @@ static void mount_stat_basic(struct mount *m, struct statmount *to)
 	to->mnt_id = mount_stat_id(m);
 	to->mnt_id_old = m->id;
 	to->mnt_attr = mount_stat_attr(atomic_load_relaxed(&m->flags));
-	to->mnt_propagation = MS_PRIVATE;	/* nothing propagates */
+	to->mnt_peer_group = shares->group;
+	to->mnt_master = shares->master;
+	to->mnt_propagation = (shares->group ? MS_SHARED : 0) | (shares->master ? MS_SLAVE : 0) |
+			      (shares->unbindable ? MS_UNBINDABLE : 0);
+	if (!to->mnt_propagation)
+		to->mnt_propagation = MS_PRIVATE;
 }
 
 /* Where the text begins, its end included in what is put. */
@@ -159,13 +164,18 @@ static int mount_stat_texts(struct mount *m, const struct path *root, u64 mask,
 int mount_stat(struct mount *m, const struct path *root, u64 mask, struct statmount *to,
 	       struct text *strings)
 {
+	struct mount_shares shares;
+
 	*to = (struct statmount){
 		.mask = mask & (MOUNT_STAT_TEXTS | STATMOUNT_SB_BASIC | STATMOUNT_MNT_BASIC |
 				STATMOUNT_PROPAGATE_FROM | STATMOUNT_MNT_NS_ID)};
 	if (mask & STATMOUNT_SB_BASIC)
 		mount_stat_super(m->super, to);
+	mount_share_read(m, root, &shares);
 	if (mask & STATMOUNT_MNT_BASIC)
-		mount_stat_basic(m, to);
+		mount_stat_basic(m, &shares, to);
+	if (mask & STATMOUNT_PROPAGATE_FROM)
+		to->propagate_from = shares.from;
 	if (mask & STATMOUNT_MNT_NS_ID)
 		to->mnt_ns_id = MOUNT_STAT_SPACE;
 	return mask & MOUNT_STAT_TEXTS ? mount_stat_texts(m, root, mask, to, strings) : 0;

@@ -10,7 +10,7 @@
 
 #include <linux/mount.h>
 
-#include "vfs/mount.h"
+#include "vfs/mount_list.h"
 #include "vfs/text.h"
 
 #define MOUNT_STAT_FIRST (1ul << 31)	/* unique numbers lie above */
@@ -28,6 +28,8 @@ struct mount *mount_stat_find(u64 id);
 struct mount *mount_stat_next(const struct path *top, u64 after, bool back, u64 but);
 /* Does it lie on `top` or below? */
 bool mount_stat_is_below(const struct mount *m, const struct path *top);
+bool mount_stat_is_below_locked(const struct mount *m, const struct path *top)
+	REQUIRES(mount_lock);
 
 /* What mask (STATMOUNT_*) asks for, as far as it is known: to->mask says what that is. Texts go to
  * `strings`, an offset of 0 being the empty one. */

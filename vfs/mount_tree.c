@@ -1,103 +1,110 @@
 /* vfs/mount_tree.c -- copies of trees of mounts, and trees that are attached nowhere. */
-#include "core/base/string.h"
-#include "vfs/mount.h"
-#include "vfs/mount_list.h"
+#include <linux/mount.h>
 
-static void mount_put_tree(struct mount *m);
+#include "vfs/mount_share.h"
 
-/* Everything below m goes. */
-static void mount_put_below(struct mount *m)
+/* Everything below m goes, from the leaves. */
+static void mount_put_below(struct mount *top)
 {
-	while (!list_empty(&m->children)) {
-		struct mount *child = list_first(&m->children, struct mount, child);
+	struct mount *m = top;
+
+	while (m != top || !list_empty(&m->children)) {
+		struct mount *parent = m->parent;
 		struct dentry *point;
 
+		if (!list_empty(&m->children)) {
+			m = list_first(&m->children, struct mount, child);
+			continue;
+		}
 		spin_lock(&mount_lock);
 		spin_lock(&dentry_lock);
-		point = mount_unhang(child);
+		point = mount_unhang(m);
 		spin_unlock(&dentry_lock);
 		spin_unlock(&mount_lock);
-		mount_put_tree(child);
+		mount_put(m);
 		dentry_put(point);
+		m = parent;
 	}
 }
 
-/* Put a tree that never was attached. */
-static void mount_put_tree(struct mount *m)
+void mount_put_tree(struct mount *m)
 {
 	mount_put_below(m);
 	mount_put(m);
 }
 
-static struct mount *mount_copy(struct mount *m)
+int mount_copy_tree_locked(struct mount *m, struct dentry *root, bool recursive, unsigned how,
+			   u32 most, struct mount **made)
 {
-	return mount_new(m->super, m->root, m->flags, m->source);
-}
+	struct mount *from, *to = NULL, *copy, *each = m;
+	struct list *next;
+	u32 n = 0;
 
-/* A copy of every mount below `from` that lies below `top`, hung under the copy `to`. The tree
- * may change between the looks; a copy of an older state is as good. -ENOMEM. */
-static int mount_copy_below(struct mount *from, struct dentry *top, struct mount *to)
-{
-	unsigned n = 0;
-
-	for (;; n++) {
-		struct mount *m = NULL, *copy;
-		struct dentry *point = NULL;
-		unsigned left = n;
-
-		spin_lock(&mount_lock);
-		spin_lock(&dentry_lock);
-		list_each(m, &from->children, child)
-			if (!left--) {
-				point = m->point;
-				mount_get(m);
-				dentry_get_locked(point);
-				break;
+	*made = NULL;
+	for (;;) {
+		if (n == most)
+			return -ENOSPC;
+		copy = mount_new_locked(each->super, each == m ? root : each->root, each->flags,
+					each->source);
+		if (!copy)
+			return -ENOMEM;
+		n++;
+		if (to)
+			mount_hang(copy, to, each->point);
+		else
+			*made = copy;
+		if (!mount_share_copy(copy, each, how))
+			return -ENOMEM;
+		from = each;
+		to = copy;
+		next = from->children.next;
+		/* The next in the order of the tree that is copied, too. */
+		for (each = NULL; !each;) {
+			if (next == &from->children) {
+				if (from == m)
+					return (int)n;
+				next = from->child.next;
+				from = from->parent;
+				to = to->parent;
+				continue;
 			}
-		spin_unlock(&dentry_lock);
-		spin_unlock(&mount_lock);
-		if (!point)
-			return 0;
-		if (!top || dentry_is_below(point, top)) {
-			copy = mount_copy(m);
-			if (copy) {
-				spin_lock(&mount_lock);
-				spin_lock(&dentry_lock);
-				mount_hang(copy, to, point);
-				spin_unlock(&dentry_lock);
-				spin_unlock(&mount_lock);
-			}
-			if (!copy || mount_copy_below(m, NULL, copy)) {
-				mount_put(m);
-				dentry_put(point);
-				return -ENOMEM;
-			}
+			each = list_entry(next, struct mount, child);
+			next = next->next;
+			if (!recursive || each->unbindable ||
+			    (from == m && !dentry_is_below_locked(each->point, root)))
+				each = NULL;
 		}
-		mount_put(m);
-		dentry_put(point);
 	}
 }
 
-/* A copy of the tree at `from`, or of its first mount; NULL without memory. */
-static struct mount *mount_copy_tree(const struct path *from, bool recursive)
+/* A copy of the tree at `from`, or of its first mount, for a mount that may be nowhere if it is
+ * `loose`: 0, -EINVAL, -ENOMEM. */
+static int mount_copy_tree(const struct path *from, bool recursive, bool loose,
+			   struct mount **to)
 {
-	struct mount *m = mount_new(from->mount->super, from->dentry, from->mount->flags,
-				    from->mount->source);
+	struct mount *m = from->mount;
+	int n = -EINVAL;
 
-	if (m && recursive && mount_copy_below(from->mount, from->dentry, m)) {
-		mount_put_tree(m);
-		return NULL;
-	}
-	return m;
+	*to = NULL;
+	spin_lock(&mount_lock);
+	spin_lock(&dentry_lock);
+	if ((m->attached || (loose && m->loose)) && !m->unbindable)
+		n = mount_copy_tree_locked(m, from->dentry, recursive, MOUNT_COPY_PEER,
+					   MOUNT_MAX, to);
+	spin_unlock(&dentry_lock);
+	spin_unlock(&mount_lock);
+	if (n < 0 && *to)
+		mount_put_tree(*to);
+	return n < 0 ? n : 0;
 }
 
 int mount_bind(const struct path *from, const struct path *at, bool recursive)
 {
-	struct mount *m = mount_copy_tree(from, recursive);
-	int err;
+	struct mount *m;
+	int err = mount_copy_tree(from, recursive, false, &m);
 
-	if (!m)
-		return -ENOMEM;
+	if (err)
+		return err;
 	err = mount_attach(m, at);
 	if (err)
 		mount_put_tree(m);
@@ -107,16 +114,10 @@ int mount_bind(const struct path *from, const struct path *at, bool recursive)
 int mount_clone(const struct path *from, bool recursive, struct mount **to)
 {
 	struct mount *m;
-	bool there;
+	int err = mount_copy_tree(from, recursive, true, &m);
 
-	spin_lock(&mount_lock);
-	there = from->mount->attached || from->mount->loose;
-	spin_unlock(&mount_lock);
-	if (!there)
-		return -EINVAL;
-	m = mount_copy_tree(from, recursive);
-	if (!m)
-		return -ENOMEM;
+	if (err)
+		return err;
 	m->loose = true;
 	*to = m;
 	return 0;
@@ -141,7 +142,7 @@ static void mount_change_flags(struct mount *m, u32 set, u32 clear)
 	atomic_store(&m->flags, (atomic_load_relaxed(&m->flags) & ~clear) | set);
 }
 
-int mount_set_attr(const struct path *at, u32 set, u32 clear, bool recursive)
+int mount_set_attr(const struct path *at, u32 set, u32 clear, u32 share, bool recursive)
 {
 	struct mount *m = at->mount, *each;
 	int err = -EINVAL;
@@ -149,10 +150,12 @@ int mount_set_attr(const struct path *at, u32 set, u32 clear, bool recursive)
 	spin_lock(&mount_lock);
 	if (at->dentry != m->root || !(m->attached || m->loose))
 		goto out;
-	err = 0;
-	mount_change_flags(m, set, clear);
-	for (each = m; recursive && each; each = mount_next_below(each, m))
+	err = share == MS_SHARED ? mount_share_all(m, recursive) : 0;
+	for (each = m; !err && each; each = recursive ? mount_next_below(each, m) : NULL) {
 		mount_change_flags(each, set, clear);
+		if (share && share != MS_SHARED)
+			mount_share_turn(each, share);
+	}
 out:
 	spin_unlock(&mount_lock);
 	return err;

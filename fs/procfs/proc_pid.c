@@ -87,9 +87,9 @@ static bool show_mount(void *arg, const struct mount_info *i)
 
 static bool show_mountinfo(void *arg, const struct mount_info *i)
 {
-	text_add(arg, "%u %u %u:%u %s %s %s - %s %s %s\n", i->id, i->parent_id, i->dev >> 20,
-		 i->dev & 0xfffff, i->root, i->point, i->options, i->type, i->source,
-		 i->super_options);
+	text_add(arg, "%u %u %u:%u %s %s %s%s - %s %s %s\n", i->id, i->parent_id, i->dev >> 20,
+		 i->dev & 0xfffff, i->root, i->point, i->options, i->shares, i->type,
+		 i->source, i->super_options);
 	return true;
 }
 
