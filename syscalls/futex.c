@@ -17,7 +17,8 @@ struct sys_futex {
 	uptr addr2;
 	u32 value3;
 	struct __kernel_timespec ts;
-	u64 ns, deadline_ns;
+	u64 ns;
+	struct clock_until until;
 	u32 cmd;
 	bool shared;
 	long result;
@@ -36,7 +37,7 @@ static int futex_set_deadline(struct sys_futex *f)
 	int id = real ? CLOCK_REALTIME : CLOCK_MONOTONIC;
 	int err = clock_from_timespec(&f->ts, &f->ns);
 
-	return err ? err : clock_deadline(id, f->ns, f->cmd != FUTEX_WAIT, &f->deadline_ns);
+	return err ? err : clock_until_set(&f->until, id, f->ns, f->cmd != FUTEX_WAIT);
 }
 
 static co_t sys_futex(struct co *co, struct sys_futex *f)
@@ -47,7 +48,7 @@ static co_t sys_futex(struct co *co, struct sys_futex *f)
 	if ((f->op & FUTEX_CLOCK_REALTIME) && f->cmd != FUTEX_WAIT_BITSET &&
 	    f->cmd != FUTEX_LOCK_PI2)
 		CO_RETURN(-ENOSYS);
-	f->deadline_ns = CO_FOREVER;
+	f->until.ns = CO_FOREVER;
 	if (futex_takes_time(f->cmd) && f->timeout) {
 		CO_COPY_FROM_USER(f->result, &f->ts, uptr_of(f->timeout), sizeof(f->ts));
 		if (!f->result)
@@ -58,7 +59,7 @@ static co_t sys_futex(struct co *co, struct sys_futex *f)
 	if (f->cmd == FUTEX_WAIT || f->cmd == FUTEX_WAIT_BITSET) {
 		CO_AWAIT(f->result, futex_wait, .addr = f->addr, .value = f->value,
 			 .bitset = f->cmd == FUTEX_WAIT ? FUTEX_BITSET_MATCH_ANY : f->value3,
-			 .shared = f->shared, .deadline_ns = f->deadline_ns,
+			 .shared = f->shared, .until = f->until,
 			 .relative = f->cmd == FUTEX_WAIT);
 	} else if (f->cmd == FUTEX_WAKE || f->cmd == FUTEX_WAKE_BITSET) {
 		CO_AWAIT(f->result, futex_wake, .addr = f->addr, .count = f->value,
@@ -76,7 +77,7 @@ static co_t sys_futex(struct co *co, struct sys_futex *f)
 	} else if (f->cmd == FUTEX_LOCK_PI || f->cmd == FUTEX_LOCK_PI2 ||
 		   f->cmd == FUTEX_TRYLOCK_PI) {
 		CO_AWAIT(f->result, futex_lock_pi, .addr = f->addr, .shared = f->shared,
-			 .only_try = f->cmd == FUTEX_TRYLOCK_PI, .deadline_ns = f->deadline_ns);
+			 .only_try = f->cmd == FUTEX_TRYLOCK_PI, .until = f->until);
 	} else if (f->cmd == FUTEX_UNLOCK_PI) {
 		CO_AWAIT(f->result, futex_unlock_pi, .addr = f->addr, .shared = f->shared);
 	} else {

@@ -24,7 +24,7 @@ struct futex2_deadline {
 	struct co_frame co;
 	uptr timeout;
 	int clock;
-	u64 *deadline_ns;
+	struct clock_until *until;
 	struct __kernel_timespec ts;
 	u64 ns;
 	long err;
@@ -32,7 +32,7 @@ struct futex2_deadline {
 static co_t futex2_deadline(struct co *co, struct futex2_deadline *f)
 {
 	CO_BEGIN;
-	*f->deadline_ns = CO_FOREVER;
+	f->until->ns = CO_FOREVER;
 	if (!f->timeout.raw)
 		CO_RETURN(0);
 	if (f->clock != CLOCK_MONOTONIC && f->clock != CLOCK_REALTIME)
@@ -41,7 +41,7 @@ static co_t futex2_deadline(struct co *co, struct futex2_deadline *f)
 	if (!f->err)
 		f->err = clock_from_timespec(&f->ts, &f->ns);
 	if (!f->err)
-		f->err = clock_deadline(f->clock, f->ns, true, f->deadline_ns);
+		f->err = clock_until_set(f->until, f->clock, f->ns, true);
 	CO_RETURN(f->err);
 	CO_END;
 }
@@ -73,7 +73,7 @@ struct sys_futex_wait {
 	u32 flags;
 	uptr timeout;
 	int clock;
-	u64 deadline_ns;
+	struct clock_until until;
 	long err;
 };
 static co_t sys_futex_wait(struct co *co, struct sys_futex_wait *f)
@@ -82,11 +82,11 @@ static co_t sys_futex_wait(struct co *co, struct sys_futex_wait *f)
 	if (!futex2_flags_ok(f->flags) || f->value > UINT32_MAX || f->mask > UINT32_MAX)
 		CO_RETURN(-EINVAL);
 	CO_AWAIT(f->err, futex2_deadline, .timeout = f->timeout, .clock = f->clock,
-		 .deadline_ns = &f->deadline_ns);
+		 .until = &f->until);
 	if (!f->err)
 		CO_AWAIT(f->err, futex_wait, .addr = f->addr, .value = (u32)f->value,
 			 .bitset = (u32)f->mask, .shared = futex2_shared(f->flags),
-			 .deadline_ns = f->deadline_ns);
+			 .until = f->until);
 	CO_RETURN(f->err);
 	CO_END;
 }
@@ -156,7 +156,7 @@ struct futex2_wait_many {
 	struct co_frame co;
 	struct futex2_word *words;
 	u32 count;
-	u64 deadline_ns;
+	struct clock_until until;
 	u32 at;			/* how many are entered */
 	int woken;
 	long err;
@@ -181,7 +181,7 @@ again:
 			break;
 	}
 	if (!f->err)
-		CO_WAIT_UNTIL(f->err, NULL, futex2_any_woken(f->words, f->count), f->deadline_ns);
+		CLOCK_WAIT_UNTIL(f->err, futex2_any_woken(f->words, f->count), &f->until);
 	f->woken = futex2_leave(f->words, f->at);
 	if (f->woken >= 0)
 		CO_RETURN(f->woken);
@@ -201,7 +201,7 @@ struct sys_futex_waitv {
 	u32 count, flags;
 	uptr timeout;
 	int clock;
-	u64 deadline_ns;
+	struct clock_until until;
 	struct futex2_word *copy;
 	u32 at;
 	long err;
@@ -212,7 +212,7 @@ static co_t sys_futex_waitv(struct co *co, struct sys_futex_waitv *f)
 	if (f->flags || !f->count || f->count > FUTEX_WAITV_MAX || !f->words.raw)
 		CO_RETURN(-EINVAL);
 	CO_AWAIT(f->err, futex2_deadline, .timeout = f->timeout, .clock = f->clock,
-		 .deadline_ns = &f->deadline_ns);
+		 .until = &f->until);
 	if (f->err)
 		CO_RETURN(f->err);
 	f->copy = kcalloc(f->count, sizeof(*f->copy));
@@ -228,7 +228,7 @@ static co_t sys_futex_waitv(struct co *co, struct sys_futex_waitv *f)
 	}
 	if (!f->err)
 		CO_AWAIT(f->err, futex2_wait_many, .words = f->copy, .count = f->count,
-			 .deadline_ns = f->deadline_ns);
+			 .until = f->until);
 	kfree(f->copy);
 	CO_RETURN(f->err);
 	CO_END;

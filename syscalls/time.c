@@ -158,11 +158,10 @@ SYSCALL_RETRY(clock_adjtime, int, uptr);
 
 struct time_sleep {
 	struct co_frame co;
-	u64 deadline_ns;
+	struct clock_until until;
 	uptr left;		/* where the rest goes if it is cut short; 0: nowhere */
-	int id;			/* CLOCK_MONOTONIC, CLOCK_REALTIME or a CPU-time clock */
+	int id;			/* a CPU-time clock, or CLOCK_MONOTONIC for all others */
 	bool absolute;
-	u32 times_set;		/* CLOCK_REALTIME, when the deadline was worked out */
 	struct __kernel_timespec ts;
 	long err;
 };
@@ -177,32 +176,25 @@ static u64 time_left(int id, u64 deadline_ns)
 static co_t time_sleep(struct co *co, struct time_sleep *f)
 {
 	CO_BEGIN;
-	if (f->id == CLOCK_REALTIME) {
-		do {
-			f->times_set = (u32)clock_times_set();
-			CO_WAIT_UNTIL(f->err, &clock_set_wait,
-				      f->times_set != (u32)clock_times_set(),
-				      clock_wall_to_boot(f->deadline_ns));
-		} while (!f->err);
+	if (f->id == CLOCK_MONOTONIC) {
+		CLOCK_WAIT_UNTIL(f->err, false, &f->until);
 		f->err = f->err == -ETIMEDOUT ? 0 : f->err;
-	} else if (f->id != CLOCK_MONOTONIC) {
-		CO_AWAIT(f->err, cpu_sleep, .id = f->id, .deadline_ns = f->deadline_ns);
 	} else {
-		CO_SLEEP_UNTIL(f->err, f->deadline_ns);
+		CO_AWAIT(f->err, cpu_sleep, .id = f->id, .deadline_ns = f->until.ns);
 	}
 	if (f->err != -ERESTARTSYS)
 		CO_RETURN(f->err);
 	if (f->absolute)
 		CO_RETURN(-ERESTARTNOHAND);
 	if (f->left.raw) {
-		f->ts = clock_to_timespec(time_left(f->id, f->deadline_ns));
+		f->ts = clock_to_timespec(time_left(f->id, f->until.ns));
 		CO_COPY_TO_USER(f->err, f->left, &f->ts, sizeof(f->ts));
 		if (f->err == -EFAULT)
 			CO_RETURN(-EFAULT);
 	}
 	f->err = thread_may_restart(thread_of_co(co), &(struct restart){
 		.kind = RESTART_SLEEP, .arg = (u32)f->id, .addr = f->left,
-		.deadline_ns = f->deadline_ns});
+		.deadline_ns = f->until.ns});
 	CO_RETURN(f->err);
 	CO_END;
 }
@@ -211,7 +203,8 @@ struct sys_nanosleep {
 	struct co_frame co;
 	uptr from, left;
 	struct __kernel_timespec ts;
-	u64 ns, deadline_ns;
+	u64 ns;
+	struct clock_until until;
 	long err;
 };
 static co_t sys_nanosleep(struct co *co, struct sys_nanosleep *f)
@@ -221,10 +214,10 @@ static co_t sys_nanosleep(struct co *co, struct sys_nanosleep *f)
 	if (!f->err)
 		f->err = clock_from_timespec(&f->ts, &f->ns);
 	if (!f->err)
-		f->err = clock_deadline(CLOCK_MONOTONIC, f->ns, false, &f->deadline_ns);
+		f->err = clock_until_set(&f->until, CLOCK_MONOTONIC, f->ns, false);
 	if (f->err)
 		CO_RETURN(f->err);
-	CO_AWAIT(f->err, time_sleep, .id = CLOCK_MONOTONIC, .deadline_ns = f->deadline_ns,
+	CO_AWAIT(f->err, time_sleep, .id = CLOCK_MONOTONIC, .until = f->until,
 		 .left = f->left);
 	CO_RETURN(f->err);
 	CO_END;
@@ -236,7 +229,8 @@ struct sys_clock_nanosleep {
 	int id, flags;
 	uptr from, left;
 	struct __kernel_timespec ts;
-	u64 ns, deadline_ns;
+	u64 ns;
+	struct clock_until until;
 	long err;
 };
 /* Asked before the time is looked at. A clock that is a descriptor is nothing to sleep on. */
@@ -257,19 +251,14 @@ static int time_sleep_end(struct sys_clock_nanosleep *f)
 	bool absolute = f->flags & TIMER_ABSTIME;
 	int err;
 
-	if (absolute && clock_is_wall(f->id)) {
-		f->id = CLOCK_REALTIME;
-		f->deadline_ns = f->ns;
-		return 0;
-	}
 	if (!clock_is_cpu(f->id)) {
-		err = clock_deadline(f->id, f->ns, absolute, &f->deadline_ns);
+		err = clock_until_set(&f->until, f->id, f->ns, absolute);
 		f->id = CLOCK_MONOTONIC;
 		return err;
 	}
-	f->deadline_ns = 0;
-	err = absolute ? 0 : clock_read(f->id, &f->deadline_ns);
-	f->deadline_ns += f->ns;
+	f->until.ns = 0;
+	err = absolute ? 0 : clock_read(f->id, &f->until.ns);
+	f->until.ns += f->ns;
 	return err;
 }
 
@@ -286,7 +275,7 @@ static co_t sys_clock_nanosleep(struct co *co, struct sys_clock_nanosleep *f)
 		f->err = time_sleep_end(f);
 	if (f->err)
 		CO_RETURN(f->err);
-	CO_AWAIT(f->err, time_sleep, .id = f->id, .deadline_ns = f->deadline_ns,
+	CO_AWAIT(f->err, time_sleep, .id = f->id, .until = f->until,
 		 .absolute = f->flags & TIMER_ABSTIME, .left = f->left);
 	CO_RETURN(f->err);
 	CO_END;
@@ -306,12 +295,12 @@ static co_t sys_restart_syscall(struct co *co, struct sys_restart_syscall *f)
 	f->r = *thread_of_co(co)->restart;
 	thread_forget_restart(thread_of_co(co));
 	if (f->r.kind == RESTART_SLEEP) {
-		CO_AWAIT(f->err, time_sleep, .id = (int)f->r.arg, .deadline_ns = f->r.deadline_ns,
+		CO_AWAIT(f->err, time_sleep, .id = (int)f->r.arg, .until.ns = f->r.deadline_ns,
 			 .left = f->r.addr);
 	} else if (f->r.kind == RESTART_FUTEX) {
 		CO_AWAIT(f->err, futex_wait, .addr = f->r.addr, .value = f->r.arg,
 			 .bitset = f->r.arg2, .shared = f->r.flags,
-			 .deadline_ns = f->r.deadline_ns, .relative = true);
+			 .until.ns = f->r.deadline_ns, .relative = true);
 	} else {
 		f->err = -EINTR;
 	}

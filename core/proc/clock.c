@@ -247,6 +247,16 @@ int clock_deadline(int id, u64 ns, bool absolute, u64 *deadline_ns)
 	return 0;
 }
 
+int clock_until_set(struct clock_until *u, int id, u64 ns, bool absolute)
+{
+	int err = clock_deadline(id, ns, absolute, &u->ns);
+
+	u->wall = absolute && clock_is_wall(id);
+	if (u->wall)
+		u->ns = ns;
+	return err;
+}
+
 int clock_from_timespec(const struct __kernel_timespec *ts, u64 *ns)
 {
 	if (ts->tv_sec < 0 || ts->tv_nsec < 0 || ts->tv_nsec >= (i64)NS)

@@ -41,6 +41,30 @@ extern struct waitq clock_set_wait;
 /* Can it be slept on, and what is `ns` of it as a hal_clock_ns deadline? -EINVAL, -EOPNOTSUPP. */
 int clock_deadline(int id, u64 ns, bool absolute, u64 *deadline_ns);
 
+/* When a wait ends: ns by hal_clock_ns, or by the wall clock, which may be set meanwhile. */
+struct clock_until {
+	u64 ns;			/* CO_FOREVER: never */
+	u32 set_before;		/* how often, when it was looked at last */
+	bool wall;
+};
+/* As clock_deadline. */
+int clock_until_set(struct clock_until *u, int id, u64 ns, bool absolute);
+/* CO_WAIT_UNTIL for those; cond has no side effects. */
+#define CLOCK_WAIT_UNTIL(out, cond, until)                                                  \
+	do {                                                                                \
+		(until)->set_before = (u32)clock_times_set();                               \
+		CO_WAIT_UNTIL(out, (until)->wall ? &clock_set_wait : NULL,                  \
+			      (cond) || clock_until_moved(until), clock_until_deadline(until)); \
+	} while (!(out) && !(cond))
+static inline bool clock_until_moved(const struct clock_until *u)
+{
+	return u->wall && u->set_before != (u32)clock_times_set();
+}
+static inline u64 clock_until_deadline(const struct clock_until *u)
+{
+	return u->wall ? clock_wall_to_boot(u->ns) : u->ns;
+}
+
 /* -EINVAL unless it is a valid time span; saturates. */
 int clock_from_timespec(const struct __kernel_timespec *ts, u64 *ns);
 struct __kernel_timespec clock_to_timespec(u64 ns);

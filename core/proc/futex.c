@@ -96,7 +96,7 @@ bool futex_leave(struct futex_waiter *w)
 
 static long futex_interrupted(struct thread *t, const struct futex_wait *f)
 {
-	if (f->deadline_ns == CO_FOREVER || !f->relative)
+	if (f->until.ns == CO_FOREVER || !f->relative)
 		return -ERESTARTSYS;
 	return thread_may_restart(t, &(struct restart){
 		.kind = RESTART_FUTEX,
@@ -104,7 +104,7 @@ static long futex_interrupted(struct thread *t, const struct futex_wait *f)
 		.arg2 = f->bitset,
 		.flags = f->shared,
 		.addr = f->addr,
-		.deadline_ns = f->deadline_ns,
+		.deadline_ns = f->until.ns,
 	});
 }
 
@@ -133,7 +133,7 @@ co_t futex_wait(struct co *co, struct futex_wait *f)
 	}
 	if (f->err)
 		CO_RETURN(f->err);
-	CO_WAIT_UNTIL(f->err, NULL, futex_is_woken(&f->me), f->deadline_ns);
+	CLOCK_WAIT_UNTIL(f->err, futex_is_woken(&f->me), &f->until);
 	if (f->err && !futex_leave(&f->me))
 		f->err = 0;
 	if (f->err == -ERESTARTSYS)

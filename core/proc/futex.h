@@ -6,6 +6,7 @@
 #ifndef PROC_FUTEX_H
 #define PROC_FUTEX_H
 
+#include "core/proc/clock.h"
 #include "core/proc/thread.h"
 #include "mem/space/pin.h"
 
@@ -33,7 +34,7 @@ struct futex_wait {
 	uptr addr;
 	u32 value, bitset;
 	bool shared;
-	u64 deadline_ns;	/* CO_FOREVER: none */
+	struct clock_until until;
 	bool relative;		/* an interruption goes on through the restart block */
 	struct futex_waiter me;
 	long err;

@@ -379,7 +379,7 @@ co_t futex_lock_pi(struct co *co, struct futex_lock_pi *f)
 	} while (f->err == PI_AGAIN);
 	if (f->err != PI_ENLISTED)
 		CO_RETURN(f->err);
-	CO_WAIT_UNTIL(f->err, NULL, atomic_load(&f->me.state) != FUTEX_PI_WAITS, f->deadline_ns);
+	CLOCK_WAIT_UNTIL(f->err, atomic_load(&f->me.state) != FUTEX_PI_WAITS, &f->until);
 	if (f->err && pi_give_up(&f->me))
 		CO_RETURN(f->err == -ERESTARTSYS ? -ERESTARTNOINTR : f->err);
 	if (atomic_load(&f->me.state) != FUTEX_PI_INHERITS)

@@ -10,6 +10,7 @@
 #ifndef PROC_FUTEX_PI_H
 #define PROC_FUTEX_PI_H
 
+#include "core/proc/clock.h"
 #include "core/proc/thread.h"
 #include "mem/space/pin.h"
 
@@ -31,7 +32,7 @@ struct futex_lock_pi {
 	struct co_frame co;
 	uptr addr;
 	bool shared, only_try;
-	u64 deadline_ns;	/* CO_FOREVER: none */
+	struct clock_until until;
 	struct futex_key key;
 	struct page *page;
 	struct futex_pi_waiter me;

@@ -1,7 +1,6 @@
 /* What waits for a time of the clock that is set, when it is set. Each test sets it back. */
 #include <errno.h>
 #include <linux/futex.h>
-#include <mqueue.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdint.h>
@@ -215,4 +214,39 @@ TEST(a_sleep_is_interrupted)
 	CHECK_EQ(sigaction(SIGALRM, &act, NULL), 0);
 	ualarm(50000, 0);
 	CHECK_ERR(sleep_until(&until), EINTR);
+}
+
+static long wait_on_word(const struct timespec *until)
+{
+	uint32_t word = 0;
+
+	return syscall(SYS_futex, &word, FUTEX_WAIT_BITSET | FUTEX_CLOCK_REALTIME, 0, until, NULL,
+		       FUTEX_BITSET_MATCH_ANY);
+}
+
+static long wait_on_words(const struct timespec *until)
+{
+	uint32_t word = 0;
+	struct futex_waitv one = { .uaddr = (uintptr_t)&word, .flags = FUTEX_32 };
+
+	return syscall(449 /* futex_waitv */, &one, 1, 0, until, CLOCK_REALTIME);
+}
+
+static uint32_t taken;
+
+static long wait_for_lock(const struct timespec *until)
+{
+	return syscall(SYS_futex, &taken, FUTEX_LOCK_PI, 0, until, NULL, 0);
+}
+
+TEST(waits_for_words_end)
+{
+	passes(wait_on_word, -1, ETIMEDOUT);
+	passes(wait_on_words, -1, ETIMEDOUT);
+}
+
+TEST(a_wait_for_a_lock_ends)
+{
+	taken = (uint32_t)gettid();
+	passes(wait_for_lock, -1, ETIMEDOUT);
 }
