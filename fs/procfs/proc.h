@@ -130,9 +130,9 @@ void proc_ns_setup(void);
 /* proc_fd.c: -ENOENT if it is not open. */
 int proc_fd_exists(const struct proc_subject *who, u32 *mode);
 
-/* proc_maps.c, proc_smaps.c: what must wait. */
+/* proc_maps.c, proc_smaps.c, proc_numa.c: what must wait. */
 extern const struct proc_generate_op proc_maps_op, proc_smaps_op, proc_rollup_op, proc_cmdline_op,
-	proc_environ_op;
+	proc_environ_op, proc_numa_op;
 struct space;
 struct vma_info;
 /* A line of maps. */

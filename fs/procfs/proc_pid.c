@@ -93,6 +93,12 @@ static bool show_mountinfo(void *arg, const struct mount_info *i)
 	return true;
 }
 
+static bool show_mountstats(void *arg, const struct mount_info *i)
+{
+	text_add(arg, "device %s mounted on %s with fstype %s\n", i->source, i->point, i->type);
+	return true;
+}
+
 static int each_mount(const struct proc_subject *who, struct text *to,
 		      bool (*show)(void *arg, const struct mount_info *i))
 {
@@ -114,6 +120,11 @@ static int mounts_show(const struct proc_subject *who, struct text *to)
 static int mountinfo_show(const struct proc_subject *who, struct text *to)
 {
 	return each_mount(who, to, show_mountinfo);
+}
+
+static int mountstats_show(const struct proc_subject *who, struct text *to)
+{
+	return each_mount(who, to, show_mountstats);
 }
 
 /* --- where it waits --- */
@@ -310,6 +321,7 @@ const struct proc_entry proc_pid_entries[] = {
 	FILE("cmdline", 0444, .generate = &proc_cmdline_op),
 	FILE("environ", 0400, .needs = PROC_INSPECT, .generate = &proc_environ_op),
 	FILE("maps", 0444, .needs = PROC_INSPECT, .generate = &proc_maps_op),
+	FILE("numa_maps", 0444, .needs = PROC_INSPECT, .generate = &proc_numa_op),
 	FILE("smaps", 0444, .needs = PROC_INSPECT, .generate = &proc_smaps_op),
 	FILE("smaps_rollup", 0444, .needs = PROC_INSPECT, .generate = &proc_rollup_op),
 	FILE("children", 0444, .needs = PROC_THREAD_ONLY, .show = proc_children_show),
@@ -324,6 +336,7 @@ const struct proc_entry proc_pid_entries[] = {
 	LINK("exe", .jump = exe_jump),
 	FILE("mounts", 0444, .show = mounts_show),
 	FILE("mountinfo", 0444, .show = mountinfo_show),
+	FILE("mountstats", 0400, .needs = PROC_PROCESS_ONLY, .show = mountstats_show),
 	FILE("wchan", 0444, .show = wchan_show),
 	FILE("stack", 0400, .needs = PROC_ADMIN, .show = stack_show),
 	FILE("cgroup", 0444, .show = cgroup_show),

@@ -360,6 +360,8 @@ struct vma_count {
 	u64 rss, anon;
 	u64 shared_clean, shared_dirty, private_clean, private_dirty;
 	u64 pss, pss_dirty, pss_anon, pss_file, pss_shm;
+	u64 active;		/* lately used, as reclaim sees it */
+	u64 most_mappings;	/* of any one page */
 };
 /* Add what is in [at, end) to *count. Returns 0. */
 struct space_count {

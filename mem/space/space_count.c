@@ -15,6 +15,8 @@ static void count_page(struct vma_count *c, const struct page *p)
 	bool anon = flags & PAGE_ANON, dirty = anon || (flags & PAGE_DIRTY);
 
 	c->rss++;
+	c->active += !!(flags & PAGE_ACTIVE);
+	c->most_mappings = max(c->most_mappings, mappings);
 	c->pss += share;
 	if (anon) {
 		c->anon++;

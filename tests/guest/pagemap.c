@@ -1,4 +1,4 @@
-/* The pages of a process, one by one, as /proc/<pid>/pagemap tells. */
+/* The pages of a process: one by one, as /proc/<pid>/pagemap tells, and where, as numa_maps. */
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -168,4 +168,66 @@ TEST(frames_are_for_administrators)
 
 	*given.at = 1;
 	CHECK_EQ(test_child_as(1000, unprivileged, &given), 0);
+}
+
+/* What numa_maps says of what is mapped at an address, behind that; "" if nothing is there. */
+static const char *numa_of(const void *at)
+{
+	static char line[512];
+	FILE *file = fopen("/proc/self/numa_maps", "r");
+	char start[32];
+	bool found = false;
+
+	CHECK(file);
+	snprintf(start, sizeof(start), "%08lx ", (unsigned long)at);
+	while (!found && fgets(line, sizeof(line), file))
+		found = !strncmp(line, start, strlen(start));
+	fclose(file);
+	return found ? line + strlen(start) : "";
+}
+
+static void sharing(void *argument)
+{
+	CHECK(strstr(numa_of(argument), " anon=2 dirty=2 mapmax=2 "));
+}
+
+static void stranger(void *argument)
+{
+	(void)argument;
+	CHECK_ERR(open("/proc/1/numa_maps", O_RDONLY), EACCES);
+	CHECK_ERR(open("/proc/1/mountstats", O_RDONLY), EACCES);
+}
+
+TEST(where_pages_are)
+{
+	char *at = map(MAP_PRIVATE | MAP_ANONYMOUS, -1, 5), *file;
+	int fd;
+
+	/* Neighbours would be one with it. */
+	CHECK_EQ(munmap(at, PAGE) | munmap(at + 4 * PAGE, PAGE), 0);
+	at += PAGE;
+	CHECK_EQ(strcmp(numa_of(at), "default\n"), 0);
+	at[0] = at[2 * PAGE] = 1;
+	CHECK(!strncmp(numa_of(at), "default anon=2 dirty=2 ", 23));
+	CHECK(!strstr(numa_of(at), "mapmax") && !strstr(numa_of(at), "mapped"));
+	CHECK(strstr(numa_of(at), " N0=2 kernelpagesize_kB=4\n"));
+	CHECK_EQ(test_child(sharing, at), 0);
+	test_write_file("a b=c", "content");
+	fd = open("a b=c", O_RDONLY);
+	file = mmap(NULL, PAGE, PROT_READ, MAP_PRIVATE, fd, 0);
+	CHECK_EQ(*(volatile char *)file, 'c');
+	CHECK(strstr(numa_of(file), "/a\\040b\\075c "));
+	CHECK(strstr(numa_of(file), " N0=1 kernelpagesize_kB=4\n"));
+	unlink("a b=c");
+	CHECK(strstr(numa_of(file), "/a\\040b\\075c\\040(deleted) "));
+	CHECK(strstr(test_read_file("/proc/self/numa_maps"), " default stack anon="));
+	CHECK_EQ(test_child_as(1000, stranger, NULL), 0);
+}
+
+TEST(mounts_with_their_kinds)
+{
+	const char *text = test_read_file("/proc/self/mountstats");
+
+	CHECK(strstr(text, "device proc mounted on /proc with fstype proc\n"));
+	CHECK(strstr(text, " mounted on / with fstype "));
 }
