@@ -71,7 +71,7 @@ SYSCALL_CO(mq_unlink, name);
 struct mq_deadline {
 	struct co_frame co;
 	uptr from;
-	u64 *deadline_ns;
+	struct clock_until *until;
 	struct __kernel_timespec ts;
 	u64 ns;
 	long err;
@@ -79,14 +79,14 @@ struct mq_deadline {
 static co_t mq_deadline(struct co *co, struct mq_deadline *f)
 {
 	CO_BEGIN;
-	*f->deadline_ns = CO_FOREVER;
+	f->until->ns = CO_FOREVER;
 	if (!f->from.raw)
 		CO_RETURN(0);
 	CO_COPY_FROM_USER(f->err, &f->ts, f->from, sizeof(f->ts));
 	if (!f->err)
 		f->err = clock_from_timespec(&f->ts, &f->ns);
 	if (!f->err)
-		f->err = clock_deadline(CLOCK_REALTIME, f->ns, true, f->deadline_ns);
+		f->err = clock_until_set(f->until, CLOCK_REALTIME, f->ns, true);
 	CO_RETURN(f->err);
 	CO_END;
 }
@@ -110,7 +110,7 @@ struct sys_mq_timedsend {
 	u64 size;
 	u32 priority;
 	uptr timeout;
-	u64 deadline_ns;
+	struct clock_until until;
 	struct file *file;
 	struct mqueue_message *message;
 	long err;
@@ -118,7 +118,7 @@ struct sys_mq_timedsend {
 static co_t sys_mq_timedsend(struct co *co, struct sys_mq_timedsend *f)
 {
 	CO_BEGIN;
-	CO_AWAIT(f->err, mq_deadline, .from = f->timeout, .deadline_ns = &f->deadline_ns);
+	CO_AWAIT(f->err, mq_deadline, .from = f->timeout, .until = &f->until);
 	if (f->err)
 		CO_RETURN(f->err);
 	if (f->priority >= MQUEUE_PRIORITIES)
@@ -137,7 +137,7 @@ static co_t sys_mq_timedsend(struct co *co, struct sys_mq_timedsend *f)
 	CO_COPY_FROM_USER(f->err, f->message->text, f->from, f->size);
 	if (!f->err)
 		CO_AWAIT(f->err, mqueue_send, .file = f->file, .message = f->message,
-			 .deadline_ns = f->deadline_ns);
+			 .until = f->until);
 	if (f->err)
 		kfree(f->message);
 out:
@@ -153,7 +153,7 @@ struct sys_mq_timedreceive {
 	uptr to;
 	u64 size;
 	uptr priority, timeout;
-	u64 deadline_ns;
+	struct clock_until until;
 	struct file *file;
 	struct mqueue_message *message;
 	long err;
@@ -161,7 +161,7 @@ struct sys_mq_timedreceive {
 static co_t sys_mq_timedreceive(struct co *co, struct sys_mq_timedreceive *f)
 {
 	CO_BEGIN;
-	CO_AWAIT(f->err, mq_deadline, .from = f->timeout, .deadline_ns = &f->deadline_ns);
+	CO_AWAIT(f->err, mq_deadline, .from = f->timeout, .until = &f->until);
 	if (f->err)
 		CO_RETURN(f->err);
 	f->file = mq_file(co, f->fd, FILE_READ);
@@ -170,7 +170,7 @@ static co_t sys_mq_timedreceive(struct co *co, struct sys_mq_timedreceive *f)
 	f->err = -EMSGSIZE;
 	if (f->size >= mqueue_of_file(f->file)->max_size)
 		CO_AWAIT(f->err, mqueue_receive, .file = f->file, .message = &f->message,
-			 .deadline_ns = f->deadline_ns);
+			 .until = f->until);
 	file_put(f->file);
 	if (f->err)
 		CO_RETURN(f->err);

@@ -214,8 +214,8 @@ co_t mqueue_send(struct co *co, struct mqueue_send *f)
 	f->queue = mqueue_of_file(f->file);
 	f->err = mqueue_send_now(f);
 	if (f->err == 1) {
-		CO_WAIT_UNTIL(f->err, &f->waiter.wq, mqueue_is_over(f->queue, &f->waiter),
-			      f->deadline_ns);
+		CLOCK_WAIT_ON_UNTIL(f->err, &f->waiter.wq, mqueue_is_over(f->queue, &f->waiter),
+				    &f->until);
 		if (f->err)
 			f->err = mqueue_give_up(f->queue, &f->waiter, f->err);
 	}
@@ -259,8 +259,8 @@ co_t mqueue_receive(struct co *co, struct mqueue_receive *f)
 	f->queue = mqueue_of_file(f->file);
 	f->err = mqueue_try_receive(f);
 	if (f->err == 1) {
-		CO_WAIT_UNTIL(f->err, &f->waiter.wq, mqueue_is_over(f->queue, &f->waiter),
-			      f->deadline_ns);
+		CLOCK_WAIT_ON_UNTIL(f->err, &f->waiter.wq, mqueue_is_over(f->queue, &f->waiter),
+				    &f->until);
 		if (f->err)
 			f->err = mqueue_give_up(f->queue, &f->waiter, f->err);
 		if (!f->err)

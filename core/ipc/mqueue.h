@@ -14,6 +14,7 @@
 #include <linux/mqueue.h>
 
 #include "core/base/rbtree.h"
+#include "core/proc/clock.h"
 #include "vfs/file.h"
 
 struct process;
@@ -111,7 +112,7 @@ struct mqueue_send {
 	struct co_frame co;
 	struct file *file;
 	struct mqueue_message *message;
-	u64 deadline_ns;
+	struct clock_until until;
 	struct mqueue *queue;
 	struct mqueue_waiter waiter;
 	long err;
@@ -123,7 +124,7 @@ struct mqueue_receive {
 	struct co_frame co;
 	struct file *file;
 	struct mqueue_message **message;
-	u64 deadline_ns;
+	struct clock_until until;
 	struct mqueue *queue;
 	struct mqueue_waiter waiter;
 	long err;

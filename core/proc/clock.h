@@ -49,13 +49,21 @@ struct clock_until {
 };
 /* As clock_deadline. */
 int clock_until_set(struct clock_until *u, int id, u64 ns, bool absolute);
-/* CO_WAIT_UNTIL for those; cond has no side effects. */
-#define CLOCK_WAIT_UNTIL(out, cond, until)                                                  \
-	do {                                                                                \
-		(until)->set_before = (u32)clock_times_set();                               \
-		CO_WAIT_UNTIL(out, (until)->wall ? &clock_set_wait : NULL,                  \
-			      (cond) || clock_until_moved(until), clock_until_deadline(until)); \
+/* CO_WAIT_UNTIL for those, without a queue and on one; cond has no side effects. */
+#define CLOCK_WAIT_UNTIL(out, cond, until) \
+	CLOCK_WAIT_(out, clock_until_queue(until), NULL, cond, until)
+#define CLOCK_WAIT_ON_UNTIL(out, wq, cond, until) \
+	CLOCK_WAIT_(out, wq, clock_until_queue(until), cond, until)
+#define CLOCK_WAIT_(out, wq1, wq2, cond, until)						\
+	do {										\
+		(until)->set_before = (u32)clock_times_set();				\
+		CO_WAIT_EITHER(out, wq1, wq2, (cond) || clock_until_moved(until),	\
+			       clock_until_deadline(until));				\
 	} while (!(out) && !(cond))
+static inline struct waitq *clock_until_queue(const struct clock_until *u)
+{
+	return u->wall ? &clock_set_wait : NULL;
+}
 static inline bool clock_until_moved(const struct clock_until *u)
 {
 	return u->wall && u->set_before != (u32)clock_times_set();

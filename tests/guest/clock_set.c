@@ -1,6 +1,8 @@
 /* What waits for a time of the clock that is set, when it is set. Each test sets it back. */
 #include <errno.h>
+#include <fcntl.h>
 #include <linux/futex.h>
+#include <mqueue.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdint.h>
@@ -249,4 +251,23 @@ TEST(a_wait_for_a_lock_ends)
 {
 	taken = (uint32_t)gettid();
 	passes(wait_for_lock, -1, ETIMEDOUT);
+}
+
+static long wait_for_message(const struct timespec *until)
+{
+	struct mq_attr attr = { .mq_maxmsg = 1, .mq_msgsize = 8 };
+	mqd_t mq = mq_open("/clock_set", O_RDWR | O_CREAT, 0600, &attr);
+	char text[8];
+	long got = mq_timedreceive(mq, text, sizeof(text), NULL, until);
+	int error = errno;
+
+	mq_close(mq);
+	mq_unlink("/clock_set");
+	errno = error;
+	return got;
+}
+
+TEST(a_wait_for_a_message_ends)
+{
+	passes(wait_for_message, -1, ETIMEDOUT);
 }
