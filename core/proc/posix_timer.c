@@ -213,6 +213,26 @@ static struct posix_timer *posix_timer_find(struct process *p, int id)
 	return found;
 }
 
+bool posix_timer_below(struct process *p, int id, struct posix_timer_made *to)
+{
+	const struct posix_timer *t, *found = NULL;
+
+	spin_lock(&p->sig_lock);
+	list_each(t, &p->timers, link)
+		if (t->id >= 0 && t->id < id && (!found || t->id > found->id))
+			found = t;
+	if (found)
+		*to = (struct posix_timer_made){
+			.id = found->id, .clock = found->clock, .notify = found->notify,
+			.signal = found->record.info.si_signo,
+			.value = (u64)found->record.info.si_value.sival_ptr,
+			.to = found->notify & SIGEV_THREAD_ID && found->target
+				      ? thread_id(found->target) : process_pid(p),
+		};
+	spin_unlock(&p->sig_lock);
+	return found;
+}
+
 static int posix_timer_check_event(const sigevent_t *e)
 {
 	int kind = e->sigev_notify & ~SIGEV_THREAD_ID;
@@ -287,7 +307,6 @@ int posix_timer_create(struct process *p, int clock, const sigevent_t *event, in
 	}
 	t->record.info.si_signo = event->sigev_signo;
 	t->record.info.si_code = SI_TIMER;
-	t->record.info.si_value = event->sigev_value;
 	spin_lock(&p->sig_lock);
 	t->id = (int)(p->timer_next++ & INT32_MAX);
 	t->record.info.si_tid = t->id;

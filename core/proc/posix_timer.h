@@ -54,6 +54,16 @@ int posix_timer_get(struct process *p, int id, struct posix_timer_setting *to);
 int posix_timer_overrun(struct process *p, int id);
 int posix_timer_delete(struct process *p, int id);
 
+/* How timer_create made it. */
+struct posix_timer_made {
+	int id, clock;
+	int notify, signal;	/* SIGEV_*; the signal */
+	int to;			/* the thread's number, or the process's */
+	u64 value;
+};
+/* The one with the greatest number below id; false: none. */
+bool posix_timer_below(struct process *p, int id, struct posix_timer_made *to);
+
 /* RLIMIT_CPU was set, or inherited: SIGXCPU when its soft limit is used up and each second from
  * then on, SIGKILL at the hard one. 0 or -ENOMEM. */
 int posix_timer_limit(struct process *p);

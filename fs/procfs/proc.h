@@ -154,6 +154,8 @@ int proc_schedstat_show(const struct proc_subject *who, struct text *to);
 int proc_sched_show(const struct proc_subject *who, struct text *to);
 int proc_loginuid_show(const struct proc_subject *who, struct text *to);
 int proc_children_show(const struct proc_subject *who, struct text *to);
+/* proc_timers.c */
+extern const struct proc_generate_op proc_timers_op;
 /* proc_system.c */
 extern const struct proc_generate_op proc_meminfo_op;
 int proc_cpuinfo_show(const struct proc_subject *who, struct text *to);

@@ -342,6 +342,7 @@ const struct proc_entry proc_pid_entries[] = {
 	FILE("cgroup", 0444, .show = cgroup_show),
 	FILE("coredump_filter", 0644, .needs = PROC_PROCESS_ONLY, .show = coredump_filter_show,
 	     .store = coredump_filter_store),
+	FILE("timers", 0444, .needs = PROC_PROCESS_ONLY, .generate = &proc_timers_op),
 	FILE("oom_score", 0444, .show = oom_score_show),
 	FILE("oom_score_adj", 0644, .show = oom_score_adj_show, .store = oom_score_adj_store),
 	{},

@@ -15,6 +15,7 @@
 #include <sys/uio.h>
 #include <sys/utsname.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "test.h"
@@ -412,4 +413,41 @@ TEST(locks_of_a_descriptor)
 	CHECK(strstr(test_read_file(path), want));
 	CHECK_EQ(flock(fd, LOCK_UN), 0);
 	CHECK(!strstr(test_read_file(path), "lock:"));
+}
+
+static int made_timer(int clock, int notify, int tid, long value)
+{
+	struct sigevent event = { .sigev_notify = notify, .sigev_signo = 60 };
+	int id;
+
+	event.sigev_value.sival_ptr = (void *)value;
+	event._sigev_un._tid = tid;
+	CHECK_EQ(syscall(SYS_timer_create, clock, &event, &id), 0);
+	return id;
+}
+
+TEST(timers_as_they_were_made)
+{
+	char want[512], path[64];
+	int id[4], pid = getpid();
+
+	CHECK_EQ(strcmp(test_read_file("/proc/self/timers"), ""), 0);
+	id[0] = made_timer(CLOCK_MONOTONIC, SIGEV_SIGNAL, 0, 0x123456789abcdef);
+	id[1] = made_timer(CLOCK_REALTIME, SIGEV_SIGNAL | SIGEV_THREAD_ID, pid, 7);
+	id[2] = made_timer(CLOCK_BOOTTIME, SIGEV_NONE, 0, 0);
+	CHECK_EQ(syscall(SYS_timer_create, CLOCK_TAI, NULL, &id[3]), 0);
+	snprintf(want, sizeof(want),
+		 "ID: %d\nsignal: 14/%016x\nnotify: signal/pid.%d\nClockID: 11\n"
+		 "ID: %d\nsignal: 60/0000000000000000\nnotify: none/pid.%d\nClockID: 7\n"
+		 "ID: %d\nsignal: 60/0000000000000007\nnotify: signal/tid.%d\nClockID: 0\n"
+		 "ID: %d\nsignal: 60/0123456789abcdef\nnotify: signal/pid.%d\nClockID: 1\n",
+		 id[3], id[3], pid, id[2], pid, id[1], pid, id[0], pid);
+	CHECK_EQ(strcmp(test_read_file("/proc/self/timers"), want), 0);
+	for (int i = 1; i < 4; i++)
+		CHECK_EQ(syscall(SYS_timer_delete, id[i]), 0);
+	snprintf(want, sizeof(want), "ID: %d\nsignal: 60/0123456789abcdef\n"
+		 "notify: signal/pid.%d\nClockID: 1\n", id[0], pid);
+	CHECK_EQ(strcmp(test_read_file("/proc/self/timers"), want), 0);
+	snprintf(path, sizeof(path), "/proc/self/task/%d/timers", pid);
+	CHECK_ERR(open(path, O_RDONLY), ENOENT);
 }
