@@ -5,9 +5,11 @@ A tier is a ctest label, so `ctest -L TIER` in the build tree is the same.
 
 import json
 import os
+import pathlib
 import re
 import shlex
 import subprocess
+import tempfile
 
 from . import base, build
 
@@ -31,32 +33,27 @@ def listing():
                              if p["name"] == "LABELS"), [])} for test in tests]
 
 
-def read_log(name):
-    """The lines of what ctest left of its last run."""
-    log = base.build_dir() / "Testing/Temporary" / name
-    return log.read_text(errors="replace").splitlines() if log.exists() else []
-
-
-def reasons():
-    """{test: the lines of its output that say what failed}."""
+def reasons(log):
+    """{failed test: the lines of its output that say what failed}, out of what ctest printed."""
     found, test = {}, None
-    for line in read_log("LastTest.log"):
-        start = re.match(r"\d+/\d+ Testing: (.*)", line)
-        if start:
-            test = start.group(1)
+    for line in log.splitlines():
+        end = re.match(r"\s*\d+/\d+ Test +#\d+: (\S+) [. ]*(.*)", line)
+        if end:
+            test = None if end.group(2).startswith("Passed") else end.group(1)
+            if test:
+                found[test] = []
         elif test and re.search(FAILURE, line):
-            found.setdefault(test, []).append(line)
+            found[test].append(line)
     return found
 
 
-def show_failed(tests):
+def show_failed(tests, log):
     """What failed, why, and how to run it once more: a long log's last lines."""
-    failed = {line.split(":", 1)[1] for line in read_log("LastTestsFailed.log")}
-    why = reasons()
+    why = reasons(log)
     for test in tests:
-        if test["name"] in failed:
+        if test["name"] in why:
             base.say(f"{test['name']} failed: {shlex.join(test['command'])}")
-            for line in why.get(test["name"], [])[:REASONS_MAX]:
+            for line in why[test["name"]][:REASONS_MAX]:
                 base.say(f"  {line}")
             base.say(f"  again: ./lichen test -k {shlex.quote(test['name'])}")
 
@@ -83,9 +80,11 @@ def main(args):
     words = choose(tests, args)
     if args.name:
         words += ["-R", args.name]
-    status = subprocess.run(ctest("--output-on-failure", "--no-tests=error",
-                                  "--parallel", str(os.cpu_count()), *words),
-                            env=dict(os.environ, **{build.BUILT: "1"})).returncode
-    if status:
-        show_failed(tests)
+    with tempfile.TemporaryDirectory(prefix="lichen-test-") as folder:
+        log = pathlib.Path(folder) / "log"
+        status = subprocess.run(ctest("--output-on-failure", "--no-tests=error", "--output-log",
+                                      str(log), "--parallel", str(os.cpu_count()), *words),
+                                env=dict(os.environ, **{build.BUILT: "1"})).returncode
+        if status and log.exists():
+            show_failed(tests, log.read_text(errors="replace"))
     return 1 if status else 0
