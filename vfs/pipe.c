@@ -298,7 +298,7 @@ static i64 pipe_try_write(struct file *file, struct uio *uio, bool whole, struct
 		n = (i64)pipe_copy_in(p, uio, &why);
 		*stopped = *uio;
 		if (n && all && why != COPY_OK) {
-			p->tail = tail;
+			atomic_store_relaxed(&p->tail, tail);
 			*uio = start;
 			n = 0;
 		}

@@ -52,7 +52,7 @@ static struct page *buddy_of(u64 pfn, unsigned order)
 
 static void list_in(struct page *p, unsigned order) REQUIRES(lock)
 {
-	p->order = (u8)order;
+	atomic_store_relaxed(&p->order, (u8)order);
 	atomic_store_relaxed(&p->flags, (u32)PAGE_BUDDY);
 	list_add_front(&lists[order], &p->link);
 	atomic_store_relaxed(&free_pages, free_pages + (1ul << order));
@@ -98,7 +98,7 @@ static struct page *block_alloc(unsigned order, unsigned flags) REQUIRES(lock)
 	list_out(p);
 	while (from-- > order)
 		list_in(p + (1ul << from), from);
-	p->order = (u8)order;
+	atomic_store_relaxed(&p->order, (u8)order);
 	return p;
 }
 
@@ -180,8 +180,8 @@ struct page *buddy_alloc_sure(unsigned order, unsigned flags)
 	p = order ? large_alloc(order, flags) : stack_alloc(flags);
 	if (!p)
 		return NULL;
-	p->order = (u8)order;
-	p->mappings = 0;
+	atomic_store_relaxed(&p->order, (u8)order);
+	atomic_store_relaxed(&p->mappings, 0u);
 	p->owner = NULL;
 	p->index = 0;
 	list_init(&p->link);

@@ -81,11 +81,12 @@ bool phys_page_get_live(struct page *p)
 static u64 count_mapped(const struct page *p, struct phys_mapped *to)
 {
 	u32 flags = atomic_load_relaxed(&p->flags);
-	unsigned order = __atomic_load_n(&p->order, __ATOMIC_RELAXED);
+	unsigned order = atomic_load_relaxed(&p->order);
 
 	if (flags & PAGE_BUDDY)
 		return 1ul << min(order, (unsigned)BUDDY_MAX_ORDER);
-	if (atomic_load_relaxed(&p->mappings))
+	/* A slab counts something else there. */
+	if (flags & (PAGE_ANON | PAGE_CACHE) && atomic_load_relaxed(&p->mappings))
 		*(flags & PAGE_ANON ? &to->anon : &to->file) += 1;
 	return 1;
 }

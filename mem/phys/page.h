@@ -35,7 +35,7 @@ struct page {
 		u64 refs_and_mappings;
 	};
 	u32 flags;	/* [a] */
-	u8 order;	/* of the allocation this page heads */
+	u8 order;	/* [a] of the allocation this page heads */
 	struct list link; /* buddy list; or the reclaim list; or the owner's */
 	void *owner;	/* slab, or the page cache's mapping */
 	u64 index;	/* page cache: position in the file */
