@@ -125,7 +125,7 @@ static void slab_cut(struct slab_cache *c, struct page *slab)
 		next = object;
 	}
 	slab->index = (u64)(uintptr_t)next;
-	slab->mappings = 0;
+	atomic_store_relaxed(&slab->mappings, 0u);
 }
 
 static void slab_give_back(struct slab_cache *c, struct page *slab)
@@ -147,8 +147,9 @@ static void *slab_take(struct slab_cache *c) REQUIRES(c->lock)
 	slab = list_first(&c->partial, struct page, link);
 	object = (void *)(uintptr_t)slab->index;
 	slab->index = (u64)(uintptr_t)*slab_link(object);
-	if (!slab->mappings++)
+	if (!slab->mappings)
 		c->empty--;
+	atomic_count(&slab->mappings);
 	if (!slab->index)
 		list_remove(&slab->link);
 	c->taken++;
@@ -165,7 +166,8 @@ static struct page *slab_return(struct slab_cache *c, void *object) REQUIRES(c->
 	*slab_link(object) = (void *)(uintptr_t)slab->index;
 	slab->index = (u64)(uintptr_t)object;
 	c->taken--;
-	if (--slab->mappings)
+	atomic_store_relaxed(&slab->mappings, slab->mappings - 1);
+	if (slab->mappings)
 		return NULL;
 	if (!c->empty) {
 		/* Kept, at the end, so that it stays empty while others have room. */
