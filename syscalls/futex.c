@@ -4,6 +4,7 @@
 #include <linux/futex.h>
 
 #include "core/proc/clock.h"
+#include "core/proc/futex_cond.h"
 #include "core/proc/futex_pi.h"
 #include "hal/clock.h"
 #include "mem/space/uaccess.h"
@@ -27,7 +28,13 @@ struct sys_futex {
 static bool futex_takes_time(u32 cmd)
 {
 	return cmd == FUTEX_WAIT || cmd == FUTEX_WAIT_BITSET || cmd == FUTEX_LOCK_PI ||
-	       cmd == FUTEX_LOCK_PI2;
+	       cmd == FUTEX_LOCK_PI2 || cmd == FUTEX_WAIT_REQUEUE_PI;
+}
+
+/* It is a count of those woken so far that ends a wake: none, or less, is one. */
+static u32 futex_at_least_one(u32 count)
+{
+	return (u32)max((i32)count, 1);
 }
 
 /* FUTEX_WAIT's time is relative, the others' absolute; FUTEX_LOCK_PI's has a clock of its own. */
@@ -46,7 +53,7 @@ static co_t sys_futex(struct co *co, struct sys_futex *f)
 	f->cmd = f->op & FUTEX_CMD_MASK;
 	f->shared = !(f->op & FUTEX_PRIVATE_FLAG);
 	if ((f->op & FUTEX_CLOCK_REALTIME) && f->cmd != FUTEX_WAIT_BITSET &&
-	    f->cmd != FUTEX_LOCK_PI2)
+	    f->cmd != FUTEX_LOCK_PI2 && f->cmd != FUTEX_WAIT_REQUEUE_PI)
 		CO_RETURN(-ENOSYS);
 	f->until.ns = CO_FOREVER;
 	if (futex_takes_time(f->cmd) && f->timeout) {
@@ -62,7 +69,8 @@ static co_t sys_futex(struct co *co, struct sys_futex *f)
 			 .shared = f->shared, .until = f->until,
 			 .relative = f->cmd == FUTEX_WAIT);
 	} else if (f->cmd == FUTEX_WAKE || f->cmd == FUTEX_WAKE_BITSET) {
-		CO_AWAIT(f->result, futex_wake, .addr = f->addr, .count = f->value,
+		CO_AWAIT(f->result, futex_wake, .addr = f->addr,
+			 .count = futex_at_least_one(f->value),
 			 .bitset = f->cmd == FUTEX_WAKE ? FUTEX_BITSET_MATCH_ANY : f->value3,
 			 .shared = f->shared);
 	} else if (f->cmd == FUTEX_REQUEUE || f->cmd == FUTEX_CMP_REQUEUE) {
@@ -72,14 +80,23 @@ static co_t sys_futex(struct co *co, struct sys_futex *f)
 			 .value = f->value3);
 	} else if (f->cmd == FUTEX_WAKE_OP) {
 		CO_AWAIT(f->result, futex_wake_op, .addr = f->addr, .addr2 = f->addr2,
-			 .wake = f->value, .wake2 = (u32)f->timeout, .op = f->value3,
+			 .wake = futex_at_least_one(f->value),
+			 .wake2 = futex_at_least_one((u32)f->timeout), .op = f->value3,
 			 .shared = f->shared);
 	} else if (f->cmd == FUTEX_LOCK_PI || f->cmd == FUTEX_LOCK_PI2 ||
 		   f->cmd == FUTEX_TRYLOCK_PI) {
-		CO_AWAIT(f->result, futex_lock_pi, .addr = f->addr, .shared = f->shared,
+		CO_AWAIT(f->result, futex_lock_pi, .at = {.addr = f->addr, .shared = f->shared},
 			 .only_try = f->cmd == FUTEX_TRYLOCK_PI, .until = f->until);
 	} else if (f->cmd == FUTEX_UNLOCK_PI) {
-		CO_AWAIT(f->result, futex_unlock_pi, .addr = f->addr, .shared = f->shared);
+		CO_AWAIT(f->result, futex_unlock_pi,
+			 .at = {.addr = f->addr, .shared = f->shared});
+	} else if (f->cmd == FUTEX_WAIT_REQUEUE_PI) {
+		CO_AWAIT(f->result, futex_cond_wait, .addr = f->addr, .value = f->value,
+			 .until = f->until, .at = {.addr = f->addr2, .shared = f->shared});
+	} else if (f->cmd == FUTEX_CMP_REQUEUE_PI) {
+		CO_AWAIT(f->result, futex_cond_move, .addr = f->addr, .value = f->value3,
+			 .wake = f->value, .requeue = (u32)f->timeout,
+			 .at = {.addr = f->addr2, .shared = f->shared});
 	} else {
 		f->result = -ENOSYS;
 	}

@@ -59,7 +59,8 @@ static co_t sys_futex_wake(struct co *co, struct sys_futex_wake *f)
 	CO_BEGIN;
 	if (!futex2_flags_ok(f->flags) || f->mask > UINT32_MAX)
 		CO_RETURN(-EINVAL);
-	CO_AWAIT(f->n, futex_wake, .addr = f->addr, .count = (u32)max(f->count, 0),
+	CO_AWAIT(f->n, futex_wake, .addr = f->addr,
+		 .count = f->count ? (u32)max(f->count, 1) : 0,
 		 .bitset = (u32)f->mask, .shared = futex2_shared(f->flags));
 	CO_RETURN(f->n);
 	CO_END;

@@ -4,6 +4,8 @@
  * lock: a waker changes the word first and takes the lock after, so either the waiter sees
  * the new value or the waker sees the waiter.
  *
+ * Waiters stand by their real-time priority, as they had it when they came.
+ *
  * A waker takes waiters off under the lock, a batch at a time, each with a reference of its
  * task, and wakes them after it let go: who was woken does not run into a lock that is still
  * held. Its last touch of a waiter is clearing `bucket`, since the frame may go at once then.
@@ -20,11 +22,6 @@
 
 #define FUTEX_BUCKETS 256
 
-struct futex_bucket {
-	spinlock lock;		/* rank 0: requeue takes two, by address */
-	struct list waiters;	/* under lock */
-};
-
 static struct futex_bucket buckets[FUTEX_BUCKETS];
 
 void futex_init(void)
@@ -36,7 +33,7 @@ void futex_init(void)
 	futex_pi_init();
 }
 
-static struct futex_bucket *futex_bucket(const struct futex_key *key)
+struct futex_bucket *futex_bucket(const struct futex_key *key)
 {
 	u64 hash = (key->object >> 4) * 0x9e3779b97f4a7c15ul + (key->at >> 2);
 
@@ -45,12 +42,28 @@ static struct futex_bucket *futex_bucket(const struct futex_key *key)
 }
 static_assert(FUTEX_BUCKETS == 256, "the hash's top 8 bits");
 
-static bool futex_same(const struct futex_key *a, const struct futex_key *b)
+bool futex_same(const struct futex_key *a, const struct futex_key *b)
 {
 	return a->object == b->object && a->at == b->at;
 }
 
 /* --- waiting --- */
+
+static void futex_insert(struct futex_bucket *b, struct futex_waiter *w) REQUIRES(b->lock)
+{
+	struct list *before = b->waiters.prev;
+
+	while (before != &b->waiters &&
+	       list_entry(before, struct futex_waiter, link)->urgency < w->urgency)
+		before = before->prev;
+	list_add_front(before, &w->link);
+}
+
+void futex_left(struct futex_waiter *w)
+{
+	list_remove(&w->link);
+	atomic_store(&w->bucket, (struct futex_bucket *)NULL);
+}
 
 int futex_enter(struct futex_waiter *w, uptr addr, u32 wanted, struct task *task)
 {
@@ -65,8 +78,9 @@ int futex_enter(struct futex_waiter *w, uptr addr, u32 wanted, struct task *task
 		err = -EAGAIN;
 	} else {
 		w->task = task;
+		w->urgency = atomic_load_relaxed(&task->sched.priority);
 		atomic_store(&w->bucket, b);
-		list_add_back(&b->waiters, &w->link);
+		futex_insert(b, w);
 	}
 	spin_unlock(&b->lock);
 	return err;
@@ -85,10 +99,8 @@ bool futex_leave(struct futex_waiter *w)
 	while (!mine && (b = atomic_load(&w->bucket))) {
 		spin_lock(&b->lock);
 		mine = w->bucket == b;
-		if (mine) {
-			list_remove(&w->link);
-			w->bucket = NULL;
-		}
+		if (mine)
+			futex_left(w);
 		spin_unlock(&b->lock);
 	}
 	return mine;
@@ -149,6 +161,7 @@ co_t futex_wait(struct co *co, struct futex_wait *f)
 /* Those taken off, to be woken without the lock. */
 struct futex_batch {
 	unsigned n;
+	int err;		/* met one that is not to be woken */
 	struct task *tasks[FUTEX_BATCH];
 };
 
@@ -159,14 +172,17 @@ static void futex_take(struct futex_batch *batch, struct futex_bucket *b,
 
 	batch->n = 0;
 	list_each_safe(w, next, &b->waiters, link) {
-		if (batch->n >= min(count, (u64)FUTEX_BATCH))
+		if (batch->n >= min(count, (u64)FUTEX_BATCH) || batch->err)
 			break;
-		if (!futex_same(&w->key, key) || !(w->bitset & bitset))
+		if (!futex_same(&w->key, key))
+			continue;
+		if (w->goes_over)
+			batch->err = -EINVAL;
+		if (batch->err || !(w->bitset & bitset))
 			continue;
 		task_get(w->task);
 		batch->tasks[batch->n++] = w->task;
-		list_remove(&w->link);
-		atomic_store(&w->bucket, (struct futex_bucket *)NULL);
+		futex_left(w);
 	}
 }
 
@@ -181,7 +197,7 @@ static void futex_wake_batch(struct futex_batch *batch)
 long futex_wake_key(const struct futex_key *key, u32 count, u32 bitset)
 {
 	struct futex_bucket *b = futex_bucket(key);
-	struct futex_batch batch;
+	struct futex_batch batch = {.err = 0};
 	long n = 0;
 
 	do {
@@ -190,8 +206,8 @@ long futex_wake_key(const struct futex_key *key, u32 count, u32 bitset)
 		spin_unlock(&b->lock);
 		futex_wake_batch(&batch);
 		n += batch.n;
-	} while (batch.n == FUTEX_BATCH);
-	return n;
+	} while (batch.n == FUTEX_BATCH && !batch.err);
+	return batch.err ? batch.err : n;
 }
 
 co_t futex_wake(struct co *co, struct futex_wake *f)
@@ -226,7 +242,7 @@ static void futex_unlock_two(struct futex_bucket *a, struct futex_bucket *b) NO_
 		spin_unlock(&b->lock);
 }
 
-/* Move up to f->requeue waiters; how many. Both locks are held. */
+/* Move up to f->requeue waiters; how many, or -EINVAL. Both locks are held. */
 static long futex_move_rest(struct futex_requeue *f, struct futex_bucket *from,
 			    struct futex_bucket *to) NO_LOCK_ANALYSIS
 {
@@ -238,12 +254,14 @@ static long futex_move_rest(struct futex_requeue *f, struct futex_bucket *from,
 			break;
 		if (!futex_same(&w->key, &f->key))
 			continue;
+		if (w->goes_over)
+			return -EINVAL;
 		moved++;
 		w->key = f->key2;
 		if (from == to)
 			continue;
 		list_remove(&w->link);
-		list_add_back(&to->waiters, &w->link);
+		futex_insert(to, w);
 		atomic_store(&w->bucket, to);
 	}
 	return moved;
@@ -253,7 +271,7 @@ static long futex_move_rest(struct futex_requeue *f, struct futex_bucket *from,
 static long futex_move(struct futex_requeue *f) NO_LOCK_ANALYSIS
 {
 	struct futex_bucket *from = futex_bucket(&f->key), *to = futex_bucket(&f->key2);
-	struct futex_batch batch = {0};
+	struct futex_batch batch = {.err = 0};
 	long woken = 0, moved = 0, err = 0;
 	u32 value = 0;
 
@@ -267,13 +285,16 @@ static long futex_move(struct futex_requeue *f) NO_LOCK_ANALYSIS
 			futex_take(&batch, from, &f->key, f->wake - (u64)woken,
 				   FUTEX_BITSET_MATCH_ANY);
 			woken += batch.n;
-			if (batch.n < FUTEX_BATCH)
+			if (batch.n < FUTEX_BATCH && !batch.err)
 				moved = futex_move_rest(f, from, to);
 		}
 		futex_unlock_two(from, to);
 		if (err)
 			return err;
 		futex_wake_batch(&batch);
+		err = moved < 0 ? moved : batch.err;
+		if (err)
+			return err;
 	} while (batch.n == FUTEX_BATCH);
 	/* FUTEX_REQUEUE counts the woken only. */
 	return f->compare ? woken + moved : woken;
@@ -360,12 +381,12 @@ static long futex_op_and_wake(struct futex_wake_op *f)
 {
 	u32 *word = (u32 *)((char *)phys_page_data(f->page) + (f->addr2.raw & ~PAGE_MASK));
 	bool second = futex_op(word, f->op);
-	long n = futex_wake_key(&f->key, f->wake, FUTEX_BITSET_MATCH_ANY);
+	long n = futex_wake_key(&f->key, f->wake, FUTEX_BITSET_MATCH_ANY), n2 = 0;
 
-	if (second)
-		n += futex_wake_key(&f->key2, f->wake2, FUTEX_BITSET_MATCH_ANY);
+	if (second && n >= 0)
+		n2 = futex_wake_key(&f->key2, f->wake2, FUTEX_BITSET_MATCH_ANY);
 	phys_page_put(f->page);
-	return n;
+	return n2 < 0 ? n2 : n + n2;
 }
 
 co_t futex_wake_op(struct co *co, struct futex_wake_op *f)

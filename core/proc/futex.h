@@ -10,7 +10,10 @@
 #include "core/proc/thread.h"
 #include "mem/space/pin.h"
 
-struct futex_bucket;
+struct futex_bucket {
+	spinlock lock;		/* rank 0: requeue takes two, by address */
+	struct list waiters;	/* under lock; the most urgent first, then the oldest */
+};
 
 struct futex_waiter {
 	struct list link;		/* under the bucket's lock */
@@ -18,6 +21,8 @@ struct futex_waiter {
 	struct futex_key key;
 	struct task *task;
 	u32 bitset;
+	u8 urgency;			/* the real-time priority it came with, or 0 */
+	bool goes_over;			/* [I] to a lock with an owner, never woken: futex_cond.h */
 };
 
 void futex_init(void);
@@ -75,7 +80,14 @@ struct futex_wake_op {
 };
 co_t futex_wake_op(struct co *co, struct futex_wake_op *f);
 
-/* Without waiting, by a key already known; how many were woken. */
+/* For who takes waiters off himself. */
+struct futex_bucket *futex_bucket(const struct futex_key *key);
+bool futex_same(const struct futex_key *a, const struct futex_key *b);
+/* The bucket's lock is held; w may be gone as soon as it can know. */
+void futex_left(struct futex_waiter *w);
+
+/* Without waiting, by a key already known; how many were woken, or -EINVAL at one that is not to
+ * be. */
 long futex_wake_key(const struct futex_key *key, u32 count, u32 bitset);
 
 #endif

@@ -212,9 +212,9 @@ static void pi_grant(struct futex_pi *pi, struct futex_pi_waiter *w, enum futex_
 
 /* --- locking --- */
 
-static u32 *pi_word(const struct page *page, uptr addr)
+static u32 *pi_word(const struct futex_pi_place *at)
 {
-	return (u32 *)((char *)phys_page_data(page) + (addr.raw & ~PAGE_MASK));
+	return (u32 *)((char *)phys_page_data(at->page) + (at->addr.raw & ~PAGE_MASK));
 }
 
 /* Would waiting for `owner` close a circle? */
@@ -233,75 +233,115 @@ static bool pi_is_circle(const struct thread *me, const struct thread *owner) RE
 	return true;
 }
 
-enum { PI_ENLISTED = 1, PI_AGAIN = 2 };
-
 /* The word has no owner: it is ours. */
-static int pi_take(u32 *word, u32 old, const struct thread *me)
+static int pi_take(u32 *word, u32 old, bool flag_waiters, const struct thread *me)
 {
-	return atomic_cas(word, &old, (old & FUTEX_OWNER_DIED) | (u32)thread_id(me)) ? 0 : PI_AGAIN;
+	u32 new = (old & FUTEX_OWNER_DIED) | (u32)thread_id(me);
+
+	if (flag_waiters)
+		new |= FUTEX_WAITERS;
+	return atomic_cas(word, &old, new) ? 0 : FUTEX_PI_AGAIN;
 }
 
 /* The record of a lock that `owner` took in user mode; *pi NULL: of one that others wait for. */
-static int pi_attach(struct futex_lock_pi *f, u32 *word, u32 old, struct thread *owner,
-		     struct futex_pi **pi) REQUIRES(pi_lock)
+static int pi_attach(const struct futex_pi_try *try, u32 *word, u32 old, struct futex_pi **pi)
+	REQUIRES(pi_lock)
 {
 	if (!(old & FUTEX_WAITERS) && !atomic_cas(word, &old, old | FUTEX_WAITERS))
-		return PI_AGAIN;
-	if (!owner || owner->pi_closed)
+		return FUTEX_PI_AGAIN;
+	if (!try->owner || try->owner->pi_closed)
 		return -ESRCH;
-	if (f->only_try)
+	if (try->only_try)
 		return -EAGAIN;
-	*pi = pi_new(&f->key, owner);
+	*pi = pi_new(&try->at->key, try->owner);
 	return *pi ? 0 : -ENOMEM;
 }
 
-static int pi_enter(struct futex_lock_pi *f, struct thread *me, u32 seen, struct thread *owner)
+static int pi_enter(const struct futex_pi_try *try, struct futex_pi_waiter *w, struct thread *me)
 	REQUIRES(pi_lock)
 {
-	u32 *word = pi_word(f->page, f->addr), old = atomic_load(word);
-	struct futex_pi *pi = pi_find(&f->key);
+	u32 *word = pi_word(try->at), old = atomic_load(word);
+	struct futex_pi *pi = pi_find(&try->at->key);
 	int err = 0;
 
-	if (old != seen)
-		return PI_AGAIN;
+	if (old != try->seen)
+		return FUTEX_PI_AGAIN;
 	if ((old & FUTEX_TID_MASK) == (u32)thread_id(me))
 		return -EDEADLK;
 	if (!pi && !(old & FUTEX_TID_MASK))
-		return pi_take(word, old, me);
+		return pi_take(word, old, try->flag_waiters, me);
 	if (pi && !(old & FUTEX_OWNER_DIED) &&
 	    (old & FUTEX_TID_MASK) != (u32)thread_id(pi->owner))
 		return -EINVAL;
-	if (pi && f->only_try)
+	if (pi && try->only_try)
 		return -EAGAIN;
 	if (!pi)
-		err = pi_attach(f, word, old, owner, &pi);
+		err = pi_attach(try, word, old, &pi);
 	if (err)
 		return err;
 	if (pi_is_circle(me, pi->owner)) {
 		pi_free_if_idle(pi);
 		return -EDEADLK;
 	}
-	pi_enlist(pi, &f->me, me);
-	return PI_ENLISTED;
+	pi_enlist(pi, w, me);
+	return FUTEX_PI_ENLISTED;
 }
 
-/* With the page at hand: 0, PI_ENLISTED, PI_AGAIN or an error. */
-static int pi_try(struct futex_lock_pi *f, struct thread *me)
+void futex_pi_look(struct futex_pi_try *try)
 {
-	u32 seen = atomic_load(pi_word(f->page, f->addr));
-	int tid = (int)(seen & FUTEX_TID_MASK), result;
-	struct thread *owner = tid ? thread_find(tid) : NULL;
+	int tid;
 
+	try->seen = atomic_load(pi_word(try->at));
+	tid = (int)(try->seen & FUTEX_TID_MASK);
+	try->owner = tid ? thread_find(tid) : NULL;
+}
+
+void futex_pi_looked(struct futex_pi_try *try)
+{
+	if (try->owner)
+		task_put(&try->owner->task);
+}
+
+/* With the page at hand: 0, FUTEX_PI_ENLISTED, FUTEX_PI_AGAIN or an error. */
+static int pi_try(const struct futex_lock_pi *f, struct futex_pi_waiter *w, struct thread *me)
+{
+	struct futex_pi_try try = {.at = &f->at, .only_try = f->only_try};
+	int result;
+
+	futex_pi_look(&try);
 	spin_lock(&pi_lock);
-	result = pi_enter(f, me, seen, owner);
+	result = pi_enter(&try, w, me);
 	spin_unlock(&pi_lock);
-	if (owner)
-		task_put(&owner->task);
+	futex_pi_looked(&try);
 	return result;
 }
 
-/* false: it had been granted. */
-static bool pi_give_up(struct futex_pi_waiter *w)
+int futex_pi_requeue(const struct futex_pi_try *try, struct futex_waiter *from,
+		     struct futex_pi_waiter *w)
+{
+	struct thread *t = thread_of(from->task);
+	int result;
+
+	spin_lock(&pi_lock);
+	result = pi_enter(try, w, t);
+	/* Who gives up looks at his bucket first, then here. */
+	if (result == 0 || result == FUTEX_PI_ENLISTED)
+		futex_left(from);
+	if (result == 0) {
+		/* He cannot end before he has had pi_lock. */
+		atomic_store(&w->state, (u32)FUTEX_PI_OWNS);
+		task_wake(&t->task);
+	}
+	spin_unlock(&pi_lock);
+	return result;
+}
+
+bool futex_pi_is_over(const struct futex_pi_waiter *w)
+{
+	return atomic_load(&w->state) != FUTEX_PI_WAITS;
+}
+
+bool futex_pi_give_up(struct futex_pi_waiter *w)
 {
 	struct futex_pi *pi;
 
@@ -316,15 +356,15 @@ static bool pi_give_up(struct futex_pi_waiter *w)
 	return pi;
 }
 
-/* Inherited: say so in the word; `page` NULL: it is gone, so the lock goes on. */
-static void pi_mend(struct futex_lock_pi *f, struct thread *me)
+/* Inherited: say so in the word; without a page it is gone, so the lock goes on. */
+static void pi_mend(const struct futex_pi_place *at, struct thread *me)
 {
-	u32 *word = f->page ? pi_word(f->page, f->addr) : NULL;
+	u32 *word = at->page ? pi_word(at) : NULL;
 	struct futex_pi_waiter *next;
 	struct futex_pi *pi;
 
 	spin_lock(&pi_lock);
-	pi = pi_find(&f->key);
+	pi = pi_find(&at->key);
 	if (pi && pi->owner == me && pi->mending) {
 		pi->mending = false;
 		next = pi_best(pi);
@@ -338,29 +378,31 @@ static void pi_mend(struct futex_lock_pi *f, struct thread *me)
 	spin_unlock(&pi_lock);
 }
 
-/* The key, and the word's page for writing. */
-struct futex_pi_reach {
-	struct co_frame co;
-	uptr addr;
-	bool shared;
-	struct futex_key *key;
-	struct page **page;
-	long err;
-};
-static co_t futex_pi_reach(struct co *co, struct futex_pi_reach *f)
+co_t futex_pi_reach(struct co *co, struct futex_pi_reach *f)
 {
 	CO_BEGIN;
-	*f->page = NULL;
-	if (f->addr.raw & 3)
+	f->at->page = NULL;
+	if (f->at->addr.raw & 3)
 		CO_RETURN(-EINVAL);
-	f->err = space_try_futex_key(co_task(co)->space, f->addr, f->shared, f->key);
+	f->err = space_try_futex_key(co_task(co)->space, f->at->addr, f->at->shared, &f->at->key);
 	if (f->err == -EAGAIN) {
-		CO_AWAIT(f->err, space_futex_key, .space = co_task(co)->space, .addr = f->addr,
-			 .shared = f->shared, .key = f->key);
+		CO_AWAIT(f->err, space_futex_key, .space = co_task(co)->space, .addr = f->at->addr,
+			 .shared = f->at->shared, .key = &f->at->key);
 	}
 	if (!f->err)
-		CO_AWAIT(f->err, space_pin, .space = co_task(co)->space, .addr = f->addr,
-			 .access = HAL_READ | HAL_WRITE, .page = f->page);
+		CO_AWAIT(f->err, space_pin, .space = co_task(co)->space, .addr = f->at->addr,
+			 .access = HAL_READ | HAL_WRITE, .page = &f->at->page);
+	CO_RETURN(f->err);
+	CO_END;
+}
+
+co_t futex_pi_inherit(struct co *co, struct futex_pi_inherit *f)
+{
+	CO_BEGIN;
+	CO_AWAIT(f->err, futex_pi_reach, .at = f->at);
+	pi_mend(f->at, thread_of_co(co));
+	if (f->at->page)
+		phys_page_put(f->at->page);
 	CO_RETURN(f->err);
 	CO_END;
 }
@@ -369,27 +411,22 @@ co_t futex_lock_pi(struct co *co, struct futex_lock_pi *f)
 {
 	CO_BEGIN;
 	do {
-		CO_AWAIT(f->err, futex_pi_reach, .addr = f->addr, .shared = f->shared,
-			 .key = &f->key, .page = &f->page);
+		CO_AWAIT(f->err, futex_pi_reach, .at = &f->at);
 		if (f->err)
 			CO_RETURN(f->err);
-		f->err = pi_try(f, thread_of_co(co));
-		phys_page_put(f->page);
+		f->err = pi_try(f, &f->me, thread_of_co(co));
+		phys_page_put(f->at.page);
 		CO_BREATHE;
-	} while (f->err == PI_AGAIN);
-	if (f->err != PI_ENLISTED)
+	} while (f->err == FUTEX_PI_AGAIN);
+	if (f->err != FUTEX_PI_ENLISTED)
 		CO_RETURN(f->err);
-	CLOCK_WAIT_UNTIL(f->err, atomic_load(&f->me.state) != FUTEX_PI_WAITS, &f->until);
-	if (f->err && pi_give_up(&f->me))
+	CLOCK_WAIT_UNTIL(f->err, futex_pi_is_over(&f->me), &f->until);
+	if (f->err && futex_pi_give_up(&f->me))
 		CO_RETURN(f->err == -ERESTARTSYS ? -ERESTARTNOINTR : f->err);
-	if (atomic_load(&f->me.state) != FUTEX_PI_INHERITS)
-		CO_RETURN(0);
-	CO_AWAIT(f->faulted, futex_pi_reach, .addr = f->addr, .shared = f->shared, .key = &f->key,
-		 .page = &f->page);
-	pi_mend(f, thread_of_co(co));
-	if (f->page)
-		phys_page_put(f->page);
-	CO_RETURN(f->faulted);
+	f->err = 0;
+	if (atomic_load(&f->me.state) == FUTEX_PI_INHERITS)
+		CO_AWAIT(f->err, futex_pi_inherit, .at = &f->at);
+	CO_RETURN(f->err);
 	CO_END;
 }
 
@@ -397,8 +434,8 @@ co_t futex_lock_pi(struct co *co, struct futex_lock_pi *f)
 
 static int pi_leave(struct futex_unlock_pi *f, struct thread *me) REQUIRES(pi_lock)
 {
-	u32 *word = pi_word(f->page, f->addr), old = atomic_load(word);
-	struct futex_pi *pi = pi_find(&f->key);
+	u32 *word = pi_word(&f->at), old = atomic_load(word);
+	struct futex_pi *pi = pi_find(&f->at.key);
 	struct futex_pi_waiter *next = pi ? pi_best(pi) : NULL;
 
 	if ((old & FUTEX_TID_MASK) != (u32)thread_id(me))
@@ -406,9 +443,9 @@ static int pi_leave(struct futex_unlock_pi *f, struct thread *me) REQUIRES(pi_lo
 	if (pi && pi->owner != me)
 		return -EINVAL;
 	if (!next)
-		return atomic_cas(word, &old, 0u) ? 0 : PI_AGAIN;
+		return atomic_cas(word, &old, 0u) ? 0 : FUTEX_PI_AGAIN;
 	if (!atomic_cas(word, &old, FUTEX_WAITERS | (u32)thread_id(next->thread)))
-		return PI_AGAIN;
+		return FUTEX_PI_AGAIN;
 	pi_grant(pi, next, FUTEX_PI_OWNS);
 	return 0;
 }
@@ -417,22 +454,21 @@ co_t futex_unlock_pi(struct co *co, struct futex_unlock_pi *f)
 {
 	CO_BEGIN;
 	/* Whose it is comes before where it is. */
-	CO_COPY_FROM_USER(f->err, &f->seen, f->addr, sizeof(f->seen));
+	CO_COPY_FROM_USER(f->err, &f->seen, f->at.addr, sizeof(f->seen));
 	if (f->err)
 		CO_RETURN(f->err);
 	if ((f->seen & FUTEX_TID_MASK) != (u32)thread_id(thread_of_co(co)))
 		CO_RETURN(-EPERM);
 	do {
-		CO_AWAIT(f->err, futex_pi_reach, .addr = f->addr, .shared = f->shared,
-			 .key = &f->key, .page = &f->page);
+		CO_AWAIT(f->err, futex_pi_reach, .at = &f->at);
 		if (f->err)
 			CO_RETURN(f->err);
 		spin_lock(&pi_lock);
 		f->err = pi_leave(f, thread_of_co(co));
 		spin_unlock(&pi_lock);
-		phys_page_put(f->page);
+		phys_page_put(f->at.page);
 		CO_BREATHE;
-	} while (f->err == PI_AGAIN);
+	} while (f->err == FUTEX_PI_AGAIN);
 	CO_RETURN(f->err);
 	CO_END;
 }

@@ -85,20 +85,25 @@ static int key_of(struct space *s, u64 va, struct futex_key *key)
 	return 0;
 }
 
+/* Without a look at the mapping? Then 0 or -EFAULT in *err. */
+static bool key_is_private(struct space *s, uptr addr, bool shared, struct futex_key *key,
+			   int *err)
+{
+	*err = addr.raw >= HAL_USER_END ? -EFAULT : 0;
+	if (!*err && !shared)
+		*key = (struct futex_key){(u64)(uintptr_t)s, addr.raw};
+	return *err || !shared;
+}
+
 int space_try_futex_key(struct space *s, uptr addr, bool shared, struct futex_key *key)
 {
-	u64 va = addr.raw;
 	int err;
 
-	if (va >= HAL_USER_END)
-		return -EFAULT;
-	if (!shared) {
-		*key = (struct futex_key){(u64)(uintptr_t)s, va};
-		return 0;
-	}
+	if (key_is_private(s, addr, shared, key, &err))
+		return err;
 	if (co_goes_long_way() || !rwlock_try_read(&s->lock))
 		return -EAGAIN;
-	err = key_of(s, va, key);
+	err = key_of(s, addr.raw, key);
 	rwlock_unlock_read(&s->lock);
 	return err;
 }
@@ -108,6 +113,8 @@ co_t space_futex_key(struct co *co, struct space_futex_key *f)
 	int err;
 
 	CO_BEGIN;
+	if (key_is_private(f->space, f->addr, f->shared, f->key, &err))
+		CO_RETURN(err);
 	CO_READ_LOCK(&f->space->lock);
 	err = key_of(f->space, f->addr.raw, f->key);
 	rwlock_unlock_read(&f->space->lock);

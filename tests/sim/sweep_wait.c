@@ -82,6 +82,54 @@ static void owned(struct prog *p)
 	EXPECT(p, 0, -EINVAL);
 }
 
+/* Waiters that go over to a lock with an owner: with a time limit, to one that is free, to one that
+ * is had. */
+static void conditions(struct prog *p)
+{
+	static const u64 past[2] = {0, 1};
+
+	for (int shared = 0; shared < 2; shared++) {
+		u64 word = shared ? MORE : WORD, lock = shared ? MORE + 0x1000 : WORD + 4;
+		unsigned flag = shared ? 0 : FUTEX_PRIVATE_FLAG, top;
+
+		set(p, word, 0);
+		set(p, lock, 0);
+		SYS(p, __NR_futex, I(word), I(FUTEX_WAIT_REQUEUE_PI | flag), I(0),
+		    I(prog_data(p, past, 16)), I(lock));
+		EXPECT(p, 0, -ETIMEDOUT);
+		SYS(p, __NR_futex, I(word), I(FUTEX_WAIT_REQUEUE_PI | flag), I(1), I(0), I(lock));
+		EXPECT(p, 0, -EAGAIN);
+		for (int had = 0; had < 2; had++) {
+			start_thread(p);
+			IF(p, 0, EQ, 0) {
+				SYS(p, __NR_futex, I(word), I(FUTEX_WAIT_REQUEUE_PI | flag), I(0),
+				    I(0), I(lock));
+				SYS(p, __NR_futex, I(lock), I(FUTEX_UNLOCK_PI | flag), I(0));
+				SYS(p, __NR_exit, I(0));
+			}
+			EXPECT_OK(p, 0);
+			if (had)
+				SYS(p, __NR_futex, I(lock), I(FUTEX_LOCK_PI | flag), I(0), I(0));
+			/* It may have been about to wait. */
+			top = p->n;
+			SYS(p, __NR_futex, I(word), I(FUTEX_CMP_REQUEUE_PI | flag), I(1), I(3),
+			    I(lock), I(0));
+			if (had)
+				SYS(p, __NR_futex, I(lock), I(FUTEX_UNLOCK_PI | flag), I(0));
+			work_sleep(p);
+			SET(p, 22, WORD);
+			LOAD(p, 4, 23, 22, 12);
+			IF(p, 23, NE, 0)
+				prog_go_to(p, top);
+		}
+	}
+	/* Words that are not there yet. */
+	SYS(p, __NR_futex, I(MORE + 0x2000), I(FUTEX_CMP_REQUEUE_PI), I(1), I(3), I(MORE + 0x3000), I(0));
+	EXPECT(p, 0, 0);
+	SYS(p, __NR_futex, I(MORE + 0x4000), I(FUTEX_WAIT_REQUEUE_PI), I(1), I(0), I(MORE + 0x5000));
+	EXPECT(p, 0, -EAGAIN);
+}
+
 /* The newer calls: one word, several, moved. */
 static void several(struct prog *p)
 {
@@ -232,4 +280,4 @@ static void processes(struct prog *p)
 	SYS(p, __NR_setgroups, I(2), I(prog_data(p, (const u32[]){1, 2}, 8)));
 }
 
-work_fn *const sweep_wait[] = {owned, several, full, processes, NULL};
+work_fn *const sweep_wait[] = {owned, conditions, several, full, processes, NULL};
