@@ -29,7 +29,7 @@ MUTATIONS = [
      "lag = lag * (i64)(rq->weight + s->weight) / (i64)rq->weight;", "lag = 0;", ["fairness"]),
     ("the condition is not tested again after enlisting", "coro/co.h",
      """		for (;;) {                                                    \\
-			if (cond) {                                           \\
+			if (!co_deferred(co) && (cond)) {                     \\
 				(out) = 0;                                    \\
 				break;                                        \\
 			}                                                     \\
@@ -48,7 +48,7 @@ MUTATIONS = [
 			return CO_PENDING;                                    \\
 			CO_CASE_;                                             \\
 			co_wait_again(co);                                    \\
-			if (cond) {                                           \\
+			if (!co_deferred(co) && (cond)) {                     \\
 				(out) = 0;                                    \\
 				break;                                        \\
 			}                                                     \\
@@ -75,7 +75,7 @@ MUTATIONS = [
     ("a deadline's timer is left armed", "coro/co.c",
      "\tif (co->wait_timed)\n\t\ttimer_cancel(&co_deadline(co)->timer);", "", ["coro"]),
     ("a wait that was granted reports the signal", "coro/co.h",
-     """			if (cond) {                                           \\
+     """			if (!co_deferred(co) && (cond)) {                     \\
 				(out) = 0;                                    \\
 				break;                                        \\
 			}                                                     \\
@@ -86,7 +86,7 @@ MUTATIONS = [
      """			(out) = co_wait_check(co);                            \\
 			if (out)                                              \\
 				break;                                        \\
-			if (cond) {                                           \\
+			if (!co_deferred(co) && (cond)) {                     \\
 				(out) = 0;                                    \\
 				break;                                        \\
 			}                                                     \\

@@ -70,8 +70,6 @@ def try_mutation(tree, build_dir, mutation):
     _, file, old, new, tests = mutation
     path = tree / file
     text = path.read_text()
-    if text.count(old) != 1:
-        return f"! the text to change is {text.count(old)} times in {file}"
     path.write_text(text.replace(old, new))
     try:
         for name in tests:
@@ -98,6 +96,10 @@ def main():
         chosen, rest = MUTATIONS[::step][:int(rest[1])], rest[2:]
     if rest:
         chosen = [m for m in MUTATIONS if any(part in m[0] for part in rest)]
+    stale = [m[0] for m in MUTATIONS if (pathlib.Path(source) / m[1]).read_text().count(m[2]) != 1]
+    if stale:
+        say("the text to change is not in the source once: " + "; ".join(stale))
+        return 1
     tree = pathlib.Path(work) / "tree"
     build_dir = tree / "build"
     copy_tree(source, tree)
