@@ -5,7 +5,7 @@
 #include "core/proc/clock.h"
 #include "core/proc/cpu_sleep.h"
 #include "core/proc/futex.h"
-#include "core/proc/posix_timer.h"
+#include "core/proc/itimer.h"
 #include "hal/clock.h"
 #include "mem/space/uaccess.h"
 #include "syscalls/retry.h"
@@ -324,7 +324,7 @@ static long sys_getitimer(struct task *t, int which, uptr to)
 {
 	struct posix_timer_setting now;
 	struct time_itimerval user;
-	int err = posix_timer_itimer(thread_of(t)->process, which, NULL, &now);
+	int err = itimer_set(thread_of(t)->process, which, NULL, &now);
 
 	if (err)
 		return err;
@@ -348,12 +348,12 @@ static long sys_setitimer(struct task *t, int which, uptr from, uptr to)
 	if (err)
 		return err;
 	if (to.raw) {
-		err = posix_timer_itimer(p, which, NULL, &old);
+		err = itimer_set(p, which, NULL, &old);
 		user = itimer_to_user(&old);
 		if (!err && !user_put(t, to, &user, sizeof(user)))
 			return SYS_MUST_WAIT;
 	}
-	return err ? err : posix_timer_itimer(p, which, &new, &old);
+	return err ? err : itimer_set(p, which, &new, &old);
 }
 SYSCALL_RETRY(setitimer, int, uptr, uptr);
 

@@ -4,7 +4,7 @@
 #include <linux/times.h>
 
 #include "core/cred/cred.h"
-#include "core/proc/posix_timer.h"
+#include "core/proc/itimer.h"
 #include "core/proc/thread.h"
 #include "hal/clock.h"
 #include "syscalls/retry.h"
@@ -126,7 +126,7 @@ static int limit_set(struct task *t, struct process *p, unsigned which, const st
 	if (!err)
 		rlimit_apply(p);
 	if (!err && which == RLIMIT_CPU)
-		err = posix_timer_limit(p);
+		err = itimer_limit(p);
 	return err;
 }
 

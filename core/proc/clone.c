@@ -4,8 +4,8 @@
 
 #include "core/cred/cred.h"
 #include "core/proc/internal.h"
+#include "core/proc/itimer.h"
 #include "core/proc/pidfd.h"
-#include "core/proc/posix_timer.h"
 #include "core/proc/seccomp.h"
 #include "core/proc/trace.h"
 #include "coro/executor.h"
@@ -344,7 +344,7 @@ co_t thread_clone(struct co *co, struct thread_clone *f)
 	if (f->err)
 		goto leave;
 	/* A child whose limit cannot be watched does not run. */
-	if (f->made && posix_timer_limit(f->made))
+	if (f->made && itimer_limit(f->made))
 		signal_process(f->made, SIGKILL, NULL);
 	f->wait = f->child->vforked;
 	task_start(&f->child->task);

@@ -10,8 +10,6 @@
 #include "mem/phys/slab.h"
 
 #define CPU_LOOK_NS 1000000ul	/* a CPU-time timer looks again after this at the earliest */
-#define LIMIT_ID    (-4)
-#define NS	    1000000000ul
 
 static struct posix_timer *expired_list;	/* [a] */
 static struct task *worker;			/* [I] */
@@ -21,10 +19,14 @@ static bool posix_timer_is_cpu(const struct posix_timer *t)
 	return t->clock == CLOCK_PROCESS_CPUTIME_ID || t->clock == CLOCK_THREAD_CPUTIME_ID;
 }
 
-static void posix_timer_put(struct posix_timer *t)
+void posix_timer_put(struct posix_timer *t)
 {
 	if (!ref_put(&t->refs))
 		return;
+	if (t->user) {
+		atomic_sub(&t->user->signals, 1u);
+		user_counts_put(t->user);
+	}
 	if (t->target)
 		task_put(&t->target->task);
 	process_put(t->process);
@@ -69,7 +71,7 @@ static u64 posix_timer_fire(struct timer *timer)
 	return next;
 }
 
-static u64 posix_timer_cpu_now(struct posix_timer *t)
+u64 posix_timer_cpu_now(struct posix_timer *t)
 {
 	struct process_usage u;
 
@@ -196,21 +198,44 @@ void posix_timer_init(struct posix_timer *t, int clock,
 	timer_init(&t->timer, posix_timer_fire);
 }
 
-/* A reference to the timer numbered id. */
-static struct posix_timer *posix_timer_find(struct process *p, int id)
+/* Its signal has a record of its own, which counts as a queued one from the first; unlike others,
+ * it is refused to everybody. */
+static bool posix_timer_charge(struct posix_timer *t, struct process *p) REQUIRES(p->sig_lock)
 {
-	struct posix_timer *t, *found = NULL;
+	struct user_counts *user = p->user;
 
-	spin_lock(&p->sig_lock);
+	if (atomic_add(&user->signals, 1u) >= rlimit_get(p, RLIMIT_SIGPENDING)) {
+		atomic_sub(&user->signals, 1u);
+		return false;
+	}
+	user_counts_get(user);
+	t->user = user;
+	return true;
+}
+
+static struct posix_timer *posix_timer_find_locked(struct process *p, int id)
+	REQUIRES(p->sig_lock)
+{
+	struct posix_timer *t;
+
 	list_each(t, &p->timers, link) {
 		if (t->id == id) {
 			ref_get(&t->refs);
-			found = t;
-			break;
+			return t;
 		}
 	}
+	return NULL;
+}
+
+/* A reference to the timer numbered id. */
+static struct posix_timer *posix_timer_find(struct process *p, int id)
+{
+	struct posix_timer *t;
+
+	spin_lock(&p->sig_lock);
+	t = posix_timer_find_locked(p, id);
 	spin_unlock(&p->sig_lock);
-	return found;
+	return t;
 }
 
 bool posix_timer_below(struct process *p, int id, struct posix_timer_made *to)
@@ -308,6 +333,11 @@ int posix_timer_create(struct process *p, int clock, const sigevent_t *event, in
 	t->record.info.si_signo = event->sigev_signo;
 	t->record.info.si_code = SI_TIMER;
 	spin_lock(&p->sig_lock);
+	if (!posix_timer_charge(t, p)) {
+		spin_unlock(&p->sig_lock);
+		posix_timer_put(t);
+		return -EAGAIN;
+	}
 	t->id = (int)(p->timer_next++ & INT32_MAX);
 	t->record.info.si_tid = t->id;
 	t->record.info.si_value = event->sigev_value;
@@ -321,50 +351,73 @@ int posix_timer_create(struct process *p, int clock, const sigevent_t *event, in
 
 /* --- setting --- */
 
+/* `now` by its clock. */
+static struct posix_timer_setting posix_timer_left(struct posix_timer *t, u64 now)
+	REQUIRES(t->lock)
+{
+	u64 due = posix_timer_is_cpu(t) ? t->cpu_deadline : t->timer.deadline_ns;
+	struct posix_timer_setting left = {.interval = t->interval};
+
+	/* Never 0 while it is armed: that would say it is not. */
+	if (atomic_load(&t->timer.on))
+		left.value = due > now ? due - now : 1;
+	return left;
+}
+
+static u64 posix_timer_now(struct posix_timer *t)
+{
+	return posix_timer_is_cpu(t) ? posix_timer_cpu_now(t) : hal_clock_ns();
+}
+
 void posix_timer_read(struct posix_timer *t, struct posix_timer_setting *to)
 {
-	u64 now, due;
+	u64 now = posix_timer_now(t);
 
-	*to = (struct posix_timer_setting){.interval = t->interval};
-	if (!atomic_load(&t->timer.on))
+	spin_lock(&t->lock);
+	*to = posix_timer_left(t, now);
+	spin_unlock(&t->lock);
+}
+
+/* It is stopped, and set to what `new` says; deadline by hal_clock_ns, where it goes by that. */
+static void posix_timer_rearm(struct posix_timer *t, bool absolute, u64 now, u64 deadline,
+			      const struct posix_timer_setting *new) REQUIRES(t->lock)
+{
+	wall_timer_forget(t);
+	timer_cancel(&t->timer);
+	atomic_store(&t->expired, 0ul);
+	t->interval = new->interval;
+	if (!new->value)
 		return;
-	now = posix_timer_is_cpu(t) ? posix_timer_cpu_now(t) : hal_clock_ns();
-	due = posix_timer_is_cpu(t) ? t->cpu_deadline : t->timer.deadline_ns;
-	/* Never 0 while it is armed: that would say it is not. */
-	to->value = due > now ? due - now : 1;
+	if (posix_timer_is_cpu(t)) {
+		t->cpu_deadline = absolute ? new->value : now + new->value;
+		posix_timer_arm_cpu(t, now);
+	} else if (absolute && clock_is_wall(t->clock)) {
+		wall_timer_arm(t, new->value);
+	} else {
+		timer_arm(&t->timer, deadline);
+	}
 }
 
 int posix_timer_change(struct posix_timer *t, bool absolute,
 		       const struct posix_timer_setting *new, struct posix_timer_setting *old)
 {
-	bool cpu = posix_timer_is_cpu(t);
-	u64 deadline = 0, now = cpu ? posix_timer_cpu_now(t) : 0;
+	u64 deadline = 0, now = posix_timer_now(t);
 	int err = 0;
 
-	if (new->value && !cpu)
+	if (new->value && !posix_timer_is_cpu(t))
 		err = clock_deadline(t->clock, new->value, absolute, &deadline);
 	if (err)
 		return err;
-	if (old)
-		posix_timer_read(t, old);
-	wall_timer_forget(t);
-	timer_cancel(&t->timer);
-	atomic_store(&t->expired, 0ul);
+	/* Before it is set: what comes later is the new setting's. */
 	if (t->process)
 		signal_forget(t->process, &t->record);
 	spin_lock(&t->lock);
+	if (old)
+		*old = posix_timer_left(t, now);
 	if (t->dead)
 		err = -EINVAL;
 	else
-		t->interval = new->interval;
-	if (!err && new->value && cpu) {
-		t->cpu_deadline = absolute ? new->value : now + new->value;
-		posix_timer_arm_cpu(t, now);
-	} else if (!err && new->value && absolute && clock_is_wall(t->clock)) {
-		wall_timer_arm(t, new->value);
-	} else if (!err && new->value) {
-		timer_arm(&t->timer, deadline);
-	}
+		posix_timer_rearm(t, absolute, now, deadline, new);
 	spin_unlock(&t->lock);
 	return err;
 }
@@ -453,13 +506,9 @@ void posix_timer_release_all(struct process *p, bool exec)
 		posix_timer_kill(t);
 }
 
-/* --- setitimer --- */
-
-/* A process's timer that is made when it is first set; a reference. */
-static struct posix_timer *posix_timer_of(struct process *p, int id, int clock, bool make)
+struct posix_timer *posix_timer_own(struct process *p, int id, int clock, bool make)
 {
-	struct posix_timer *t = posix_timer_find(p, id);
-	bool dying;
+	struct posix_timer *t = posix_timer_find(p, id), *first;
 
 	if (t || !make)
 		return t;
@@ -467,83 +516,17 @@ static struct posix_timer *posix_timer_of(struct process *p, int id, int clock, 
 	if (!t)
 		return NULL;
 	t->id = id;
-	ref_get(&t->refs);
 	spin_lock(&p->sig_lock);
-	dying = !atomic_load(&p->live);
-	if (!dying)
+	first = posix_timer_find_locked(p, id);
+	/* A dying process's timers are released, or will be: nobody would release this one. */
+	if (!first && atomic_load(&p->live)) {
+		ref_get(&t->refs);
 		list_add_back(&p->timers, &t->link);
-	spin_unlock(&p->sig_lock);
-	/* Its timers are released, or will be: nobody would release this one. */
-	if (dying) {
-		posix_timer_put(t);
-		posix_timer_put(t);
-		return NULL;
+		first = t;
+		t = NULL;
 	}
-	return t;
-}
-
-int posix_timer_itimer(struct process *p, int which, const struct posix_timer_setting *new,
-		       struct posix_timer_setting *old)
-{
-	struct posix_timer *t;
-	int err = 0;
-
-	if (which < 0 || which > 2)
-		return -EINVAL;
-	t = posix_timer_of(p, -1 - which, which ? CLOCK_PROCESS_CPUTIME_ID : CLOCK_MONOTONIC,
-			   new && new->value);
-	*old = (struct posix_timer_setting){0};
-	if (!t)
-		return new && new->value ? -ENOMEM : 0;
-	if (new)
-		err = posix_timer_change(t, false, new, old);
-	else
-		posix_timer_read(t, old);
-	posix_timer_put(t);
-	return err;
-}
-
-/* --- RLIMIT_CPU --- */
-
-static void posix_timer_limit_set(struct posix_timer *t)
-{
-	const struct rlimit *r = &t->process->limits.of[RLIMIT_CPU];
-	u64 seconds = min(atomic_load_relaxed(&r->rlim_cur), atomic_load_relaxed(&r->rlim_max));
-	struct posix_timer_setting none = {0}, at = {
-		.value = min(max(seconds, 1ul), INT64_MAX / NS) * NS
-	};
-
-	posix_timer_change(t, true, seconds == RLIM_INFINITY ? &none : &at, NULL);
-}
-
-static void posix_timer_limit_reached(struct posix_timer *t, u64 times)
-{
-	struct process *p = t->process;
-	struct rlimit *r = &p->limits.of[RLIMIT_CPU];
-	u64 seconds = posix_timer_cpu_now(t) / NS;
-	bool end;
-
-	spin_lock(&p->sig_lock);
-	end = seconds >= r->rlim_max;
-	if (!end && r->rlim_cur != RLIM_INFINITY)
-		r->rlim_cur = max(r->rlim_cur, seconds) + 1;
 	spin_unlock(&p->sig_lock);
-	signal_process(p, end ? SIGKILL : SIGXCPU, NULL);
-	if (!end)
-		posix_timer_limit_set(t);
-}
-
-int posix_timer_limit(struct process *p)
-{
-	const struct rlimit *r = &p->limits.of[RLIMIT_CPU];
-	bool limited = atomic_load_relaxed(&r->rlim_cur) != RLIM_INFINITY ||
-		       atomic_load_relaxed(&r->rlim_max) != RLIM_INFINITY;
-	struct posix_timer *t = posix_timer_of(p, LIMIT_ID, CLOCK_PROCESS_CPUTIME_ID, limited);
-
-	if (!t)
-		return limited && atomic_load(&p->live) ? -ENOMEM : 0;
-	t->notified = posix_timer_limit_reached;
-	posix_timer_limit_set(t);
-	posix_timer_put(t);
-	return 0;
+	if (t)
+		posix_timer_put(t);
+	return first;
 }

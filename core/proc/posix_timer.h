@@ -20,6 +20,7 @@ struct posix_timer {
 	struct process *process;	/* [I] owned; NULL: told through `notified` */
 	void (*notified)(struct posix_timer *t, u64 times);	/* [I] by the worker, or NULL */
 	void (*release)(struct posix_timer *t);	/* [I] frees the record; NULL: kfree */
+	struct user_counts *user;	/* [I] owned: whose queued signals it is one of, or NULL */
 	struct thread *target;		/* [I] owned task reference, or NULL */
 	int id;				/* [I] -1 - which: setitimer's; -4: RLIMIT_CPU's */
 	int clock;			/* [I] */
@@ -46,7 +47,7 @@ void posix_timer_start_worker(void);	/* at boot */
 
 /* 0 if there can be such a timer. */
 int posix_timer_check(int clock, const sigevent_t *event);
-/* Checked here too; *id gets the number. */
+/* Checked here too; *id gets the number. -EAGAIN: no memory, or RLIMIT_SIGPENDING. */
 int posix_timer_create(struct process *p, int clock, const sigevent_t *event, int *id);
 int posix_timer_set(struct process *p, int id, bool absolute,
 		    const struct posix_timer_setting *new, struct posix_timer_setting *old);
@@ -64,10 +65,6 @@ struct posix_timer_made {
 /* The one with the greatest number below id; false: none. */
 bool posix_timer_below(struct process *p, int id, struct posix_timer_made *to);
 
-/* RLIMIT_CPU was set, or inherited: SIGXCPU when its soft limit is used up and each second from
- * then on, SIGKILL at the hard one. 0 or -ENOMEM. */
-int posix_timer_limit(struct process *p);
-
 /* A timer inside another object (timerfd): set up with one reference, changed and read as
  * above, and at the end killed, which drops that reference. */
 void posix_timer_init(struct posix_timer *t, int clock,
@@ -80,8 +77,11 @@ void posix_timer_read(struct posix_timer *t, struct posix_timer_setting *to);
 void posix_timer_missed(struct posix_timer *t, u64 times);
 void posix_timer_kill(struct posix_timer *t);
 
-/* setitimer, getitimer: which is ITIMER_*; new may be NULL. */
-int posix_timer_itimer(struct process *p, int which, const struct posix_timer_setting *new,
-		       struct posix_timer_setting *old);
+/* A timer that a process has without creating it (itimer.c), by its number below 0; made, where
+ * `make` says so, when it is first asked for. A reference, or NULL. */
+struct posix_timer *posix_timer_own(struct process *p, int id, int clock, bool make);
+void posix_timer_put(struct posix_timer *t);
+/* The clock's time, of a timer on CPU time. */
+u64 posix_timer_cpu_now(struct posix_timer *t);
 
 #endif

@@ -1,4 +1,5 @@
 /* Timers on CPU time and alarm clocks, timer descriptors and a clock that is set, barriers. */
+#include <errno.h>
 #include <fcntl.h>
 #include <linux/membarrier.h>
 #include <poll.h>
@@ -9,6 +10,7 @@
 #include <stdint.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/syscall.h>
 #include <sys/timerfd.h>
 #include <sys/wait.h>
@@ -164,6 +166,35 @@ TEST(a_timer_says_what_it_holds)
 static long barrier(int cmd, unsigned flags, int cpu)
 {
 	return syscall(SYS_membarrier, cmd, flags, cpu);
+}
+
+static void make_timers_to_the_limit(void *unused)
+{
+	struct rlimit room = { 20, 20 };
+	union sigval none = { 0 };
+	timer_t timer, last = NULL;
+	sigset_t all;
+	int made = 0;
+
+	(void)unused;
+	sigfillset(&all);
+	CHECK_EQ(sigprocmask(SIG_BLOCK, &all, NULL), 0);
+	CHECK_EQ(setrlimit(RLIMIT_SIGPENDING, &room), 0);
+	for (; made < 100 && !timer_create(CLOCK_MONOTONIC, NULL, &timer); made++)
+		last = timer;
+	CHECK_EQ(errno, EAGAIN);
+	CHECK_EQ(made, 20);
+	CHECK(strstr(test_read_file("/proc/self/status"), "SigQ:\t20/20\n"));
+	CHECK_ERR(sigqueue(getpid(), SIGRTMIN, none), EAGAIN);
+	CHECK_EQ(timer_delete(last), 0);
+	CHECK_EQ(sigqueue(getpid(), SIGRTMIN, none), 0);
+	CHECK_ERR(timer_create(CLOCK_MONOTONIC, NULL, &timer), EAGAIN);
+}
+
+TEST(timers_count_as_queued_signals)
+{
+	CHECK_EQ(test_child_as(1234, make_timers_to_the_limit, NULL), 0);
+	CHECK_EQ(test_child(make_timers_to_the_limit, NULL), 0);
 }
 
 TEST(barriers_are_registered)
