@@ -624,6 +624,37 @@ co_t pipe_wait(struct co *co, struct pipe_wait *f)
 	CO_END;
 }
 
+/* --- waiting for readers to go --- */
+
+static void pipe_count_writer(struct pipe *p, int by)
+{
+	spin_lock(&p->lock);
+	atomic_store_relaxed(&p->writers, p->writers + (u32)by);
+	waitq_wake_events(&p->can_read, POLLIN | POLLRDNORM | POLLHUP);
+	spin_unlock(&p->lock);
+}
+
+static bool pipe_has_no_reader(struct pipe *p)
+{
+	bool none;
+
+	spin_lock(&p->lock);
+	none = !p->readers;
+	spin_unlock(&p->lock);
+	return none;
+}
+
+co_t pipe_drain(struct co *co, struct pipe_drain *f)
+{
+	CO_BEGIN;
+	pipe_count_writer(f->file->private, -1);
+	CO_WAIT(f->err, &((struct pipe *)f->file->private)->can_write,
+		pipe_has_no_reader(f->file->private));
+	pipe_count_writer(f->file->private, 1);
+	CO_RETURN(f->err);
+	CO_END;
+}
+
 /* --- size --- */
 
 long pipe_size(struct file *file)

@@ -33,5 +33,13 @@ struct pipe_wait {
 	long err;
 };
 co_t pipe_wait(struct co *co, struct pipe_wait *f);
+/* The write end `file`, whose holder is done with it, counts as closed: until nobody can read any
+ * more. 0, -ERESTARTSYS. */
+struct pipe_drain {
+	struct co_frame co;
+	struct file *file;
+	long err;
+};
+co_t pipe_drain(struct co *co, struct pipe_drain *f);
 
 #endif

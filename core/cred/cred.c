@@ -13,14 +13,23 @@ static size_t cred_size(u32 groups)
 	return sizeof(struct cred) + groups * sizeof(u32);
 }
 
-struct cred *cred_first(void)
+struct cred *cred_new_root(void)
 {
 	struct cred *c = kzalloc(cred_size(0));
 
 	if (!c)
-		panic("no memory for the first credentials");
+		return NULL;
 	ref_init(&c->refs);
 	c->permitted = c->effective = c->bounding = CRED_CAP_ALL;
+	return c;
+}
+
+struct cred *cred_first(void)
+{
+	struct cred *c = cred_new_root();
+
+	if (!c)
+		panic("no memory for the first credentials");
 	return c;
 }
 

@@ -31,7 +31,9 @@ struct cred {
 	u32 groups[];		/* sorted */
 };
 
-/* The first one: root with everything. Panics without memory; at boot. */
+/* Root with everything; NULL without memory. */
+struct cred *cred_new_root(void);
+/* The first one, at boot: panics without memory. */
 struct cred *cred_first(void);
 
 void cred_get(const struct cred *c);

@@ -103,9 +103,18 @@ static bool core_is_still(struct core *c)
 
 /* --- the record --- */
 
+/* A program gets one whatever the limit; but 1, which is its own, says none. A file holds a page at
+ * least. */
+static bool core_fits(const struct core *c)
+{
+	return c->piped ? c->limit != 1 : c->limit >= PAGE_SIZE;
+}
+
+/* NULL: none is wanted, or there is no memory for it. */
 static struct core *core_new(struct thread *t, int sig, const struct signal_info *info)
 {
-	struct core *c = kzalloc(sizeof(*c));
+	unsigned dumpable = atomic_load(&t->task.space->dumpable);
+	struct core *c = dumpable == SPACE_DUMP_NEVER ? NULL : kzalloc(sizeof(*c));
 
 	if (!c)
 		return NULL;
@@ -113,9 +122,11 @@ static struct core *core_new(struct thread *t, int sig, const struct signal_info
 	c->sig = sig;
 	c->info = *info;
 	c->limit = rlimit_get(t->process, RLIMIT_CORE);
-	c->dumpable = atomic_load(&t->task.space->dumpable);
+	c->dumpable = dumpable;
 	list_init(&c->areas);
-	c->page = kmalloc(PAGE_SIZE);
+	core_pattern(c->pattern);
+	c->piped = c->pattern[0] == '|';
+	c->page = core_fits(c) ? kmalloc(PAGE_SIZE) : NULL;
 	if (!c->page) {
 		kfree(c);
 		return NULL;
@@ -128,8 +139,9 @@ static void core_free(struct core *c)
 	if (!c)
 		return;
 	file_put(c->file);
+	core_pipe_end(c);
 	core_areas_free(c);
-	text_free(&c->files);
+	text_free(&c->name);
 	text_free(&c->paths);
 	kfree(c->page);
 	kfree(c);
@@ -232,33 +244,51 @@ static bool core_may_write(const struct file *file, const struct cred *cred)
 	       (st.mode & 0677) == 0600;
 }
 
-struct core_open {
+struct core_open_file {
 	struct co_frame co;
 	struct core *core;
 	struct core_identity own;
 	long err;
 };
-static co_t core_open(struct co *co, struct core_open *f)
+static co_t core_open_file(struct co *co, struct core_open_file *f)
 {
 	struct core *c = f->core;
 
 	CO_BEGIN;
-	f->err = core_name(c, c->page, PAGE_SIZE);
-	if (f->err)
-		CO_RETURN(f->err);
 	if (c->dumpable == SPACE_DUMP_ROOT) {
-		f->err = c->page[0] == '/' ? core_become_root(c->by, &f->own) : -EPERM;
+		f->err = c->name.data[0] == '/' ? core_become_root(c->by, &f->own) : -EPERM;
 		if (f->err)
 			CO_RETURN(f->err);
 	} else {
-		CO_AWAIT(f->err, entry_remove, .dirfd = AT_FDCWD, .name = c->page);
+		CO_AWAIT(f->err, entry_remove, .dirfd = AT_FDCWD, .name = c->name.data);
 	}
-	CO_AWAIT(f->err, open_at, .dirfd = AT_FDCWD, .name = c->page, .mode = 0600,
+	CO_AWAIT(f->err, open_at, .dirfd = AT_FDCWD, .name = c->name.data, .mode = 0600,
 		 .flags = O_CREAT | O_EXCL | O_WRONLY | O_NOFOLLOW | O_LARGEFILE,
 		 .file = &c->file);
 	if (!f->err && !core_may_write(c->file, cred_current(co)))
 		f->err = -EPERM;
 	core_become_oneself(c->by, &f->own);
+	CO_RETURN(f->err);
+	CO_END;
+}
+
+struct core_open {
+	struct co_frame co;
+	struct core *core;
+	long err;
+};
+static co_t core_open(struct co *co, struct core_open *f)
+{
+	CO_BEGIN;
+	f->err = core_name(f->core);
+	if (f->err)
+		CO_RETURN(f->err);
+	if (f->core->piped) {
+		f->core->limit = RLIM_INFINITY;
+		CO_AWAIT(f->err, core_pipe_open, .core = f->core);
+	} else {
+		CO_AWAIT(f->err, core_open_file, .core = f->core);
+	}
 	CO_RETURN(f->err);
 	CO_END;
 }
@@ -355,15 +385,10 @@ static co_t core_write(struct co *co, struct core_write *f)
 	if (!f->err)
 		CO_AWAIT(f->err, core_areas_write, .core = c);
 	CO_AWAIT(f->end, core_finish, .core = c);
+	if (c->piped)
+		CO_AWAIT(f->end, core_pipe_finish, .core = c);
 	CO_RETURN(f->err ? f->err : f->end);
 	CO_END;
-}
-
-/* It may leave one at all, and one of a page at least. */
-static bool core_is_wanted(struct thread *t)
-{
-	return atomic_load(&t->task.space->dumpable) != SPACE_DUMP_NEVER &&
-	       rlimit_get(t->process, RLIMIT_CORE) >= PAGE_SIZE;
 }
 
 co_t core_dump(struct co *co, struct core_dump *f)
@@ -372,7 +397,7 @@ co_t core_dump(struct co *co, struct core_dump *f)
 	struct process *p = process_of(co);
 
 	CO_BEGIN;
-	f->core = core_is_wanted(t) ? core_new(t, f->sig, f->info) : NULL;
+	f->core = core_new(t, f->sig, f->info);
 	if (!f->core || !core_start(f->core, p)) {
 		core_free(f->core);
 		signal_group_exit(p, f->sig);

@@ -5,6 +5,7 @@
  * ends a dump; nothing else reaches the process any more.
  *
  *	core_dump	stop the others, name and open the file (core_name.c)
+ *	  core_pipe	or start the program that it goes to
  *	  core_areas	choose what of the memory goes into it
  *	  core_notes	registers, signal, mapped files
  *	  core_out	bytes on their way to the file
@@ -45,11 +46,13 @@ void core_interrupt(struct process *p) REQUIRES(p->sig_lock);
 #define CORE_PATTERN_MAX 128	/* with its NUL */
 
 void core_pattern(char to[CORE_PATTERN_MAX]);
-/* -EOPNOTSUPP: a program to pipe it to. */
-int core_set_pattern(const char *text, size_t len);
+void core_set_pattern(const char *text, size_t len);
 
 struct core_settings {
 	u32 uses_pid;		/* [a] the pid is appended to a name without one */
+	u32 pipe_limit;		/* [a] dumps to programs at a time, each waiting for its program's
+				 * end; 0: any, and none waits */
+	u32 sort_areas;		/* [a] the smallest first */
 	u32 suid_dumpable;	/* [a] enum space_dump of who is not who started him */
 };
 extern struct core_settings core_settings;

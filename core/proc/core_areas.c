@@ -67,6 +67,74 @@ void core_areas_free(struct core *c)
 		kfree(chunk);
 }
 
+/* --- sorting --- */
+
+/* Heap sort, over the pages of the list by number. */
+struct areas_sort {
+	struct co_frame co;
+	struct core *core;
+	struct areas_chunk **chunks;
+	u32 at, count;
+};
+
+static struct areas_chunk **areas_chunks(const struct core *c)
+{
+	struct areas_chunk **chunks = kcalloc(c->area_count / AREAS_AT_ONCE + 1, sizeof(*chunks));
+	struct areas_chunk *chunk;
+	u32 n = 0;
+
+	if (chunks)
+		list_each(chunk, &c->areas, link)
+			chunks[n++] = chunk;
+	return chunks;
+}
+
+static struct core_area *areas_at(const struct areas_sort *s, u32 n)
+{
+	return &s->chunks[n / AREAS_AT_ONCE]->areas[n % AREAS_AT_ONCE];
+}
+
+static void areas_swap(struct core_area *a, struct core_area *b)
+{
+	struct core_area was = *a;
+
+	*a = *b;
+	*b = was;
+}
+
+/* What is at `at` goes down until none below it is larger. */
+static void areas_sift(const struct areas_sort *s, u32 at)
+{
+	for (u32 child; (child = 2 * at + 1) < s->count; at = child) {
+		if (child + 1 < s->count && areas_at(s, child + 1)->size > areas_at(s, child)->size)
+			child++;
+		if (areas_at(s, at)->size >= areas_at(s, child)->size)
+			return;
+		areas_swap(areas_at(s, at), areas_at(s, child));
+	}
+}
+
+static co_t areas_sort(struct co *co, struct areas_sort *f)
+{
+	CO_BEGIN;
+	f->chunks = areas_chunks(f->core);
+	if (!f->chunks)
+		CO_RETURN(-ENOMEM);
+	f->count = f->core->area_count;
+	for (f->at = f->count / 2; f->at-- > 0;) {
+		areas_sift(f, f->at);
+		CO_BREATHE;
+	}
+	while (f->count > 1) {
+		areas_swap(areas_at(f, 0), areas_at(f, --f->count));
+		areas_sift(f, 0);
+		CO_BREATHE;
+	}
+	kfree(f->chunks);
+	CO_RETURN(0);
+	CO_END;
+}
+
 /* --- choosing --- */
 
 #define ELF_MAGIC 0x464c457fu
@@ -94,15 +162,15 @@ static u64 areas_size(const struct vma_info *v, u32 filter, bool has_anon)
 	return v->mode & 0111 ? PAGE_SIZE : SIZE_BY_MAGIC;
 }
 
-/* An entry of NT_FILE. */
-static void areas_note_file(struct core *c, const struct vma_info *v)
+/* It is in NT_FILE, if it shows a file. */
+static void areas_note_file(struct core *c, const struct vma_info *v, struct core_area *a)
 {
-	const u64 entry[3] = {v->start, v->end, v->offset >> PAGE_SHIFT};
-
 	if (!v->mapped || (v->flags & VMA_FIXED))
 		return;
 	c->file_count++;
-	text_put(&c->files, entry, sizeof(entry));
+	a->named = true;
+	a->path = (u32)c->paths.len;
+	a->offset = v->offset >> PAGE_SHIFT;
 	text_put(&c->paths, v->path, v->path_len);
 	text_put(&c->paths, "", 1);
 }
@@ -163,12 +231,14 @@ co_t core_areas_take(struct co *co, struct core_areas_take *f)
 			break;
 		one = f->one;
 		f->at = one->area.end;
-		areas_note_file(f->core, &one->info);
+		areas_note_file(f->core, &one->info, &one->area);
 		if (!areas_add(f->core, &one->area))
 			f->err = -ENOMEM;
 		CO_BREATHE;
 	}
 	kfree(f->one);
+	if (!f->err && atomic_load(&core_settings.sort_areas))
+		CO_AWAIT(f->err, areas_sort, .core = f->core);
 	CO_RETURN(f->err);
 	CO_END;
 }

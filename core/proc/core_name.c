@@ -1,4 +1,6 @@
 /* core/proc/core_name.c -- what a core file is called: the pattern, as core(5) describes it. */
+#include <linux/limits.h>
+
 #include "core/cred/cred.h"
 #include "core/proc/clock.h"
 #include "core/proc/core_parts.h"
@@ -20,61 +22,41 @@ void core_pattern(char to[CORE_PATTERN_MAX])
 	spin_unlock(&pattern_lock);
 }
 
-int core_set_pattern(const char *text, size_t len)
+void core_set_pattern(const char *text, size_t len)
 {
 	const char *end = memchr(text, '\n', len);
 
 	if (end)
 		len = (size_t)(end - text);
 	len = strnlen(text, len);
-	if (len && text[0] == '|')
-		return -EOPNOTSUPP;
 	spin_lock(&pattern_lock);
 	string_copy(pattern, text, min(len + 1, sizeof(pattern)));
 	spin_unlock(&pattern_lock);
-	return 0;
 }
 
-/* A name being made; one that does not fit keeps len == size. */
-struct name {
-	char *to;
-	size_t len, size;
-};
-
-static void name_add(struct name *n, const char *text, size_t len)
+static void name_add_number(struct text *n, u64 value)
 {
-	if (len >= n->size - n->len) {
-		n->len = n->size;
-		return;
-	}
-	memcpy(n->to + n->len, text, len);
-	n->len += len;
-	n->to[n->len] = 0;
-}
-
-static void name_add_number(struct name *n, u64 value)
-{
-	char text[24];
-
-	name_add(n, text, format(text, sizeof(text), "%lu", value));
+	text_add(n, "%lu", value);
 }
 
 /* One component at most, which leads nowhere else. */
-static void name_add_word(struct name *n, const char *text)
+static void name_add_word(struct text *n, const char *word)
 {
-	size_t from = n->len, len = strlen(text);
+	size_t from = n->len, len = strlen(word);
+	char *to;
 
-	name_add(n, len ? text : "!", len ? len : 1);
-	if (n->len == n->size)
+	text_put(n, len ? word : "!", len ? len : 1);
+	if (n->failed)
 		return;
-	if (!strcmp(n->to + from, ".") || !strcmp(n->to + from, ".."))
-		n->to[from] = '!';
-	for (char *at = n->to + from; *at; at++)
-		if (*at == '/')
-			*at = '!';
+	to = n->data + from;
+	if (!strcmp(word, ".") || !strcmp(word, ".."))
+		to[0] = '!';
+	for (size_t i = 0; i < len; i++)
+		if (to[i] == '/')
+			to[i] = '!';
 }
 
-static void name_add_exe(struct name *n, const struct thread *t, bool base_only)
+static void name_add_exe(struct text *n, const struct thread *t, bool base_only)
 {
 	struct file *exe = process_exe(t->process);
 	char *text = exe ? kmalloc(PAGE_SIZE) : NULL, *start, *slash;
@@ -93,14 +75,14 @@ static void name_add_exe(struct name *n, const struct thread *t, bool base_only)
 }
 
 /* What %c stands for; true: the process's number. */
-static bool name_add_item(struct name *n, const struct core *c, char item)
+static bool name_add_item(struct text *n, const struct core *c, char item)
 {
 	const struct thread *t = c->by;
 	char host[UTS_MAX + 1];
 
 	switch (item) {
 	case '%':
-		name_add(n, "%", 1);
+		text_put(n, "%", 1);
 		return false;
 	case 'p':
 	case 'P':
@@ -147,25 +129,41 @@ static bool name_add_item(struct name *n, const struct core *c, char item)
 	}
 }
 
-int core_name(const struct core *c, char *to, size_t size)
+static bool name_is_space(char c)
 {
-	struct name n = {.to = to, .size = size};
-	char format[CORE_PATTERN_MAX];
-	bool has_pid = false;
+	return c == ' ' || (c >= '\t' && c <= '\r');
+}
 
-	core_pattern(format);
-	to[0] = 0;
-	for (const char *at = format; *at; at++) {
+/* A program's arguments part at spaces, before what stands for something is put in its place. */
+int core_name(struct core *c)
+{
+	bool has_pid = false, gap = false;
+	struct text *n = &c->name;
+
+	c->argc = 1;
+	for (const char *at = c->pattern + c->piped; *at; at++) {
+		if (c->piped && name_is_space(*at)) {
+			gap |= n->len != 0;
+			continue;
+		}
+		if (gap) {
+			text_put(n, "", 1);
+			c->argc++;
+			gap = false;
+		}
 		if (*at != '%')
-			name_add(&n, at, 1);
+			text_put(n, at, 1);
 		else if (*++at)
-			has_pid |= name_add_item(&n, c, *at);
+			has_pid |= name_add_item(n, c, *at);
 		else
 			break;
 	}
-	if (!has_pid && atomic_load(&core_settings.uses_pid)) {
-		name_add(&n, ".", 1);
-		name_add_number(&n, (u64)process_pid(c->by->process));
+	if (!c->piped && !has_pid && atomic_load(&core_settings.uses_pid)) {
+		text_put(n, ".", 1);
+		name_add_number(n, (u64)process_pid(c->by->process));
 	}
-	return n.len == n.size ? -ENAMETOOLONG : 0;
+	text_put(n, "", 1);
+	if (n->failed)
+		return -ENOMEM;
+	return !c->piped && n->len > PATH_MAX ? -ENAMETOOLONG : 0;
 }

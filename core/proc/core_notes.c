@@ -53,7 +53,7 @@ struct core_notes {
 		struct notes_info info;
 		u8 siginfo[SIGINFO_SIZE];
 		u8 regs[REGSET_MAX];
-		u64 words[2];
+		u64 words[3];
 	};
 	struct elf64_note head;
 	char name[8];
@@ -178,14 +178,52 @@ static co_t notes_put_info(struct co *co, struct notes_put_info *f)
 
 static u64 notes_files_size(const struct core *c)
 {
-	return 2 * sizeof(u64) + c->files.len + c->paths.len;
+	return (2 + 3 * (u64)c->file_count) * sizeof(u64) + c->paths.len;
 }
 
 /* Too many mapped files, or no memory for their names: there is no such note. */
 static bool notes_have_files(const struct core *c)
 {
-	return c->file_count && !c->files.failed && !c->paths.failed &&
-	       notes_files_size(c) <= TEXT_MAX;
+	return c->file_count && !c->paths.failed && notes_files_size(c) <= TEXT_MAX;
+}
+
+/* Of all areas where they are, or what they are called. */
+struct notes_put_named {
+	struct co_frame co;
+	struct core *core;
+	struct core_notes *scratch;
+	bool paths;
+	u32 n;
+	const void *chunk;
+	long err;
+};
+static co_t notes_put_named(struct co *co, struct notes_put_named *f)
+{
+	const struct core_area *a;
+	u64 *words = f->scratch->words;
+	const char *path;
+
+	CO_BEGIN;
+	while ((a = core_areas_nth(f->core, f->n++, &f->chunk)) != NULL) {
+		if (!a->named)
+			continue;
+		if (f->paths) {
+			path = f->core->paths.data + a->path;
+			CO_AWAIT(f->err, core_put, .core = f->core, .from = path,
+				 .n = strlen(path) + 1);
+		} else {
+			words[0] = a->start;
+			words[1] = a->end;
+			words[2] = a->offset;
+			CO_AWAIT(f->err, core_put, .core = f->core, .from = words,
+				 .n = 3 * sizeof(u64));
+		}
+		if (f->err)
+			CO_RETURN(f->err);
+		CO_BREATHE;
+	}
+	CO_RETURN(0);
+	CO_END;
 }
 
 struct notes_put_files {
@@ -207,11 +245,11 @@ static co_t notes_put_files(struct co *co, struct notes_put_files *f)
 	f->scratch->words[1] = PAGE_SIZE;
 	if (!f->err)
 		CO_AWAIT(f->err, core_put, .core = c, .from = f->scratch->words,
-			 .n = sizeof(f->scratch->words));
+			 .n = 2 * sizeof(u64));
 	if (!f->err)
-		CO_AWAIT(f->err, core_put, .core = c, .from = c->files.data, .n = c->files.len);
+		CO_AWAIT(f->err, notes_put_named, .core = c, .scratch = f->scratch);
 	if (!f->err)
-		CO_AWAIT(f->err, core_put, .core = c, .from = c->paths.data, .n = c->paths.len);
+		CO_AWAIT(f->err, notes_put_named, .core = c, .scratch = f->scratch, .paths = true);
 	if (!f->err)
 		CO_AWAIT(f->err, note_pad, .core = c, .n = notes_files_size(c));
 	CO_RETURN(f->err);

@@ -27,7 +27,8 @@ static co_t out_write(struct co *co, struct out_write *f)
 		if (atomic_load_relaxed(&co_task(co)->flags) & TASK_KILLED)
 			CO_RETURN(-EINTR);
 		most = rlimit_get(c->by->process, RLIMIT_FSIZE);
-		CO_AWAIT(f->n, file_write, .file = c->file, .uio = &f->uio, .pos = (i64)c->pos,
+		CO_AWAIT(f->n, file_write, .file = c->file, .uio = &f->uio,
+			 .pos = c->piped ? FILE_POS : (i64)c->pos,
 			 .limit_fsize = most == RLIM_INFINITY ? 0 : most + 1);
 		if (f->n <= 0)
 			CO_RETURN(f->n ? f->n : -EIO);
@@ -102,9 +103,19 @@ co_t core_skip(struct co *co, struct core_skip *f)
 	CO_AWAIT(f->err, out_flush, .core = c);
 	if (f->err)
 		CO_RETURN(f->err);
-	if (f->n) {
+	if (f->n && !c->piped) {
 		c->pos += f->n;
 		c->hole = true;
+		CO_RETURN(0);
+	}
+	/* Nothing waits in it just now. */
+	memset(c->page, 0, PAGE_SIZE);
+	for (; f->n; f->n -= f->some) {
+		f->some = min(f->n, PAGE_SIZE);
+		CO_AWAIT(f->err, out_write, .core = c, .uio = uio_kernel_const(c->page, f->some));
+		if (f->err)
+			CO_RETURN(f->err);
+		CO_BREATHE;
 	}
 	CO_RETURN(0);
 	CO_END;

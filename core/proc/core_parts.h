@@ -15,6 +15,9 @@ struct core_area {
 	u64 start, end, size;
 	u32 flags;		/* VMA_* */
 	bool mapped;		/* shows an object: all its pages can be asked for */
+	bool named;		/* it is in NT_FILE, with */
+	u32 path;		/* where in `paths` */
+	u64 offset;		/* pages */
 };
 
 struct core {
@@ -22,12 +25,17 @@ struct core {
 	u32 left;		/* [s] threads that have yet to stop */
 	int sig;		/* [I] */
 	struct signal_info info;	/* [I] */
-	u64 limit;		/* [I] RLIMIT_CORE */
+	u64 limit;		/* RLIMIT_CORE; none for a program */
 	unsigned dumpable;	/* [I] enum space_dump */
+	bool piped;		/* [I] to a program */
+	bool counted;		/* core_pipe.c's */
 	bool begun;		/* it counts as dumped */
+	char pattern[CORE_PATTERN_MAX];	/* [I] what it was when this began */
 
+	struct text name;	/* of the file; of a program its arguments, each with its NUL */
+	u32 argc;
 	struct file *file;	/* owned */
-	char *page;		/* owned: the name, then what was not written yet */
+	char *page;		/* owned: what was not written yet */
 	u32 used;		/* of it */
 	u64 pos;		/* where in the file it goes */
 	u64 written;		/* against the limit: holes do not count */
@@ -36,12 +44,29 @@ struct core {
 	struct list areas;	/* pages of them, owned */
 	u32 area_count;
 	u32 thread_count;
-	struct text files, paths;	/* of NT_FILE */
+	struct text paths;	/* of NT_FILE, each with its NUL */
 	u32 file_count;
 };
 
-/* core_name.c: the file's name, terminated; -ENAMETOOLONG. */
-int core_name(const struct core *c, char *to, size_t size);
+/* core_name.c: sets name and argc; -ENAMETOOLONG, -ENOMEM. */
+int core_name(struct core *c);
+
+/* core_pipe.c: start the program that reads `file`. */
+struct core_pipe_open {
+	struct co_frame co;
+	struct core *core;
+	struct file *ends[2];
+	long err;
+};
+co_t core_pipe_open(struct co *co, struct core_pipe_open *f);
+/* All is written: wait for it, if that is asked for. */
+struct core_pipe_finish {
+	struct co_frame co;
+	struct core *core;
+	long ignored;
+};
+co_t core_pipe_finish(struct co *co, struct core_pipe_finish *f);
+void core_pipe_end(struct core *c);
 
 /* core_out.c */
 struct core_put {
@@ -52,11 +77,12 @@ struct core_put {
 	long err;
 };
 co_t core_put(struct co *co, struct core_put *f);
-/* Zeros, as a hole. */
+/* Zeros, as a hole where there can be one. */
 struct core_skip {
 	struct co_frame co;
 	struct core *core;
 	u64 n;
+	u64 some;
 	long err;
 };
 co_t core_skip(struct co *co, struct core_skip *f);

@@ -447,7 +447,8 @@ co_t thread_exit(struct co *co, struct thread_exit *f)
 	CO_AWAIT(f->ignored, exit_release_user);
 	f->space = exit_take_space(t);
 	exit_tell_vfork_parent(t);
-	CO_AWAIT(f->ignored, space_leave, .space = f->space);
+	if (f->space)
+		CO_AWAIT(f->ignored, space_leave, .space = f->space);
 	if (t->own_undos || (f->last && t->process->undos))
 		CO_AWAIT_OP(f->ignored, thread_undo->leave, .thread = t, .process = f->last);
 	f->fds = exit_take_fds(t);

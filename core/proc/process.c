@@ -449,29 +449,52 @@ u32 process_thread_total(void)
 	return atomic_load_relaxed(&threads_total);
 }
 
-struct thread *process_new_init(struct cred *cred, struct fs_context *fs, struct fd_table *fds)
-{
-	struct pid *pid;
-	struct process *p = pid_new(0, &pid) ? NULL : process_new(pid);
-	struct thread *t;
+/* --- made of nothing --- */
 
-	if (!p)
-		panic("no memory for the first process");
+/* What a process has without a parent to take it from. */
+static bool process_fill_new(struct process *p, const struct cred *cred)
+{
 	rlimit_defaults(&p->limits);
 	p->sighand = sighand_new();
 	p->user = user_counts_find(cred->uid);
-	t = thread_new(p, pid, "init");
-	if (!p->sighand || !p->user || !t)
-		panic("no memory for the first process");
-	t->task.cred = cred;
-	t->task.fs = fs;
-	t->task.fds = fds;
+	return p->sighand && p->user;
+}
+
+struct thread *process_new_parentless(const char *name, struct cred *cred, struct fs_context *fs,
+				      struct fd_table *fds)
+{
+	struct thread *t = NULL;
+	struct process *p;
+	struct pid *pid;
+
+	if (pid_new(0, &pid))
+		return NULL;
+	p = process_new(pid);
+	if (p && process_fill_new(p, cred))
+		t = thread_new(p, pid, name);
 	spin_lock(&proc_tree_lock);
-	process_link(p, NULL);
-	thread_add(t);
+	if (t) {
+		t->task.cred = cred;
+		t->task.fs = fs;
+		t->task.fds = fds;
+		process_link(p, NULL);
+		thread_add(t);
+	} else {
+		pid_unname(pid);
+	}
 	spin_unlock(&proc_tree_lock);
-	process_first = p;
 	process_put(p);
+	pid_put(pid);
+	return t;
+}
+
+struct thread *process_new_init(struct cred *cred, struct fs_context *fs, struct fd_table *fds)
+{
+	struct thread *t = process_new_parentless("init", cred, fs, fds);
+
+	if (!t)
+		panic("no memory for the first process");
+	process_first = t->process;
 	posix_timer_start_worker();
 	return t;
 }

@@ -201,9 +201,13 @@ void process_init(void);	/* at boot, after slab_init */
 /* A process with nothing but its number, alive but in no tree; NULL without memory. */
 struct process *process_new(struct pid *pid);
 
-/* The first process (pid 1) with one thread, not started: the caller pushes a coroutine that
- * awaits exec_run on its task, then task_start. Takes over the three references. Panics
- * without memory; once. */
+/* A process made of nothing, with one thread that is not started: the caller pushes a coroutine
+ * that awaits exec_run on its task, then task_start. It has no parent, and goes without being
+ * waited for. Takes over the three references; NULL without memory or a number: they are the
+ * caller's still. */
+struct thread *process_new_parentless(const char *name, struct cred *cred, struct fs_context *fs,
+				      struct fd_table *fds);
+/* The first one (pid 1). Panics without memory; once. */
 struct thread *process_new_init(struct cred *cred, struct fs_context *fs, struct fd_table *fds);
 
 #endif

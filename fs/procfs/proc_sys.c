@@ -156,7 +156,8 @@ static int core_pattern_show(const struct proc_subject *who, struct text *to)
 
 static int core_pattern_store(const struct proc_subject *who, const char *text, size_t len)
 {
-	return core_set_pattern(text, len);
+	core_set_pattern(text, len);
+	return 0;
 }
 
 static int core_setting_store(const char *text, u32 *to, u64 most)
@@ -179,6 +180,35 @@ static int core_uses_pid_show(const struct proc_subject *who, struct text *to)
 static int core_uses_pid_store(const struct proc_subject *who, const char *text, size_t len)
 {
 	return core_setting_store(text, &core_settings.uses_pid, INT32_MAX);
+}
+
+/* A number with a sign, as Linux takes and shows it. */
+static int core_pipe_limit_show(const struct proc_subject *who, struct text *to)
+{
+	text_add(to, "%d\n", (int)atomic_load(&core_settings.pipe_limit));
+	return 0;
+}
+
+static int core_pipe_limit_store(const struct proc_subject *who, const char *text, size_t len)
+{
+	bool negative = *text == '-';
+	u32 n;
+	int err = core_setting_store(text + negative, &n, INT32_MAX);
+
+	if (!err)
+		atomic_store(&core_settings.pipe_limit, negative ? -n : n);
+	return err;
+}
+
+static int core_sort_vma_show(const struct proc_subject *who, struct text *to)
+{
+	text_add(to, "%u\n", atomic_load(&core_settings.sort_areas));
+	return 0;
+}
+
+static int core_sort_vma_store(const struct proc_subject *who, const char *text, size_t len)
+{
+	return core_setting_store(text, &core_settings.sort_areas, 1);
 }
 
 static int suid_dumpable_show(const struct proc_subject *who, struct text *to)
@@ -341,6 +371,9 @@ static const struct proc_entry yama_entries[] = {
 static const struct proc_entry kernel_entries[] = {
 	FILE("cap_last_cap", 0444, .show = cap_last_cap_show),
 	FILE("core_pattern", 0644, .show = core_pattern_show, .store = core_pattern_store),
+	FILE("core_pipe_limit", 0644, .show = core_pipe_limit_show,
+	     .store = core_pipe_limit_store),
+	FILE("core_sort_vma", 0644, .show = core_sort_vma_show, .store = core_sort_vma_store),
 	FILE("core_uses_pid", 0644, .show = core_uses_pid_show, .store = core_uses_pid_store),
 	FILE("dmesg_restrict", 0444, .show = one_show),
 	FILE("domainname", 0644, .show = domainname_show, .store = domainname_store),
