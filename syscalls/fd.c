@@ -8,6 +8,7 @@
 #include "core/proc/process.h"
 #include "mem/space/uaccess.h"
 #include "syscalls/lock.h"
+#include "vfs/dnotify.h"
 #include "vfs/fd.h"
 #include "vfs/lease.h"
 #include "vfs/memfd.h"
@@ -130,6 +131,8 @@ static long fd_control(struct task *t, int fd, struct file *file, u32 cmd, u64 a
 		return lease_set(file, fd, (u32)arg, t->cred, (u32)process_pid(process_of(&t->co)));
 	case F_GETLEASE:
 		return lease_get(file);
+	case F_NOTIFY:
+		return dnotify_set(file, fd, t->fds, (u32)arg);
 	case F_GET_SEALS:
 		return memfd_seals(file);
 	case F_SETOWN_EX:

@@ -16,8 +16,9 @@ struct async_ops {
 	int (*adopt)(struct file *file, int fd);
 	/* Nobody is any more. */
 	void (*disown)(struct file *file);
-	/* Whoever asked for file's lease is told to give it up; any lock may be held. */
-	void (*lease_broken)(struct file *file);
+	/* Whoever asked is told that file's lease is to be given up, or that something in the
+	 * directory changed (POLL_MSG); any lock may be held. */
+	void (*message)(struct file *file);
 };
 extern const struct async_ops *async_ops;	/* set at boot */
 

@@ -3,6 +3,7 @@
 
 #include "core/base/string.h"
 #include "mem/phys/slab.h"
+#include "vfs/dnotify.h"
 #include "vfs/flock.h"
 
 #define FD_FIRST_SIZE 64u	/* a multiple of 64: one word of bits each */
@@ -81,6 +82,8 @@ struct fd_table *fd_table_clone(struct fd_table *t)
 void fd_closed(struct file *file, struct fd_table *t)
 {
 	flock_closed(file, t);
+	if (atomic_load_relaxed(&file->async))
+		dnotify_closed(file, t);
 	if (file->ops->flush)
 		file->ops->flush(file);
 }

@@ -11,6 +11,7 @@
 #include "mem/phys/slab.h"
 #include "vfs/async.h"
 #include "vfs/dentry.h"
+#include "vfs/dnotify.h"
 #include "vfs/epoll.h"
 #include "vfs/file_cache.h"
 #include "vfs/flock.h"
@@ -116,8 +117,10 @@ static void file_last_put(struct file *file)
 			     file->mode & FILE_WRITE ? IN_CLOSE_WRITE : IN_CLOSE_NOWRITE);
 	if (atomic_load(&file->watchers))
 		epoll_file_gone(file);
-	if (atomic_load(&file->async))
+	if (atomic_load(&file->async)) {
+		dnotify_closed(file, NULL);
 		async_ops->gone(file);
+	}
 	if (file->ops->closed)
 		file->ops->closed(file);
 }

@@ -9,22 +9,14 @@
 #include <linux/stat.h>
 
 #include "mem/phys/slab.h"
-#include "vfs/inotify_queue.h"
+#include "vfs/async.h"
+#include "vfs/inotify_watch.h"
 #include "vfs/super.h"
 
 /* Linux counts these for each user; here they are the machine's. */
 #define INOTIFY_INSTANCES 4096u
 #define INOTIFY_WATCHES	  65536u
 #define INOTIFY_KEPT	  (IN_ALL_EVENTS | IN_ONESHOT | IN_EXCL_UNLINK)
-
-struct inotify_watch {
-	struct list link;		/* the instance's */
-	struct inotify_watch *next;	/* the inode's */
-	struct inotify *group;		/* [I] */
-	struct inode *inode;		/* [I] owned */
-	int wd;				/* [I] */
-	u32 mask;
-};
 
 static struct list inotify_groups GUARDED_BY(&inotify_lock) = LIST_INIT(inotify_groups);
 static u32 inotify_instances GUARDED_BY(&inotify_lock);
@@ -35,22 +27,32 @@ static const struct file_ops inotify_ops;
 
 /* --- watches --- */
 
-/* Out of both lists; the inode's reference and the memory are the caller's. */
-static void inotify_detach(struct inotify_watch *w) REQUIRES(inotify_lock)
+void inotify_attach(struct inotify_watch *w, struct inode *inode)
+{
+	inode_get(inode);
+	w->inode = inode;
+	w->next = inode->watches;
+	atomic_add(&inotify_watches, 1u);
+	atomic_store(&inode->watches, w);
+}
+
+void inotify_detach(struct inotify_watch *w)
 {
 	struct inotify_watch **at = &w->inode->watches;
 
 	while (*at != w)
 		at = &(*at)->next;
 	atomic_store(at, w->next);
-	list_remove(&w->link);
+	if (w->group)
+		list_remove(&w->link);
 	atomic_sub(&inotify_watches, 1u);
 }
 
 /* The same, and its instance hears that it ended. */
 static void inotify_end(struct inotify_watch *w) REQUIRES(inotify_lock)
 {
-	inotify_queue_add(w->group, w->wd, IN_IGNORED, 0, NULL, 0);
+	if (w->group)
+		inotify_queue_add(w->group, w->wd, IN_IGNORED, 0, NULL, 0);
 	inotify_detach(w);
 }
 
@@ -62,9 +64,12 @@ static void inotify_send(struct inode *inode, u32 mask, u32 cookie, const char *
 
 	for (w = inode->watches; w; w = next) {
 		next = w->next;
-		if (!(w->mask & mask & IN_ALL_EVENTS) || (unlinked && (w->mask & IN_EXCL_UNLINK)))
+		if (!(w->mask & mask & WATCH_EVENTS) || (unlinked && (w->mask & IN_EXCL_UNLINK)))
 			continue;
-		inotify_queue_add(w->group, w->wd, mask, cookie, name, len);
+		if (w->group)
+			inotify_queue_add(w->group, w->wd, mask, cookie, name, len);
+		else
+			async_ops->message(w->file);
 		if (w->mask & IN_ONESHOT) {
 			inotify_end(w);
 			(void)ref_put(&inode->refs);	/* not the last */
@@ -122,6 +127,8 @@ void inotify_tell_move(struct inode *old_dir, const char *old_name, u32 old_len,
 	if (!atomic_load(&inotify_watches))
 		return;
 	spin_lock(&inotify_lock);
+	if (old_dir == new_dir)
+		inotify_send(old_dir, WATCH_RENAME, 0, NULL, 0, false);
 	cookie = ++inotify_cookie;
 	inotify_send(old_dir, IN_MOVED_FROM | kind, cookie, old_name, old_len, false);
 	inotify_send(new_dir, IN_MOVED_TO | kind, cookie, new_name, new_len, false);
@@ -142,6 +149,7 @@ bool inotify_put(struct inode *inode)
 	for (w = last ? NULL : inode->watches; w; w = w->next)
 		n++;
 	if (n && !atomic_load(&inode->nlink) && atomic_load(&inode->refs.n) == n) {
+		/* A signal's are not among them: their file holds the inode too. */
 		gone = inode->watches;
 		for (w = gone; w; w = w->next) {
 			if (w->mask & IN_DELETE_SELF)
@@ -322,12 +330,9 @@ int inotify_add(struct file *file, struct inode *inode, u32 mask)
 		wd = -ENOSPC;
 	if (!wd) {
 		wd = ++g->last_wd;
-		*w = (struct inotify_watch){.group = g, .inode = inode, .wd = wd,
-					    .mask = mask & INOTIFY_KEPT, .next = inode->watches};
-		inode_get(inode);
+		*w = (struct inotify_watch){.group = g, .wd = wd, .mask = mask & INOTIFY_KEPT};
 		list_add_back(&g->watches, &w->link);
-		atomic_add(&inotify_watches, 1u);
-		atomic_store(&inode->watches, w);
+		inotify_attach(w, inode);
 		w = NULL;
 	}
 	spin_unlock(&inotify_lock);

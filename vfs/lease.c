@@ -262,7 +262,7 @@ static u64 lease_ask(struct lease *k, bool write)
 	if (k->unlock_ns || *when)
 		return k->unlock_ns ? k->unlock_ns : *when;
 	*when = lease_deadline();
-	async_ops->lease_broken(k->file);
+	async_ops->message(k->file);
 	return *when;
 }
 

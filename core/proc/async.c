@@ -11,7 +11,8 @@
 #include "mem/phys/slab.h"
 #include "vfs/async.h"
 
-#define ASYNC_AT_ONCE 64u	/* files told of in one go */
+#define ASYNC_AT_ONCE  64u	/* files told of in one go */
+#define ASYNC_MESSAGES 64u	/* signals for one file in one go */
 
 /* What to tell: a bit per si_code (POLL_IN..POLL_HUP), and one for SIGURG. */
 #define ASYNC_BIT(code) (1u << (code))
@@ -34,6 +35,7 @@ struct file_async {
 	struct file *file;	/* [I] borrowed: it is the file's */
 	struct async_owner owner; /* under async_lock */
 	u32 notes;		/* under async_lock: ASYNC_BIT() */
+	u32 messages;		/* under async_lock: how many of POLL_MSG, each a signal */
 	struct list told;	/* under async_lock: in async_files while there are notes */
 	struct async_place places[POLL_QUEUES]; /* under async_switching */
 	unsigned used;
@@ -259,6 +261,8 @@ static void async_note(struct file *file, u32 notes)
 	fresh = told && !a->notes;
 	if (told)
 		a->notes |= notes;
+	if (told && (notes & ASYNC_BIT(POLL_MSG)))
+		a->messages = min(a->messages + 1, ASYNC_MESSAGES);
 	if (fresh) {
 		list_add_back(&async_files, &a->told);
 		atomic_add(&async_pending, 1u);
@@ -305,7 +309,7 @@ void async_urgent(struct file *file)
 	async_note(file, ASYNC_URGENT | ASYNC_BIT(POLL_PRI));
 }
 
-static void async_lease_broken(struct file *file)
+static void async_message(struct file *file)
 {
 	async_note(file, ASYNC_BIT(POLL_MSG));
 }
@@ -433,8 +437,13 @@ static void async_tell(const struct async_owner *o, int code)
 	async_send(o, o->sig, &info);
 }
 
+struct async_news {
+	struct async_owner owner;
+	u32 notes, messages;
+};
+
 /* The next file that has notes, off the list; its owner's reference is the caller's. */
-static bool async_take(struct async_owner *o, u32 *notes)
+static bool async_take(struct async_news *news)
 {
 	struct file_async *a;
 	bool any = false;
@@ -443,15 +452,14 @@ static bool async_take(struct async_owner *o, u32 *notes)
 	while (!any && !list_empty(&async_files)) {
 		a = list_first(&async_files, struct file_async, told);
 		list_remove(&a->told);
-		*o = a->owner;
-		*notes = a->notes;
+		*news = (struct async_news){a->owner, a->notes, a->messages};
 		/* That it is no more ready for O_ASYNC does not concern leases and SIGURG. */
 		if (!(atomic_load_relaxed(&a->file->flags) & FASYNC))
-			*notes &= ASYNC_URGENT | ASYNC_BIT(POLL_MSG);
-		a->notes = 0;
-		any = *notes && o->pid;
+			news->notes &= ASYNC_URGENT | ASYNC_BIT(POLL_MSG);
+		a->notes = a->messages = 0;
+		any = news->notes && news->owner.pid;
 		if (any)
-			pid_get(o->pid);
+			pid_get(news->owner.pid);
 		else
 			atomic_sub(&async_pending, 1u);
 	}
@@ -461,18 +469,19 @@ static bool async_take(struct async_owner *o, u32 *notes)
 
 void async_deliver(void)
 {
-	struct async_owner owner;
-	u32 notes;
+	struct async_news news;
 
 	spin_lock(&async_sending);
-	for (unsigned n = 0; n < ASYNC_AT_ONCE && async_take(&owner, &notes); n++) {
-		if (notes & ASYNC_URGENT)
-			async_send(&owner, SIGURG, NULL);
+	for (unsigned n = 0; n < ASYNC_AT_ONCE && async_take(&news); n++) {
+		if (news.notes & ASYNC_URGENT)
+			async_send(&news.owner, SIGURG, NULL);
 		for (int code = POLL_IN; code <= POLL_HUP; code++)
-			if (notes & ASYNC_BIT(code))
-				async_tell(&owner, code);
+			if (code != POLL_MSG && (news.notes & ASYNC_BIT(code)))
+				async_tell(&news.owner, code);
+		for (u32 i = 0; i < news.messages; i++)
+			async_tell(&news.owner, POLL_MSG);
 		atomic_sub(&async_pending, 1u);
-		pid_put(owner.pid);
+		pid_put(news.owner.pid);
 	}
 	spin_unlock(&async_sending);
 }
@@ -495,7 +504,7 @@ static const struct async_ops async_file_ops = {
 	.gone = async_gone,
 	.adopt = async_adopt,
 	.disown = async_disown,
-	.lease_broken = async_lease_broken,
+	.message = async_message,
 };
 
 int async_start(void)

@@ -1,5 +1,6 @@
 /* core/proc/async.h -- signals for files: who gets them (F_SETOWN), which one (F_SETSIG), and
- * when: each time the file becomes ready (O_ASYNC), has urgent data, or a lease is broken.
+ * when: each time the file becomes ready (O_ASYNC), has urgent data, a lease is broken, or
+ * something in the directory changes.
  *
  * A file with O_ASYNC has places of its own in the queues that a poll of it would wait in, so no
  * pipe, socket or terminal knows of signals. A wake comes with the queue's lock held, and often

@@ -14,6 +14,7 @@
 #include "mem/space/commit.h"
 #include "mem/space/reclaim.h"
 #include "mem/space/space.h"
+#include "vfs/dnotify.h"
 #include "vfs/fd.h"
 #include "vfs/lease.h"
 #include "vfs/protect.h"
@@ -255,15 +256,15 @@ static int setting_store(const char *text, u64 *to, u64 most)
 	return 0;
 }
 
-#define SETTING(name_, field_, most_)                                                        \
-	static int name_##_show(const struct proc_subject *who, struct text *to)            \
-	{                                                                                    \
-		text_add(to, "%lu\n", atomic_load_relaxed(&commit_settings.field_));         \
-		return 0;                                                                    \
-	}                                                                                    \
-	static int name_##_set(const char *text)                                             \
-	{                                                                                    \
-		return setting_store(text, &commit_settings.field_, most_);                  \
+#define SETTING(name_, field_, most_)                                                           \
+	static int name_##_show(const struct proc_subject *who, struct text *to)                \
+	{                                                                                       \
+		text_add(to, "%lu\n", atomic_load_relaxed(&commit_settings.field_));            \
+		return 0;                                                                       \
+	}                                                                                       \
+	static int name_##_set(const char *text)                                                \
+	{                                                                                       \
+		return setting_store(text, &commit_settings.field_, most_);                     \
 	}
 SETTING(overcommit_memory, mode, COMMIT_STRICT)
 SETTING(overcommit_ratio, ratio, INT32_MAX)
@@ -313,11 +314,11 @@ static int file_max_show(const struct proc_subject *who, struct text *to)
 	return 0;
 }
 
-#define CONSTANT(name_, format_, value_)                                            \
-	static int name_##_show(const struct proc_subject *who, struct text *to)   \
-	{                                                                           \
-		text_add(to, format_ "\n", value_);                                 \
-		return 0;                                                           \
+#define CONSTANT(name_, format_, value_)                                                        \
+	static int name_##_show(const struct proc_subject *who, struct text *to)                \
+	{                                                                                       \
+		text_add(to, format_ "\n", value_);                                             \
+		return 0;                                                                       \
 	}
 CONSTANT(seccomp_avail, "%s", "kill_process kill_thread trap errno trace log allow")
 CONSTANT(seccomp_logged, "%s", "kill_process kill_thread trap errno trace log")
@@ -426,7 +427,7 @@ static int protected_store(enum protect_rule rule, unsigned most, const char *te
 }
 
 #define PROTECTED(name_, rule_, most_)                                                          \
-	static int name_##_show(const struct proc_subject *who, struct text *to)               \
+	static int name_##_show(const struct proc_subject *who, struct text *to)                \
 	{                                                                                       \
 		text_add(to, "%u\n", protect_get(rule_));                                       \
 		return 0;                                                                       \
@@ -440,7 +441,7 @@ PROTECTED(symlinks, PROTECT_SYMLINKS, 1)
 PROTECTED(fifos, PROTECT_FIFOS, 2)
 PROTECTED(regular, PROTECT_REGULAR, 2)
 
-static int lease_store(i32 *setting, const char *text)
+static int number_store(i32 *setting, const char *text)
 {
 	const char *end;
 	u64 n;
@@ -451,20 +452,22 @@ static int lease_store(i32 *setting, const char *text)
 	return 0;
 }
 
-#define LEASE(name_)                                                                            \
-	static int name_##_show(const struct proc_subject *who, struct text *to)               \
+#define NUMBER(name_, variable_)                                                                \
+	static int name_##_show(const struct proc_subject *who, struct text *to)                \
 	{                                                                                       \
-		text_add(to, "%d\n", atomic_load_relaxed(&lease_settings.name_));               \
+		text_add(to, "%d\n", atomic_load_relaxed(&variable_));                          \
 		return 0;                                                                       \
 	}                                                                                       \
 	static int name_##_store(const struct proc_subject *who, const char *text, size_t len)  \
 	{                                                                                       \
-		return lease_store(&lease_settings.name_, text);                                \
+		return number_store(&variable_, text);                                          \
 	}
-LEASE(break_time)
-LEASE(enabled)
+NUMBER(break_time, lease_settings.break_time)
+NUMBER(enabled, lease_settings.enabled)
+NUMBER(dnotify, dnotify_enabled)
 
 static const struct proc_entry fs_entries[] = {
+	FILE("dir-notify-enable", 0644, .show = dnotify_show, .store = dnotify_store),
 	FILE("file-max", 0444, .show = file_max_show),
 	FILE("lease-break-time", 0644, .show = break_time_show, .store = break_time_store),
 	FILE("leases-enable", 0644, .show = enabled_show, .store = enabled_store),

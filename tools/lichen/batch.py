@@ -9,6 +9,7 @@ import dataclasses
 from . import base, guest
 
 BOOTS_MAX = 6
+NOT_RUN = "not run"         # the status of what no boot was left for
 STALL_SLACK = 60            # seconds without a word beyond a program's own limit
 PROGRAM = "/run/lichen-batch"
 MANIFEST = "/run/lichen-manifest"
@@ -106,4 +107,4 @@ def run(machine, items, put, done, boots=BOOTS_MAX):
         elif left and len(left) == before:
             break
     for name in list(left):
-        note(name, Answer("not run"))
+        note(name, Answer(NOT_RUN))

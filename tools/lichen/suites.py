@@ -1,14 +1,16 @@
 """`./lichen suites`: material that others wrote (Python's own tests, stress-ng), run here and
 compared with Linux's results test by test.
 
-A reference is what passes in every run on Linux that there was; those are kept in the cache, by
-the image and the command, and `--kernel linux` adds one. What passes on Linux and not here fails,
-unless tests/suites/expect lists it with the reason. `distro` are cases as the distro tier's, for the
+A reference is what passes in every run on Linux that there was; those are kept in the cache as they
+end, by the image and the command. Linux is asked for what has fewer than `--runs N` (1), so that what
+was interrupted goes on. What passes on Linux and not here fails, unless tests/suites/expect lists it
+with the reason; with `--runs 0` nothing is asked. `distro` are cases as the distro tier's, for the
 same image.
 """
 
 import collections
 import json
+import pathlib
 import re
 import xml.etree.ElementTree
 
@@ -82,6 +84,7 @@ def stress_results(item, answer):
 
 
 SUITES = {"python": (python_items, python_results), "stress": (stress_items, stress_results)}
+SCRIPTS = (*SUITES, "objects")
 
 
 class Store:
@@ -104,6 +107,15 @@ class Store:
             made.write_text(json.dumps(runs))
 
 
+def summary(results):
+    """How many tests did how; what was wrong with the only one."""
+    if len(results) == 1:
+        return next(iter(results.values()))
+    how = collections.Counter(word if word in ("ok", "skipped") else "failed"
+                              for word in results.values())
+    return ", ".join(f"{count} {word}" for word, count in how.items())
+
+
 def reference(runs):
     """The tests that passed every time."""
     passed = [{test for test, how in run.items() if how == "ok"} for run in runs]
@@ -118,7 +130,7 @@ def known_differences():
 def run_items(items, kernel, smp, image, results_of, done):
     """Run on a kernel; `done(item, results, answer)` for each as it ends."""
     by_name = {item.name: item for item in items}
-    put = [(FOLDER / name, f"/run/suites/{name}") for name in SUITES]
+    put = [(FOLDER / name, f"/run/suites/{name}") for name in SCRIPTS]
 
     def note(name, answer):
         done(by_name[name], results_of(name, answer), answer)
@@ -150,7 +162,7 @@ class Score:
         self.counts["listed"] += len(wrong.keys() & self.known.keys())
         self.counts["failed"] += len(failed)
         print("FAIL" if failed else "ok", item.name, f"{len(want) - len(wrong)} of {len(want)}",
-              f"(Linux: {len(runs)} runs)", flush=True)
+              f"(here: {summary(results)}; Linux: {len(runs)} runs)", flush=True)
         for test, how in failed.items():
             print(f"    {test}: {how}", flush=True)
         if failed:
@@ -165,7 +177,32 @@ class Score:
 def add_options(parser):
     parser.add_argument("suite", choices=(*SUITES, "distro"))
     distro.add_options(parser)
+    parser.add_argument("--runs", type=int, default=1, metavar="N")
+    parser.add_argument("--log", type=pathlib.Path, metavar="FOLDER")
     parser.set_defaults(smp=4)
+
+
+def ask_linux(items, args, image, results_of, store):
+    """Add to Linux's runs until each item has as many as are wanted: all once, all twice..."""
+    def add(item, results, answer):
+        keep_log(args.log, item, answer)
+        if answer.status == batch.NOT_RUN:
+            return
+        store.add(item, results)
+        print(f"{item.name}: {summary(results)}", flush=True)
+
+    for runs in range(args.runs):
+        missing = [item for item in items if len(store.runs(item)) <= runs]
+        if missing:
+            base.say(f"asking Linux for {len(missing)} results")
+            run_items(missing, "linux", args.smp, image, results_of, add)
+
+
+def keep_log(folder, item, answer):
+    """What it said, for who wants to know why."""
+    if folder:
+        folder.mkdir(parents=True, exist_ok=True)
+        (folder / item.name).write_bytes(answer.err)
 
 
 def main(args):
@@ -182,20 +219,15 @@ def main(args):
         print(*(item.name for item in items), sep="\n")
         return 0
     store = Store()
-
-    def add(item, results, _answer):
-        store.add(item, results)
-        how = collections.Counter(word if word in ("ok", "skipped") else "failed"
-                                  for word in results.values())
-        print(f"{item.name}:", *(f"{count} {word}" for word, count in how.items()), flush=True)
-
-    missing = items if args.kernel == "linux" else [i for i in items if not store.runs(i)]
-    if missing:
-        base.say(f"asking Linux for {len(missing)} results")
-        run_items(missing, "linux", args.smp, image, results_of, add)
+    ask_linux(items, args, image, results_of, store)
     if args.kernel == "linux":
         return 0
     score = Score(store, known_differences())
-    run_items(items, "lichen", args.smp, image, results_of, score.judge)
+
+    def judge(item, results, answer):
+        keep_log(args.log, item, answer)
+        score.judge(item, results, answer)
+
+    run_items(items, "lichen", args.smp, image, results_of, judge)
     print(score.summary())
     return 1 if score.counts["failed"] else 0
