@@ -162,8 +162,13 @@ bool ipc_unlist(struct ipc_object *o)
 	if (was) {
 		ipc_drop_key(t, o);
 		t->places[o->id % (int)IPC_PLACES] = NULL;
-		t->count--;
 		o->listed = false;
+		/* As large as there were ever objects; not for ever. */
+		if (!--t->count) {
+			kfree(t->places);
+			t->places = NULL;
+			t->size = 0;
+		}
 	}
 	spin_unlock(&t->lock);
 	if (was)

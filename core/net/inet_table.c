@@ -1,7 +1,8 @@
 /* core/net/inet_table.c -- who has which port.
  *
  * One table for all; an entry is found by its local port. Ends of connections that wait for
- * their time to pass stay until somebody looks at their bucket afterwards.
+ * their time to pass stay until somebody looks at their bucket afterwards; each new end looks at
+ * some others.
  */
 #include "core/base/string.h"
 #include "core/cred/cred.h"
@@ -14,11 +15,13 @@
 #define INET_LINGER_NS 60000000000ul
 #define INET_ENDS_MAX  16384u
 #define INET_REUSE_NS  1000000000ul	/* a new connection may take it over after that long */
+#define INET_SWEEP     8u		/* buckets looked at for each new end */
 
 spinlock inet_lock = SPINLOCK_INIT(RANK_NET_TABLE);
 static struct list inet_table[INET_BUCKETS] GUARDED_BY(&inet_lock);
 static u32 inet_next GUARDED_BY(&inet_lock);
 static u32 inet_ends GUARDED_BY(&inet_lock);	/* entries without a socket */
+static u32 inet_swept GUARDED_BY(&inet_lock);	/* the bucket that is looked at next */
 
 static void inet_drop_end(struct inet_entry *e) REQUIRES(inet_lock)
 {
@@ -44,6 +47,13 @@ static struct list *inet_bucket(u16 port) REQUIRES(inet_lock)
 			inet_drop_end(e);
 	}
 	return bucket;
+}
+
+/* Ends whose time has passed go from a few more buckets, so that they do not pile up. */
+static void inet_sweep(void) REQUIRES(inet_lock)
+{
+	for (u32 i = 0; i < INET_SWEEP; i++)
+		inet_bucket((u16)(inet_swept++ % INET_BUCKETS));
 }
 
 static bool inet_is_v6only(const struct inet_entry *e)
@@ -243,6 +253,7 @@ void inet_linger(struct inet_socket *i)
 	struct inet_entry *e = kmalloc(sizeof(*e));
 
 	spin_lock(&inet_lock);
+	inet_sweep();
 	if (e && !list_empty(&i->entry.link) && inet_ends < INET_ENDS_MAX) {
 		inet_ends++;
 		*e = i->entry;

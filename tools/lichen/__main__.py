@@ -17,7 +17,9 @@ usage: ./lichen COMMAND [OPTION...]
   test [TIER...] [-k NAME] build everything and run the tests (a tier is a ctest label)
   guest [-k PROGRAM.TEST]  the programs of tests/guest; --smp N, --kernel lichen|linux
   distro [-k NAME]         real commands compared with Linux's answers; the same options
-  suites python|stress|distro  what others wrote, compared with Linux test by test
+  suites python|stress|distro|sample
+                           what others wrote, compared with Linux test by test; -k, --runs N,
+                           --log FOLDER
   transcript strace|gdb    debuggers' transcripts compared with Linux's; --rootfs dev|rolling
   bench [-k NAME]          instructions per operation, ours beside Linux's; --kernel lichen|linux
   profile NAME             where they go, function by function; --addresses: each instruction

@@ -90,6 +90,21 @@ def fetch(name, packages, hooks=(), suite=SUITE):
     return tar
 
 
+# Runs as mmdebstrap's hook: the files of these packages alone, without what they depend on.
+FILES_ALONE = r"""
+export APT_CONFIG="$MMDEBSTRAP_APT_CONFIG"
+cd "$1"
+apt-get -q download {packages}
+for deb in *.deb; do dpkg-deb -x "$deb" .; done
+rm *.deb
+"""
+
+
+def fetch_files(name, packages, suite=SUITE):
+    """The same of the files of just these packages; what is theirs is below usr."""
+    return fetch(f"files-{name}", (), (FILES_ALONE.format(packages=" ".join(packages)),), suite)
+
+
 def unpack(tar, tree):
     """Unpack a fetched tree, without its device nodes."""
     tree.mkdir()

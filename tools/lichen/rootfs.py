@@ -2,7 +2,8 @@
 
 A recipe's packages are unpacked without running anything, then configured once in the
 guest under the oracle; the outcome is a tar file in the cache, named by the hash of the
-recipe, from which mke2fs makes the image in the build tree.
+recipe, from which mke2fs makes the image in the build tree. A recipe with a file `over`
+is the one named there with the files of a few packages laid over it, nothing configured.
 """
 
 import errno
@@ -44,18 +45,20 @@ def packages(recipe):
     return [ESSENTIAL, *listed(recipe)]
 
 
-def make_image(tar, image, excludes=()):
-    """An ext4 image with what `tar` holds, owners and extended attributes kept; as root or
-    under fakeroot."""
+def make_image(tars, image, excludes=()):
+    """An ext4 image with what the first tar file holds, owners and extended attributes kept, and
+    what is below usr in the others; as root or under fakeroot."""
     with base.replacing(image) as made:
         tree = made.parent / "tree"
         unpack = ["tar", "-x", "-p", "--numeric-owner", "--xattrs", "--xattrs-include=*",
-                  "--warning=no-unknown-keyword", "-f", tar, "-C", tree]
-        unpack += [f"--exclude=./{name}" for name in excludes]
+                  "--warning=no-unknown-keyword", "-C", tree]
+        unpacks = [[*unpack, "-f", tars[0], *(f"--exclude=./{name}" for name in excludes)]]
+        unpacks += [[*unpack, "-f", tar, "./usr"] for tar in tars[1:]]
         mke2fs = shlex.join(map(str, ["mke2fs", "-q", "-F", "-t", "ext4", "-d", tree, made]))
         least = IMAGE_MIN >> 10
         script = " && ".join((
-            shlex.join(map(str, ["mkdir", tree])), shlex.join(map(str, unpack)),
+            shlex.join(map(str, ["mkdir", tree])),
+            *(shlex.join(map(str, words)) for words in unpacks),
             f"size=$(du -sk {shlex.quote(str(tree))}) && size=$((${{size%%[!0-9]*}} * 3 / 2))",
             f"{mke2fs} $((size > {least} ? size : {least}))k"))
         fake = [] if os.geteuid() == 0 else ["fakeroot"]
@@ -67,7 +70,7 @@ def configure(recipe, unpacked, out):
     """Run the recipe's script over the unpacked tree in the guest; `out` becomes the tar."""
     base.say(f"configuring {recipe.name} in the guest, once: about three minutes")
     image = out.parent / "unpacked.ext4"
-    make_image(unpacked, image, excludes=["dev/*"])
+    make_image([unpacked], image, excludes=["dev/*"])
     with open(out, "wb") as disk:
         disk.truncate(CONFIGURE_DISK)
     skip = " ".join(f"--exclude='./{name}/*'" for name in OUTSIDE)
@@ -117,24 +120,32 @@ def recipe_tar(name):
     return tar
 
 
-def image_from(tar, image):
-    """The image made of `tar`, remade when the tar file is another."""
-    state = tar.stat()
-    want = base.digest(str(tar.resolve()), str(state.st_size), str(state.st_mtime_ns))
+def recipe_tars(name):
+    """All a recipe consists of: the tree, then what is laid over it."""
+    over = RECIPES / name / "over"
+    if not over.exists():
+        return [recipe_tar(name)]
+    return [*recipe_tars(over.read_text().strip()),
+            debian.fetch_files(name, list(listed(RECIPES / name)))]
+
+
+def image_from(tars, image):
+    """The image made of `tars`, remade when the tar files are others."""
+    states = [(str(tar.resolve()), tar.stat()) for tar in tars]
+    want = base.digest(*(word for name, state in states
+                         for word in (name, str(state.st_size), str(state.st_mtime_ns))))
     stamp = image.with_suffix(".stamp")
     with base.locked(image):
         if image.exists() and stamp.exists() and stamp.read_text() == want:
             return image
         stamp.unlink(missing_ok=True)
         base.say(f"making {image}")
-        make_image(tar, image)
+        make_image(tars, image)
         stamp.write_text(want)
     return image
 
 
-def identity(name):
-    """The hash of what a recipe made."""
-    tar = recipe_tar(name)
+def tar_identity(tar):
     note = tar.with_suffix(".id")
     if not note.exists():
         with open(tar, "rb") as data:
@@ -142,6 +153,11 @@ def identity(name):
         with base.replacing(note) as made:
             made.write_text(content)
     return note.read_text()
+
+
+def identity(name):
+    """The hash of what a recipe made."""
+    return "-".join(tar_identity(tar) for tar in recipe_tars(name))
 
 
 def is_ext4(path):
@@ -156,19 +172,20 @@ def find(spec):
     if spec == "none":
         return None
     if (RECIPES / spec / "packages").is_file():
-        return image_from(recipe_tar(spec), images / f"{spec}.ext4")
+        return image_from(recipe_tars(spec), images / f"{spec}.ext4")
     path = pathlib.Path(spec)
     if not path.is_file():
         raise base.Usage(f"--rootfs {spec}: neither a recipe under rootfs/ nor a file")
     if is_ext4(path):
         return path
     name = base.digest(str(path.resolve()))
-    return image_from(path, images / f"tar-{name}.ext4")
+    return image_from([path], images / f"tar-{name}.ext4")
 
 
 def archive(spec):
-    """The tar file of what --rootfs means; None for an image, or nothing."""
+    """The tar file of what --rootfs means, without what is laid over it; None for an image, or
+    nothing."""
     if (RECIPES / spec / "packages").is_file():
-        return recipe_tar(spec)
+        return recipe_tars(spec)[0]
     path = pathlib.Path(spec)
     return path if path.is_file() and not is_ext4(path) else None

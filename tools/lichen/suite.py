@@ -17,7 +17,7 @@ from . import base, build
 FAILURE = r"^\s*(FAIL|not ok|# \S+:\d+:|\[  FAILED|\S+:\d+: |panic|==\d+==|WARNING: Thread)"
 REASONS_MAX = 10            # lines shown of each
 
-LONG = ("mutation", "bench", "audit", "strace", "gdb", "suites")   # run when named, not by default
+LONG = ("mutation", "bench", "audit", "strace", "gdb", "suites", "soak")   # run when named, not by default
 
 
 def ctest(*words):

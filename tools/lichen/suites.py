@@ -4,8 +4,9 @@ compared with Linux's results test by test.
 A reference is what passes in every run on Linux that there was; those are kept in the cache as they
 end, by the image and the command. Linux is asked for what has fewer than `--runs N` (1), so that what
 was interrupted goes on. What passes on Linux and not here fails, unless tests/suites/expect lists it
-with the reason; with `--runs 0` nothing is asked. `distro` are cases as the distro tier's, for the
-same image.
+with the reason; with `--runs 0` nothing is asked. `sample` is a little of both that is quick enough
+to be run each time, in an image that is quickly made. `distro` are cases as the distro tier's, for
+the image dev.
 """
 
 import collections
@@ -17,7 +18,6 @@ import xml.etree.ElementTree
 from . import base, batch, build, distro, rootfs, vm
 
 FOLDER = base.SOURCE / "tests/suites"
-RECIPE = "dev"
 CLASSES = ("scheduler", "pipe", "ipc", "signal", "vm", "memory", "filesystem", "cpu")
 # What test_socket calls its parts that need no network.
 UNIX_PARTS = ("*Unix*", "*UNIX*", "*SCMRights*", "*SocketPair*")
@@ -26,19 +26,29 @@ MODULES = {name: () for name in (
     "test_selectors", "test_mmap", "test_io", "test_fileio", "test_fcntl", "test_pty",
     "test_time", "test_tempfile", "test_shutil", "test_pathlib", "test_multiprocessing_fork")}
 MODULES["test_socket"] = UNIX_PARTS
+SAMPLE_MODULES = ("test_fcntl", "test_fileio", "test_mmap", "test_pty")
+SAMPLE_STRESSORS = (
+    "clone", "eventfd", "fork", "futex", "poll", "switch", "pipe", "splice", "msg", "sem-sysv",
+    "sigq", "timer", "brk", "mmap", "mprotect", "mremap", "dentry", "fcntl", "flock", "rename")
+SAMPLE_SECONDS = "1"
 MODULE_LIMIT, STRESSOR_LIMIT = 1800, 120    # seconds
 BOOTS_MAX = 12
 WORDS_SHOWN = 12            # last lines shown of what failed
 
 
-def python_items(_image):
-    return [batch.Item(name, ["/bin/bash", "/run/suites/python", name, *patterns], MODULE_LIMIT)
-            for name, patterns in MODULES.items()]
+def python_item(name):
+    return batch.Item(name, ["/bin/bash", "/run/suites/python", name, *MODULES[name]],
+                      MODULE_LIMIT)
 
 
-def stressors(image):
+def stress_item(name, *seconds):
+    return batch.Item(f"stress.{name}", ["/bin/bash", "/run/suites/stress", name, *seconds],
+                      STRESSOR_LIMIT)
+
+
+def stressors(image, folder):
     """The names in the classes, as the program itself gives them."""
-    note = base.cache_dir() / "answers" / rootfs.identity(RECIPE) / "stressors"
+    note = folder / "stressors"
     if not note.exists():
         found = {}
         items = [batch.Item(name, ["stress-ng", "--class", name + "?"]) for name in CLASSES]
@@ -50,9 +60,17 @@ def stressors(image):
     return note.read_text().split()
 
 
-def stress_items(image):
-    return [batch.Item(f"stress.{name}", ["/bin/bash", "/run/suites/stress", name],
-                       STRESSOR_LIMIT) for name in stressors(image)]
+def python_items(_image, _folder):
+    return [python_item(name) for name in MODULES]
+
+
+def stress_items(image, folder):
+    return [stress_item(name) for name in stressors(image, folder)]
+
+
+def sample_items(_image, _folder):
+    return [*(python_item(name) for name in SAMPLE_MODULES),
+            *(stress_item(name, SAMPLE_SECONDS) for name in SAMPLE_STRESSORS)]
 
 
 def python_results(item, answer):
@@ -83,19 +101,27 @@ def stress_results(item, answer):
     return {item: "skipped" if result[3] != "0" else f"failed with {result[2]}"}
 
 
-SUITES = {"python": (python_items, python_results), "stress": (stress_items, stress_results)}
-SCRIPTS = (*SUITES, "objects")
+def script(item):
+    """The name of the script under tests/suites that runs it."""
+    return item.argv[1].rpartition("/")[2]
+
+
+RESULTS = {"python": python_results, "stress": stress_results}
+SCRIPTS = (*RESULTS, "objects")
+SUITES = {      # what is in them, and the recipe of the image
+    "python": (python_items, "dev"), "stress": (stress_items, "dev"),
+    "sample": (sample_items, "sample"),
+}
 
 
 class Store:
     """Linux's results: for an item the list of its runs."""
 
-    def __init__(self):
-        self.folder = base.cache_dir() / "answers" / rootfs.identity(RECIPE) / "suites"
+    def __init__(self, folder):
+        self.folder = folder
 
     def path(self, item):
-        script = FOLDER / item.argv[1].rpartition("/")[2]
-        return self.folder / base.digest(script, *item.argv)
+        return self.folder / base.digest(FOLDER / script(item), *item.argv)
 
     def runs(self, item):
         path = self.path(item)
@@ -127,13 +153,14 @@ def known_differences():
     return dict(line.split(None, 1) for line in lines if line)
 
 
-def run_items(items, kernel, smp, image, results_of, done):
+def run_items(items, kernel, smp, image, done):
     """Run on a kernel; `done(item, results, answer)` for each as it ends."""
     by_name = {item.name: item for item in items}
     put = [(FOLDER / name, f"/run/suites/{name}") for name in SCRIPTS]
 
     def note(name, answer):
-        done(by_name[name], results_of(name, answer), answer)
+        item = by_name[name]
+        done(item, RESULTS[script(item)](name, answer), answer)
 
     batch.run(vm.Machine(kernel=kernel, root=image, smp=smp, mem="2G"), items, put, note,
               BOOTS_MAX)
@@ -182,7 +209,7 @@ def add_options(parser):
     parser.set_defaults(smp=4)
 
 
-def ask_linux(items, args, image, results_of, store):
+def ask_linux(items, args, image, store):
     """Add to Linux's runs until each item has as many as are wanted: all once, all twice..."""
     def add(item, results, answer):
         keep_log(args.log, item, answer)
@@ -195,7 +222,7 @@ def ask_linux(items, args, image, results_of, store):
         missing = [item for item in items if len(store.runs(item)) <= runs]
         if missing:
             base.say(f"asking Linux for {len(missing)} results")
-            run_items(missing, "linux", args.smp, image, results_of, add)
+            run_items(missing, "linux", args.smp, image, add)
 
 
 def keep_log(folder, item, answer):
@@ -210,16 +237,18 @@ def main(args):
         return distro.judge(distro.DEV, args)
     build.for_kernel(args.kernel)
     build.ensure(["guest-init", "guest-batch"])
-    image = rootfs.find(RECIPE)
-    items_of, results_of = SUITES[args.suite]
-    items = [item for item in items_of(image) if not args.name or re.search(args.name, item.name)]
+    items_of, recipe = SUITES[args.suite]
+    image = rootfs.find(recipe)
+    folder = base.cache_dir() / "answers" / rootfs.identity(recipe)
+    items = [item for item in items_of(image, folder)
+             if not args.name or re.search(args.name, item.name)]
     if not items:
         raise base.Usage(f"suites: nothing is named like {args.name}")
     if args.list:
         print(*(item.name for item in items), sep="\n")
         return 0
-    store = Store()
-    ask_linux(items, args, image, results_of, store)
+    store = Store(folder / "suites")
+    ask_linux(items, args, image, store)
     if args.kernel == "linux":
         return 0
     score = Score(store, known_differences())
@@ -228,6 +257,6 @@ def main(args):
         keep_log(args.log, item, answer)
         score.judge(item, results, answer)
 
-    run_items(items, "lichen", args.smp, image, results_of, judge)
+    run_items(items, "lichen", args.smp, image, judge)
     print(score.summary())
     return 1 if score.counts["failed"] else 0

@@ -69,6 +69,33 @@ static long own_kib(void)
 	return kib;
 }
 
+static unsigned long lines_of(const char *path)
+{
+	FILE *file = fopen(path, "r");
+	unsigned long lines = 0;
+	int c;
+
+	while (file && (c = fgetc(file)) != EOF)
+		lines += c == '\n';
+	if (file)
+		fclose(file);
+	return lines;
+}
+
+/* Threads and mounts, as the system says. */
+static void read_totals(struct memory *m)
+{
+	FILE *file = fopen("/proc/loadavg", "r");
+	long threads = -1;
+
+	if (!file || fscanf(file, "%*s %*s %*s %*d/%ld", &threads) != 1)
+		perror("stress: loadavg");
+	if (file)
+		fclose(file);
+	add(m, "threads", threads);
+	add(m, "mounts", (long)lines_of("/proc/self/mounts"));
+}
+
 static void read_counts(struct memory *m)
 {
 	char line[256], name[64];
@@ -93,6 +120,7 @@ static void read_counts(struct memory *m)
 			add(m, name, value);
 	if (file)
 		fclose(file);
+	read_totals(m);
 }
 
 static long value_of(const struct memory *m, const char *name)

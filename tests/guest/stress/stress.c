@@ -1,4 +1,4 @@
-/* A hundred processes that fork, pipe, map, signal and die, and what is left of them.
+/* A hundred processes that fork, pipe, map, mount, talk, trace, signal and die, and what is left of them.
  *
  *     stress SECONDS [SEED [PROCESSES [DEED]]]
  *
@@ -20,6 +20,7 @@
 #include <unistd.h>
 
 #include "stress.h"
+#include "work.h"
 
 enum { WARM_UP_S = 5, WORKERS_MAX = 1000 };
 
@@ -116,6 +117,7 @@ static void run(long seconds)
 			sleep_ms(2);
 	}
 	end_all();
+	deeds_clean_up();
 	remove_files();
 }
 

@@ -16,8 +16,7 @@
 #include <unistd.h>
 
 #include "stress.h"
-
-#define PAGE 4096ul
+#include "work.h"
 
 static struct worker {
 	unsigned number;
@@ -34,14 +33,13 @@ static atomic_int signals;
 	_exit(EXIT_WRONG);
 }
 
-static void must(bool holds, const char *what)
+void must(bool holds, const char *what)
 {
 	if (!holds)
 		wrong(what);
 }
 
-/* Short of memory or of descriptors is no error of the kernel's: the deed is left. */
-static bool is_scarce(void)
+bool is_scarce(void)
 {
 	return errno == ENOMEM || errno == EAGAIN || errno == ENFILE || errno == ENOSPC;
 }
@@ -62,13 +60,13 @@ void sleep_ms(long ms)
 		;
 }
 
-static unsigned draw(unsigned below)
+unsigned draw(unsigned below)
 {
 	me.random = me.random * 6364136223846793005ull + 1442695040888963407ull;
 	return (unsigned)(me.random >> 33) % below;
 }
 
-static uint64_t pattern(uint64_t at)
+uint64_t pattern(uint64_t at)
 {
 	return (at + me.number) * 0x9e3779b97f4a7c15ull;
 }
@@ -87,14 +85,21 @@ static bool is_filled(const uint64_t *words, size_t n)
 	return true;
 }
 
-/* Reap one child; signals meant for us may come meanwhile. */
-static int reap(pid_t pid)
+int reap(pid_t pid)
 {
 	int status;
 
 	while (waitpid(pid, &status, 0) < 0)
 		must(errno == EINTR, "waitpid");
 	return status;
+}
+
+const char *own_name(const char *word)
+{
+	static char name[64];
+
+	snprintf(name, sizeof(name), "%s-%u-%d", word, me.number, getpid());
+	return name;
 }
 
 /* --- deeds --- */
@@ -216,10 +221,9 @@ static void do_file(void)
 {
 	size_t pages = 2 + draw(16);
 	uint64_t word = pattern(me.deeds), *shared, *private;
-	char name[64];
+	const char *name = own_name("file");
 	int fd;
 
-	snprintf(name, sizeof(name), "file-%u-%d", me.number, getpid());
 	fd = open(name, O_RDWR | O_CREAT | O_TRUNC, 0600);
 	if (fd < 0)
 		return must(is_scarce() || errno == EMFILE, "creating a file");
@@ -351,8 +355,8 @@ static void do_names(void)
 	char name[64], other[64];
 	struct stat state;
 
-	snprintf(name, sizeof(name), "folder-%u-%d", me.number, getpid());
-	snprintf(other, sizeof(other), "renamed-%u-%d", me.number, getpid());
+	snprintf(name, sizeof(name), "%s", own_name("folder"));
+	snprintf(other, sizeof(other), "%s", own_name("renamed"));
 	if (mkdir(name, 0700) < 0)
 		return must(is_scarce(), "mkdir");
 	must(rename(name, other) == 0, "rename");
@@ -422,6 +426,8 @@ static const struct deed {
 } deeds[] = {
 	{ do_fork, 4 }, { do_pipe, 4 }, { do_anonymous, 4 }, { do_file, 3 }, { do_shared, 2 },
 	{ do_exec, 2 }, { do_signals, 3 }, { do_threads, 2 }, { do_names, 2 }, { do_timer, 1 },
+	{ do_unix, 2 }, { do_tcp, 1 }, { do_mount, 1 }, { do_sysvipc, 2 }, { do_mqueue, 1 },
+	{ do_events, 2 }, { do_terminal, 1 }, { do_proc, 2 }, { do_traced, 1 },
 };
 
 static void do_one(void)
