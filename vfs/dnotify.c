@@ -67,7 +67,7 @@ int dnotify_set(struct file *file, int fd, const struct fd_table *fds, u32 arg)
 		dnotify_closed(file, fds);
 		return 0;
 	}
-	if (!S_ISDIR(file->inode->mode))
+	if (!S_ISDIR(atomic_load_relaxed(&file->inode->mode)))
 		return -ENOTDIR;
 	w = kzalloc(sizeof(*w));
 	if (!w)
