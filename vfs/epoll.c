@@ -12,13 +12,14 @@
 
 #include "core/base/log.h"
 #include "core/base/rbtree.h"
+#include "core/cred/cred.h"
+#include "core/cred/user_counts.h"
 #include "mem/phys/slab.h"
 #include "vfs/epoll_set.h"
 #include "vfs/super.h"
 #include "vfs/text.h"
 
 spinlock epoll_lock = SPINLOCK_INIT(RANK_POLL);
-static u32 epoll_items;		/* under epoll_lock */
 
 /* --- which items there are --- */
 
@@ -72,10 +73,10 @@ static int epoll_may_add(struct epoll *e, struct epoll_item *it) REQUIRES(epoll_
 {
 	if (epoll_find(e, it->file, it->fd))
 		return -EEXIST;
-	if (epoll_items >= EPOLL_ITEMS)
-		return -ENOSPC;
 	if (epoll_is(it->file) && !epoll_nest_may(e, epoll_of(it->file)))
 		return -ELOOP;
+	if (!user_counts_take(&e->user->epoll_items, atomic_load_relaxed(&user_limits.epoll_items)))
+		return -ENOSPC;
 	return 0;
 }
 
@@ -91,7 +92,6 @@ static void epoll_link(struct epoll *e, struct epoll_item *it) REQUIRES(epoll_lo
 	atomic_store(&file->watchers, it);
 	if (epoll_is(file))
 		list_add_back(&e->inner, &it->in_inner);
-	epoll_items++;
 }
 
 int epoll_add(struct file *set, struct file *target, int fd, const struct epoll_record *what)
@@ -164,7 +164,7 @@ static void epoll_unlink(struct epoll_item *it) REQUIRES(epoll_lock)
 	if (it->next)
 		it->next->link = it->link;
 	atomic_store(it->link, it->next);
-	epoll_items--;
+	atomic_sub(&e->user->epoll_items, 1u);
 }
 
 int epoll_remove(struct file *set, struct file *target, int fd)
@@ -253,6 +253,7 @@ static co_t epoll_release(struct co *co, struct epoll_release *f)
 		kfree(f->item);
 		CO_BREATHE;
 	}
+	user_counts_put(epoll_of(f->file)->user);
 	kfree(f->file->private);
 	CO_RETURN(0);
 	CO_END;
@@ -303,15 +304,18 @@ bool epoll_is(const struct file *file)
 int epoll_make(const struct cred *cred, struct file **file)
 {
 	struct epoll *e = kzalloc(sizeof(*e));
-	struct inode *inode = e ? inode_new_loose(0600) : NULL;
+	struct user_counts *user = e ? user_counts_find(cred->uid) : NULL;
+	struct inode *inode = user ? inode_new_loose(0600) : NULL;
 
 	*file = inode ? file_new_loose(inode, "anon_inode:[eventpoll]", &epoll_ops, O_RDWR, cred)
 		      : NULL;
 	if (!*file) {
+		user_counts_put(user);
 		kfree(e);
 		return -ENOMEM;
 	}
 	e->file = *file;
+	e->user = user;
 	list_init(&e->ready);
 	list_init(&e->inner);
 	waitq_init(&e->waiters);

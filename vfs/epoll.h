@@ -24,7 +24,6 @@ struct epoll_record {
 };
 static_assert(sizeof(struct epoll_record) == 16, "the ABI's size");
 
-#define EPOLL_ITEMS 262144u	/* in all sets together */
 
 int epoll_make(const struct cred *cred, struct file **file);
 bool epoll_is(const struct file *file);

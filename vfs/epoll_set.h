@@ -15,6 +15,7 @@ extern spinlock epoll_lock;		/* RANK_POLL */
 
 struct epoll {
 	struct file *file;		/* [I] this set's; it holds the set */
+	struct user_counts *user;	/* [I] owned: whose it is */
 	spinlock look, ready_lock;	/* epoll.c says what for */
 	struct rb_tree items;		/* [l] struct epoll_item.node */
 	struct list ready;		/* [r] struct epoll_item.ready_link */

@@ -8,24 +8,29 @@
 #include <linux/fcntl.h>
 #include <linux/stat.h>
 
+#include "core/cred/cred.h"
+#include "core/cred/user_counts.h"
 #include "mem/phys/slab.h"
 #include "vfs/async.h"
 #include "vfs/inotify_watch.h"
 #include "vfs/super.h"
 
-/* Linux counts these for each user; here they are the machine's. */
-#define INOTIFY_INSTANCES 4096u
-#define INOTIFY_WATCHES	  65536u
-#define INOTIFY_KEPT	  (IN_ALL_EVENTS | IN_ONESHOT | IN_EXCL_UNLINK)
+#define INOTIFY_KEPT (IN_ALL_EVENTS | IN_ONESHOT | IN_EXCL_UNLINK)
 
 static struct list inotify_groups GUARDED_BY(&inotify_lock) = LIST_INIT(inotify_groups);
-static u32 inotify_instances GUARDED_BY(&inotify_lock);
 static u32 inotify_cookie GUARDED_BY(&inotify_lock);
 static u32 inotify_watches;		/* [a] changed under inotify_lock */
 
 static const struct file_ops inotify_ops;
 
 /* --- watches --- */
+
+static void inotify_count_off(struct inotify_watch *w) REQUIRES(inotify_lock)
+{
+	atomic_sub(&inotify_watches, 1u);
+	if (w->group)
+		atomic_sub(&w->group->user->inotify_watches, 1u);
+}
 
 void inotify_attach(struct inotify_watch *w, struct inode *inode)
 {
@@ -45,7 +50,7 @@ void inotify_detach(struct inotify_watch *w)
 	atomic_store(at, w->next);
 	if (w->group)
 		list_remove(&w->link);
-	atomic_sub(&inotify_watches, 1u);
+	inotify_count_off(w);
 }
 
 /* The same, and its instance hears that it ended. */
@@ -156,7 +161,7 @@ bool inotify_put(struct inode *inode)
 				inotify_queue_add(w->group, w->wd, IN_DELETE_SELF, 0, NULL, 0);
 			inotify_queue_add(w->group, w->wd, IN_IGNORED, 0, NULL, 0);
 			list_remove(&w->link);
-			atomic_sub(&inotify_watches, 1u);
+			inotify_count_off(w);
 		}
 		atomic_store(&inode->watches, NULL);
 		last = atomic_sub(&inode->refs.n, n) == n;
@@ -204,26 +209,32 @@ bool inotify_unmounted(struct super *s)
 
 /* --- the instance's file --- */
 
-static bool inotify_enter(struct inotify *g)
+/* 0, -ENOMEM or -EMFILE: the user has as many as he may. */
+static int inotify_enter(struct inotify *g, const struct cred *cred)
 {
-	bool room;
+	struct user_counts *user = user_counts_find(cred->euid);
 
-	spin_lock(&inotify_lock);
-	room = inotify_instances < INOTIFY_INSTANCES;
-	if (room) {
-		list_add_back(&inotify_groups, &g->all);
-		inotify_instances++;
+	if (!user)
+		return -ENOMEM;
+	if (!user_counts_take(&user->inotify_instances,
+			      atomic_load_relaxed(&user_limits.inotify_instances))) {
+		user_counts_put(user);
+		return -EMFILE;
 	}
+	g->user = user;
+	spin_lock(&inotify_lock);
+	list_add_back(&inotify_groups, &g->all);
 	spin_unlock(&inotify_lock);
-	return room;
+	return 0;
 }
 
 static void inotify_leave(struct inotify *g)
 {
 	spin_lock(&inotify_lock);
 	list_remove(&g->all);
-	inotify_instances--;
 	spin_unlock(&inotify_lock);
+	atomic_sub(&g->user->inotify_instances, 1u);
+	user_counts_put(g->user);
 }
 
 static struct inotify_watch *inotify_take_first(struct inotify *g)
@@ -274,10 +285,10 @@ int inotify_make(u32 flags, const struct cred *cred, struct file **file)
 		return -ENOMEM;
 	if (!inotify_queue_init(g))
 		goto out;
-	if (!inotify_enter(g)) {
-		err = -EMFILE;
+	err = inotify_enter(g, cred);
+	if (err)
 		goto out;
-	}
+	err = -ENOMEM;
 	inode = inode_new_loose(0600);
 	*file = inode ? file_new_loose(inode, "anon_inode:inotify", &inotify_ops,
 				       O_RDONLY | (flags & O_NONBLOCK), cred)
@@ -326,7 +337,9 @@ int inotify_add(struct file *file, struct inode *inode, u32 mask)
 		return -ENOMEM;
 	spin_lock(&inotify_lock);
 	wd = inotify_change(g, inode, mask);
-	if (!wd && (atomic_load(&inotify_watches) >= INOTIFY_WATCHES || g->last_wd == INT32_MAX))
+	if (!wd && (g->last_wd == INT32_MAX ||
+		    !user_counts_take(&g->user->inotify_watches,
+				      atomic_load_relaxed(&user_limits.inotify_watches))))
 		wd = -ENOSPC;
 	if (!wd) {
 		wd = ++g->last_wd;

@@ -34,6 +34,9 @@ bool inotify_unmounted(struct super *s);
 
 /* --- system calls --- */
 
+/* Events that an instance made from now on keeps to be read; user_limits has the other limits. */
+extern u32 inotify_events_max;	/* [a] */
+
 /* flags: IN_NONBLOCK. 0 and *file, or a negative errno. */
 int inotify_make(u32 flags, const struct cred *cred, struct file **file);
 bool inotify_is(const struct file *file);

@@ -8,8 +8,7 @@
 #include "mem/phys/slab.h"
 #include "mem/space/uaccess.h"
 
-#define INOTIFY_EVENTS 16384u	/* waiting to be read, of an instance */
-
+u32 inotify_events_max = 16384;
 spinlock inotify_lock = SPINLOCK_INIT(RANK_INOTIFY);
 
 static u32 inotify_queue_size(const struct inotify_record *r)
@@ -63,7 +62,7 @@ void inotify_queue_add(struct inotify *g, int wd, u32 mask, u32 cookie, const ch
 {
 	struct inotify_record *r = NULL;
 
-	if (g->count < INOTIFY_EVENTS)
+	if (g->count < g->most)
 		r = inotify_queue_record(wd, mask, cookie, name, len);
 	if (r && inotify_queue_repeats(g, r)) {
 		kfree(r);
@@ -186,6 +185,7 @@ bool inotify_queue_init(struct inotify *g)
 	list_init(&g->watches);
 	list_init(&g->records);
 	waitq_init(&g->wait);
+	g->most = atomic_load_relaxed(&inotify_events_max);
 	g->overflow = inotify_queue_record(-1, IN_Q_OVERFLOW, 0, NULL, 0);
 	return g->overflow;
 }

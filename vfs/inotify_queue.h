@@ -11,6 +11,7 @@
 #include <linux/inotify.h>
 
 #include "vfs/file.h"
+#include "vfs/inotify.h"
 
 extern spinlock inotify_lock;	/* RANK_INOTIFY: queues, and inotify.c's watches */
 
@@ -25,7 +26,8 @@ struct inotify {
 	struct list watches, records;
 	struct inotify_record *overflow;	/* owned; in records while overflowed */
 	bool overflowed;
-	u32 count;			/* records */
+	struct user_counts *user;	/* [I] owned: whose it is */
+	u32 count, most;		/* records */
 	u32 bytes;			/* of them all */
 	int last_wd;
 	struct waitq wait;		/* woken when there is something to read */

@@ -11,6 +11,8 @@
 #include "vfs/dentry.h"
 #include "vfs/super.h"
 
+#define MOUNT_MAX 10000u	/* attached at a time */
+
 /* A mount's flags: MS_RDONLY, MS_NOSUID, MS_NODEV, MS_NOEXEC, MS_NOATIME, MS_NODIRATIME,
  * MS_RELATIME, MS_NOSYMFOLLOW as in <linux/mount.h>. */
 struct mount {

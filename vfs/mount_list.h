@@ -4,7 +4,6 @@
 
 #include "vfs/mount.h"
 
-#define MOUNT_MAX 10000u	/* attached at a time */
 
 extern spinlock mount_lock;
 

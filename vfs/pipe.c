@@ -22,6 +22,7 @@
 #include "mem/phys/buddy.h"
 #include "mem/phys/slab.h"
 #include "mem/space/uaccess.h"
+#include "vfs/pipe_limit.h"
 
 #define PIPE_AT_ONCE (16 * PAGE_SIZE)	/* bytes copied in one hold of the lock */
 
@@ -30,6 +31,7 @@ struct pipe {
 	u32 pages;			/* under lock: slots, a power of two */
 	u64 head, tail;			/* [a] bytes read, bytes written; written under lock */
 	struct page **ring;		/* under lock */
+	struct user_counts *user;	/* [I] owned: who made it; its pages are counted there */
 	u32 readers, writers;		/* [a] open ends; written under lock */
 	u32 reader_opens, writer_opens;	/* under lock: how many there ever were */
 	u32 files;			/* under lock: open files, keeps the pipe */
@@ -49,18 +51,23 @@ static u64 pipe_capacity(const struct pipe *p) REQUIRES(p->lock)
 	return (u64)p->pages << PAGE_SHIFT;
 }
 
-static struct pipe *pipe_new(void)
+static struct pipe *pipe_new(const struct cred *cred)
 {
-	struct pipe *p = kzalloc(sizeof(*p));
+	struct user_counts *user = user_counts_find(cred->uid);
+	u32 pages = user ? pipe_limit_new(user, cred) : 0;
+	struct pipe *p = pages ? kzalloc(sizeof(*p)) : NULL;
 
-	if (!p)
-		return NULL;
-	p->ring = kcalloc(PIPE_DEFAULT_PAGES, sizeof(*p->ring));
-	if (!p->ring) {
+	if (p)
+		p->ring = kcalloc(pages, sizeof(*p->ring));
+	if (!p || !p->ring) {
 		kfree(p);
+		if (user)
+			atomic_sub(&user->pipe_pages, (u64)pages);
+		user_counts_put(user);
 		return NULL;
 	}
-	p->pages = PIPE_DEFAULT_PAGES;
+	p->user = user;
+	p->pages = pages;
 	spin_init(&p->lock, RANK_PIPE);
 	waitq_init(&p->can_read);
 	waitq_init(&p->can_write);
@@ -73,6 +80,8 @@ static void pipe_free(struct pipe *p)
 	for (u32 i = 0; i < p->pages; i++)
 		if (p->ring[i])
 			phys_page_put(p->ring[i]);
+	atomic_sub(&p->user->pipe_pages, (u64)p->pages);
+	user_counts_put(p->user);
 	kfree(p->ring);
 	kfree(p);
 }
@@ -459,19 +468,20 @@ int pipe_make(struct file *ends[2], u32 flags, const struct cred *cred)
 {
 	static const struct file_ops nothing;
 	struct inode *inode = inode_new_loose(S_IFIFO | 0600);
-	struct pipe *p = pipe_new();
+	struct pipe *p = pipe_new(cred);
+	int err = p ? -ENOMEM : -ENFILE;
 	char name[32];
 
 	ends[0] = ends[1] = NULL;
 	if (!inode || !p)
-		goto no_memory;
+		goto fail;
 	inode->uid = cred->fsuid;
 	inode->gid = cred->fsgid;
 	format(name, sizeof(name), "pipe:[%lu]", inode->ino);
 	inode_get(inode);	/* until both ends are there */
 	ends[0] = file_new_loose(inode, name, &pipe_ops, O_RDONLY | (flags & O_NONBLOCK), cred);
 	if (!ends[0])
-		goto no_memory;
+		goto fail;
 	path_get(&ends[0]->path);
 	ends[1] = file_new(&ends[0]->path, O_WRONLY | (flags & O_NONBLOCK), cred);
 	if (!ends[1]) {
@@ -480,7 +490,7 @@ int pipe_make(struct file *ends[2], u32 flags, const struct cred *cred)
 		path_put(&borrowed);
 		ends[0]->ops = &nothing;
 		file_put(ends[0]);
-		goto no_memory;
+		goto fail;
 	}
 	ends[1]->ops = &pipe_ops;
 	p->readers = p->writers = p->reader_opens = p->writer_opens = 1;
@@ -490,11 +500,11 @@ int pipe_make(struct file *ends[2], u32 flags, const struct cred *cred)
 	inode->pipe = p;
 	inode_put(inode);
 	return 0;
-no_memory:
+fail:
 	inode_put(inode);
 	if (p)
 		pipe_free(p);
-	return -ENOMEM;
+	return err;
 }
 
 /* --- FIFOs: opening waits for the other end --- */
@@ -504,7 +514,7 @@ no_memory:
 static int pipe_join(struct file *file, u32 *seen)
 {
 	struct inode *inode = file->inode;
-	struct pipe *fresh = pipe_new(), *p;
+	struct pipe *fresh = pipe_new(file->cred), *p;
 
 	if (!fresh)
 		return -ENOMEM;
@@ -689,16 +699,19 @@ long pipe_set_size(struct file *file, u64 size, const struct cred *cred)
 	pages = max(PAGE_UP(size) >> PAGE_SHIFT, 1ul);
 	if (!bits_is_power(pages))
 		pages = 2ul << bits_log2(pages);
-	if (pages << PAGE_SHIFT > PIPE_MAX_SIZE && !cred_capable(cred, CAP_SYS_RESOURCE))
-		return -EPERM;
 	ring = kcalloc(pages, sizeof(*ring));
 	if (!ring)
 		return -ENOMEM;
 	spin_lock(&p->lock);
 	old = p->ring;
+	err = pipe_limit_change(p->user, cred, p->pages, pages);
 	/* Busy too if the oldest and the newest bytes share a page. */
-	if (PAGE_UP(p->tail) - PAGE_DOWN(p->head) > min(pages, (u64)p->pages) << PAGE_SHIFT) {
+	if (!err &&
+	    PAGE_UP(p->tail) - PAGE_DOWN(p->head) > min(pages, (u64)p->pages) << PAGE_SHIFT) {
+		atomic_sub(&p->user->pipe_pages, pages - p->pages);
 		err = -EBUSY;
+	}
+	if (err) {
 		old = ring;
 	} else {
 		/* Slots move by their position; spare pages of empty slots are dropped. */

@@ -10,8 +10,6 @@
 
 #include "vfs/file.h"
 
-#define PIPE_DEFAULT_PAGES 16
-#define PIPE_MAX_SIZE	   (1u << 20)	/* without CAP_SYS_RESOURCE */
 
 /* pipe2: two files, flags O_NONBLOCK | O_DIRECT(-EINVAL) as given. -ENOMEM. */
 int pipe_make(struct file *ends[2], u32 flags, const struct cred *cred);

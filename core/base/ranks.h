@@ -51,6 +51,7 @@ enum {
 	RANK_READY = 49,	/* vfs: the ready list of an epoll set, under any queue's lock */
 	RANK_TASKS = 47,	/* coro: the list of all tasks */
 	RANK_TIMER = 50,
+	RANK_USERS = 51,	/* core/cred: the table of users' counts */
 	RANK_RUNQ = 52,
 	RANK_SLAB_CPU = 53,	/* mem/phys: a CPU's magazine */
 	RANK_SLAB = 54,

@@ -100,6 +100,7 @@ struct rights *rights_copy(const struct rights *r)
 
 void rights_drop(struct rights *r)
 {
+	rights_land(r);
 	spin_lock(&rights_drop_lock);
 	list_add_back(&rights_dropped, &r->drop);
 	spin_unlock(&rights_drop_lock);
@@ -246,7 +247,6 @@ static co_t rights_loop(struct co *co, struct rights_loop *f)
 			rights_collect_now();
 		f->collect = false;
 		if (f->rights) {
-			rights_land(f->rights);
 			for (f->i = 0; f->i < f->rights->count; f->i++) {
 				file_put(f->rights->files[f->i]);
 				CO_BREATHE;

@@ -204,10 +204,8 @@ static bool posix_timer_charge(struct posix_timer *t, struct process *p) REQUIRE
 {
 	struct user_counts *user = p->user;
 
-	if (atomic_add(&user->signals, 1u) >= rlimit_get(p, RLIMIT_SIGPENDING)) {
-		atomic_sub(&user->signals, 1u);
+	if (!user_counts_take(&user->signals, rlimit_get(p, RLIMIT_SIGPENDING)))
 		return false;
-	}
 	user_counts_get(user);
 	t->user = user;
 	return true;

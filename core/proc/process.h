@@ -12,6 +12,7 @@
 #define PROC_PROCESS_H
 
 #include "core/base/string.h"
+#include "core/cred/user_counts.h"
 #include "core/proc/pid.h"
 #include "core/proc/rlimit.h"
 #include "core/proc/signal.h"

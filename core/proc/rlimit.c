@@ -4,15 +4,7 @@
 #include "core/base/bits.h"
 #include "core/proc/process.h"
 #include "mem/phys/buddy.h"
-#include "mem/phys/slab.h"
 #include "mem/space/space.h"
-
-#define USER_BUCKETS 32
-
-static struct {
-	spinlock lock;
-	struct list buckets[USER_BUCKETS];
-} users = {.lock = SPINLOCK_INIT(RANK_PROC_OTHER)};
 
 void rlimit_defaults(struct rlimits *r)
 {
@@ -48,62 +40,4 @@ void rlimit_apply(struct process *p)
 	atomic_store_relaxed(&s->limit_data, rlimit_get(p, RLIMIT_DATA));
 	atomic_store_relaxed(&s->limit_stack, rlimit_get(p, RLIMIT_STACK));
 	atomic_store_relaxed(&s->limit_memlock, rlimit_get(p, RLIMIT_MEMLOCK));
-}
-
-void user_counts_init(void)
-{
-	for (int i = 0; i < USER_BUCKETS; i++)
-		list_init(&users.buckets[i]);
-}
-
-static struct user_counts *user_counts_search(u32 uid) REQUIRES(users.lock)
-{
-	struct user_counts *u;
-
-	list_each(u, &users.buckets[uid % USER_BUCKETS], link) {
-		if (u->uid == uid) {
-			ref_get(&u->refs);
-			return u;
-		}
-	}
-	return NULL;
-}
-
-struct user_counts *user_counts_find(u32 uid)
-{
-	struct user_counts *u;
-
-	spin_lock(&users.lock);
-	u = user_counts_search(uid);
-	if (!u) {
-		u = kzalloc(sizeof(*u));
-		if (u) {
-			ref_init(&u->refs);
-			u->uid = uid;
-			list_add_back(&users.buckets[uid % USER_BUCKETS], &u->link);
-		}
-	}
-	spin_unlock(&users.lock);
-	return u;
-}
-
-void user_counts_get(struct user_counts *u)
-{
-	ref_get(&u->refs);
-}
-
-void user_counts_put(struct user_counts *u)
-{
-	bool last;
-
-	if (!u)
-		return;
-	/* Under the lock, so that nobody finds it at its end. */
-	spin_lock(&users.lock);
-	last = ref_put(&u->refs);
-	if (last)
-		list_remove(&u->link);
-	spin_unlock(&users.lock);
-	if (last)
-		kfree(u);
 }

@@ -75,6 +75,7 @@ struct proc_inode {
 extern const struct proc_entry proc_root_entries[];	/* proc_root.c */
 extern const struct proc_entry proc_pid_entries[];	/* proc_pid.c */
 extern const struct proc_entry proc_sys_entries[];	/* proc_sys.c */
+extern const struct proc_entry proc_sys_fs_entries[];	/* proc_sys_fs.c */
 extern const struct proc_entry proc_net_entries[];	/* proc_net.c */
 extern const struct proc_entry proc_sched_limits[];	/* proc_sched.c */
 extern const struct proc_entry proc_sysvipc_entries[], proc_ipc_limits[], /* proc_ipc.c */

@@ -14,10 +14,6 @@
 #include "mem/space/commit.h"
 #include "mem/space/reclaim.h"
 #include "mem/space/space.h"
-#include "vfs/dnotify.h"
-#include "vfs/fd.h"
-#include "vfs/lease.h"
-#include "vfs/protect.h"
 
 /* --- names --- */
 
@@ -212,17 +208,6 @@ static int core_sort_vma_store(const struct proc_subject *who, const char *text,
 	return core_setting_store(text, &core_settings.sort_areas, 1);
 }
 
-static int suid_dumpable_show(const struct proc_subject *who, struct text *to)
-{
-	text_add(to, "%u\n", atomic_load(&core_settings.suid_dumpable));
-	return 0;
-}
-
-static int suid_dumpable_store(const struct proc_subject *who, const char *text, size_t len)
-{
-	return core_setting_store(text, &core_settings.suid_dumpable, SPACE_DUMP_ROOT);
-}
-
 /* --- memory --- */
 
 static int drop_caches_show(const struct proc_subject *who, struct text *to)
@@ -308,12 +293,6 @@ static int threads_max_show(const struct proc_subject *who, struct text *to)
 	return 0;
 }
 
-static int file_max_show(const struct proc_subject *who, struct text *to)
-{
-	text_add(to, "%lu\n", buddy_total_pages());
-	return 0;
-}
-
 #define CONSTANT(name_, format_, value_)                                                        \
 	static int name_##_show(const struct proc_subject *who, struct text *to)                \
 	{                                                                                       \
@@ -336,8 +315,6 @@ CONSTANT(net_buffer, "%u", SOCKET_BUFFER)
 CONSTANT(somaxconn, "%d", SOMAXCONN_DEFAULT)
 CONSTANT(max_dgram_qlen, "%u", UNIX_QUEUE)
 CONSTANT(zero, "%d", 0)
-CONSTANT(nr_open, "%u", FD_MAX)
-CONSTANT(pipe_max_size, "%d", 1048576)
 CONSTANT(max_map_count, "%d", SPACE_MAX_VMAS)
 CONSTANT(mmap_min_addr, "%lu", SPACE_MIN_ADDR)
 
@@ -412,78 +389,6 @@ static const struct proc_entry vm_entries[] = {
 	{},
 };
 
-/* --- fs/protected_* --- */
-
-static int protected_store(enum protect_rule rule, unsigned most, const char *text)
-{
-	const char *end;
-	u64 n;
-
-	/* The file's own mode asks for no capability. */
-	if (!string_to_u64(text, &end, 10, &n) || n > most || (*end && *end != '\n'))
-		return -EINVAL;
-	protect_set(rule, (unsigned)n);
-	return 0;
-}
-
-#define PROTECTED(name_, rule_, most_)                                                          \
-	static int name_##_show(const struct proc_subject *who, struct text *to)                \
-	{                                                                                       \
-		text_add(to, "%u\n", protect_get(rule_));                                       \
-		return 0;                                                                       \
-	}                                                                                       \
-	static int name_##_store(const struct proc_subject *who, const char *text, size_t len)  \
-	{                                                                                       \
-		return protected_store(rule_, most_, text);                                     \
-	}
-PROTECTED(hardlinks, PROTECT_HARDLINKS, 1)
-PROTECTED(symlinks, PROTECT_SYMLINKS, 1)
-PROTECTED(fifos, PROTECT_FIFOS, 2)
-PROTECTED(regular, PROTECT_REGULAR, 2)
-
-static int number_store(i32 *setting, const char *text)
-{
-	const char *end;
-	u64 n;
-
-	if (!string_to_u64(text, &end, 10, &n) || n > INT32_MAX || (*end && *end != '\n'))
-		return -EINVAL;
-	atomic_store(setting, (i32)n);
-	return 0;
-}
-
-#define NUMBER(name_, variable_)                                                                \
-	static int name_##_show(const struct proc_subject *who, struct text *to)                \
-	{                                                                                       \
-		text_add(to, "%d\n", atomic_load_relaxed(&variable_));                          \
-		return 0;                                                                       \
-	}                                                                                       \
-	static int name_##_store(const struct proc_subject *who, const char *text, size_t len)  \
-	{                                                                                       \
-		return number_store(&variable_, text);                                          \
-	}
-NUMBER(break_time, lease_settings.break_time)
-NUMBER(enabled, lease_settings.enabled)
-NUMBER(dnotify, dnotify_enabled)
-
-static const struct proc_entry fs_entries[] = {
-	FILE("dir-notify-enable", 0644, .show = dnotify_show, .store = dnotify_store),
-	FILE("file-max", 0444, .show = file_max_show),
-	FILE("lease-break-time", 0644, .show = break_time_show, .store = break_time_store),
-	FILE("leases-enable", 0644, .show = enabled_show, .store = enabled_store),
-	DIR("mqueue", .children = proc_mqueue_limits),
-	FILE("nr_open", 0444, .show = nr_open_show),
-	FILE("overflowgid", 0444, .show = overflow_id_show),
-	FILE("overflowuid", 0444, .show = overflow_id_show),
-	FILE("pipe-max-size", 0444, .show = pipe_max_size_show),
-	FILE("protected_fifos", 0600, .show = fifos_show, .store = fifos_store),
-	FILE("protected_hardlinks", 0600, .show = hardlinks_show, .store = hardlinks_store),
-	FILE("protected_regular", 0600, .show = regular_show, .store = regular_store),
-	FILE("protected_symlinks", 0600, .show = symlinks_show, .store = symlinks_store),
-	FILE("suid_dumpable", 0644, .show = suid_dumpable_show, .store = suid_dumpable_store),
-	{},
-};
-
 static const struct proc_entry net_core_entries[] = {
 	FILE("rmem_default", 0444, .show = net_buffer_show),
 	FILE("rmem_max", 0444, .show = net_buffer_show),
@@ -511,7 +416,7 @@ static const struct proc_entry net_entries[] = {
 };
 
 const struct proc_entry proc_sys_entries[] = {
-	DIR("fs", .children = fs_entries),
+	DIR("fs", .children = proc_sys_fs_entries),
 	DIR("kernel", .children = kernel_entries),
 	DIR("net", .children = net_entries),
 	DIR("vm", .children = vm_entries),
