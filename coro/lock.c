@@ -1,5 +1,10 @@
-/* coro/lock.c -- an unlock hands the lock to the first waiter, so nobody can barge in
- * between and a waiter never finds it taken again. */
+/* coro/lock.c -- awaitable locks.
+ *
+ * A mutex that is let go of is free, and its first waiter woken: until that one runs, whoever
+ * runs already may have it. Else it would be nobody's for as long as a wake takes, at each turn,
+ * for ever after the first time that somebody had to wait. A waiter that was woken for nothing
+ * has the next turn: it is handed over then. A rwlock is always handed over.
+ */
 #include "coro/lock.h"
 
 #include "core/base/log.h"
@@ -27,6 +32,15 @@ bool mutex_trylock(struct co_mutex *m)
 	return taken;
 }
 
+/* To the first waiter. */
+static void mutex_grant(struct co_mutex *m, struct co_lock_waiter *to) REQUIRES(m->lock)
+{
+	list_remove(&to->link);
+	m->owner = to->task;
+	m->hand_over = false;
+	to->granted = true;
+}
+
 void mutex_unlock(struct co_mutex *m)
 {
 	struct co_lock_waiter *next = NULL;
@@ -38,10 +52,11 @@ void mutex_unlock(struct co_mutex *m)
 	m->owner = NULL;
 	if (!list_empty(&m->queue)) {
 		next = list_first(&m->queue, struct co_lock_waiter, link);
-		list_remove(&next->link);
-		m->owner = next->task;
-		next->granted = true;
-		task_wake(next->task);
+		if (m->hand_over)
+			mutex_grant(m, next);
+		if (!next->woken || next->granted)
+			task_wake(next->task);
+		next->woken = true;
 	}
 	spin_unlock(&m->lock);
 }
@@ -68,11 +83,17 @@ static bool mutex_queue(struct co_mutex *m, struct co_lock_waiter *me)
 
 /* An unlock grants and wakes under the lock: asking under it too means that the wake is
  * over before the frame that holds `me` can go. */
-static bool mutex_granted(struct co_mutex *m, const struct co_lock_waiter *me)
+static bool mutex_granted(struct co_mutex *m, struct co_lock_waiter *me)
 {
 	bool granted;
 
 	spin_lock(&m->lock);
+	if (!me->granted && me->woken) {
+		if (m->owner)
+			m->hand_over = true;
+		else
+			mutex_grant(m, me);
+	}
 	granted = me->granted;
 	spin_unlock(&m->lock);
 	return granted;

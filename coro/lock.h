@@ -1,6 +1,7 @@
 /* coro/lock.h -- locks that may be held over an await: mutex, rwlock, condition.
  *
- * Fair: an unlock hands over to the first waiter. The holder is recorded, so a lock taken
+ * Fair: who waits has it in his turn; of a mutex, somebody who runs may be faster while the first
+ * waiter is being woken, but not twice. The holder is recorded, so a lock taken
  * twice, unlocked by another task or held at the end of a system call is reported.
  * Ranks of awaitable locks and the order of taking them: coro/lock_rank.h.
  */
@@ -12,6 +13,7 @@
 struct co_mutex {
 	spinlock lock;
 	u16 rank;		/* [I] */
+	bool hand_over;		/* under lock: the next unlock hands it to the first waiter */
 	struct task *owner;	/* under lock */
 	struct list queue;	/* struct co_lock_waiter */
 };
@@ -75,6 +77,7 @@ struct co_lock_waiter {
 	struct task *task;
 	bool write;
 	bool granted;		/* under the lock's spinlock */
+	bool woken;		/* the same; of a mutex: it is first, and was told */
 };
 
 struct mutex_lock_slow {
