@@ -6,6 +6,7 @@
 #include "core/base/log.h"
 #include "core/base/random.h"
 #include "core/proc/hwdebug.h"
+#include "core/proc/nsfs.h"
 #include "core/proc/process.h"
 #include "core/proc/thread.h"
 #include "core/report.h"
@@ -83,6 +84,7 @@ static struct hal_user *main_boot(const struct hal_machine *m)
 	dentry_init();
 	mount_init();
 	process_init();
+	nsfs_setup();
 	start_spawn();
 	main_start_cpus();
 	return executor_run();

@@ -44,8 +44,8 @@ static void uname_fill(struct new_utsname *n)
 	string_copy(n->release, UTS_RELEASE, sizeof(n->release));
 	string_copy(n->version, UTS_VERSION, sizeof(n->version));
 	string_copy(n->machine, UTS_MACHINE, sizeof(n->machine));
-	uts_get(UTS_HOSTNAME, n->nodename);
-	uts_get(UTS_DOMAINNAME, n->domainname);
+	uts_read(UTS_HOSTNAME, n->nodename);
+	uts_read(UTS_DOMAINNAME, n->domainname);
 }
 
 static co_t sys_uname(struct co *co, struct sys_uname *f)

@@ -3,7 +3,9 @@
 #include <linux/mount.h>
 #include <linux/stat.h>
 
+#include "core/proc/root.h"
 #include "syscalls/mount.h"
+#include "vfs/fs_context.h"
 #include "vfs/mount.h"
 #include "vfs/super.h"
 
@@ -41,7 +43,7 @@ static long mount_again(const struct path *at, u32 kept, const char *options)
 {
 	long err;
 
-	if (at->dentry != at->mount->root)
+	if (at->dentry != at->mount->root || !mount_is_here(at->mount))
 		return -EINVAL;
 	err = super_change(at->dentry->inode->super, kept & MS_RDONLY, options);
 	return err ? err : mount_set_flags(at, kept);
@@ -206,6 +208,20 @@ static co_t sys_umount2(struct co *co, struct sys_umount2 *f)
 }
 SYSCALL_CO(umount2, target, flags);
 
+/* All who were at the old root are at the new one afterwards. */
+static long mount_turn(struct co *co, const struct path *new_root, const struct path *put_old)
+{
+	struct path root;
+	long err;
+
+	fs_context_root(fs_current(co), &root);
+	err = mount_pivot(&root, new_root, put_old);
+	if (!err)
+		root_replace(&root, new_root);
+	path_put(&root);
+	return err;
+}
+
 struct sys_pivot_root {
 	struct co_frame co;
 	uptr new_root, put_old;
@@ -225,7 +241,7 @@ static co_t sys_pivot_root(struct co *co, struct sys_pivot_root *f)
 			 .path = f->put_old,
 			 .how = WALK_FOLLOW | WALK_DIRECTORY, .to = &f->old);
 	if (!f->err)
-		f->err = mount_pivot(&f->to, &f->old);
+		f->err = mount_turn(co, &f->to, &f->old);
 	path_put(&f->to);
 	path_put(&f->old);
 	CO_RETURN(f->err);

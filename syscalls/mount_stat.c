@@ -6,6 +6,7 @@
 #include "mem/space/uaccess.h"
 #include "syscalls/open.h"
 #include "vfs/fs_context.h"
+#include "vfs/mount_ns.h"
 
 #define LIST_MOST 1000000ul	/* numbers asked for at once */
 #define STAT_TEXTS (STATMOUNT_FS_TYPE | STATMOUNT_MNT_ROOT | STATMOUNT_MNT_POINT | \
@@ -17,11 +18,32 @@ static bool mount_stat_room(uptr to, u64 n)
 	return n <= HAL_USER_END && to.raw <= HAL_USER_END - n;
 }
 
-/* The user's struct mnt_id_req. */
+/* The one of that number, 0: the caller's own. Another is only for who may change it. */
+static struct mount_ns *mount_stat_ns(struct co *co, u64 id)
+{
+	struct mount_ns *own = fs_context_ns(fs_current(co));
+
+	if (!id || id == own->id)
+		return own;
+	mount_ns_put(own);
+	return cred_capable(cred_current(co), CAP_SYS_ADMIN) ? mount_ns_find(id) : NULL;
+}
+
+/* Where its paths begin, for the caller; references. */
+static void mount_stat_root(struct co *co, struct mount_ns *ns, struct path *to)
+{
+	if (ns == mount_ns_current())
+		fs_context_root(fs_current(co), to);
+	else
+		mount_ns_root(ns, to);
+}
+
+/* The user's struct mnt_id_req, and the namespace it is about, with a reference. */
 struct mount_request {
 	struct co_frame co;
 	uptr from;
 	struct mnt_id_req *to;
+	struct mount_ns **ns;
 	u32 size;
 	long err;
 };
@@ -44,7 +66,8 @@ static co_t mount_request(struct co *co, struct mount_request *f)
 		CO_RETURN(f->err);
 	if (f->to->mnt_ns_fd || f->to->mnt_id <= MOUNT_STAT_FIRST)
 		CO_RETURN(-EINVAL);
-	CO_RETURN(f->to->mnt_ns_id && f->to->mnt_ns_id != MOUNT_STAT_SPACE ? -ENOENT : 0);
+	*f->ns = mount_stat_ns(co, f->to->mnt_ns_id);
+	CO_RETURN(*f->ns ? 0 : -ENOENT);
 	CO_END;
 }
 
@@ -60,6 +83,7 @@ struct sys_statmount {
 	u64 room;
 	u32 flags;
 	struct mnt_id_req request;
+	struct mount_ns *ns;
 	struct path root;
 	struct mount *mount;
 	struct statmount *stat;
@@ -88,16 +112,17 @@ static co_t sys_statmount(struct co *co, struct sys_statmount *f)
 	CO_BEGIN;
 	if (f->flags)
 		CO_RETURN(-EINVAL);
-	CO_AWAIT(f->err, mount_request, .from = f->from, .to = &f->request);
+	CO_AWAIT(f->err, mount_request, .from = f->from, .to = &f->request, .ns = &f->ns);
 	if (!f->err && !mount_stat_room(f->to, f->room))
 		f->err = -EFAULT;
 	if (f->err)
-		CO_RETURN(f->err);
+		goto out;
+	f->err = -ENOMEM;
 	f->stat = kzalloc(sizeof(*f->stat));
 	if (!f->stat)
-		CO_RETURN(-ENOMEM);
-	f->mount = mount_stat_find(f->request.mnt_id);
-	fs_context_root(fs_current(co), &f->root);
+		goto out;
+	f->mount = mount_stat_find(f->ns, f->request.mnt_id);
+	mount_stat_root(co, f->ns, &f->root);
 	f->err = f->mount ? statmount_fill(co, f) : -ENOENT;
 	if (!f->err && f->strings.len)
 		CO_COPY_TO_USER(f->err, uptr_add(f->to, sizeof(*f->stat)), f->strings.data,
@@ -108,6 +133,8 @@ static co_t sys_statmount(struct co *co, struct sys_statmount *f)
 	mount_put(f->mount);
 	path_put(&f->root);
 	kfree(f->stat);
+out:
+	mount_ns_put(f->ns);
 	CO_RETURN(f->err);
 	CO_END;
 }
@@ -119,6 +146,7 @@ struct sys_listmount {
 	u64 count;
 	u32 flags;
 	struct mnt_id_req request;
+	struct mount_ns *ns;
 	struct path top;
 	struct mount *mount;
 	u64 id, done;
@@ -131,12 +159,12 @@ static long listmount_top(struct co *co, struct sys_listmount *f)
 	struct path root;
 	long err = 0;
 
-	fs_context_root(fs_current(co), &root);
+	mount_stat_root(co, f->ns, &root);
 	if (f->request.mnt_id == LSMT_ROOT) {
 		f->top = root;
 		return 0;
 	}
-	f->mount = mount_stat_find(f->request.mnt_id);
+	f->mount = mount_stat_find(f->ns, f->request.mnt_id);
 	if (!f->mount)
 		err = -ENOENT;
 	else if (!mount_stat_may(co, f->mount, &root))
@@ -159,14 +187,16 @@ static co_t sys_listmount(struct co *co, struct sys_listmount *f)
 		CO_RETURN(-EOVERFLOW);
 	if (!mount_stat_room(f->to, f->count * sizeof(f->id)))
 		CO_RETURN(-EFAULT);
-	CO_AWAIT(f->err, mount_request, .from = f->from, .to = &f->request);
+	CO_AWAIT(f->err, mount_request, .from = f->from, .to = &f->request, .ns = &f->ns);
 	if (!f->err)
 		f->err = listmount_top(co, f);
-	if (f->err)
+	if (f->err) {
+		mount_ns_put(f->ns);
 		CO_RETURN(f->err);
+	}
 	f->id = f->request.param;
 	while (!f->err && f->done < f->count) {
-		f->mount = mount_stat_next(&f->top, f->id, f->flags & LISTMOUNT_REVERSE,
+		f->mount = mount_stat_next(f->ns, &f->top, f->id, f->flags & LISTMOUNT_REVERSE,
 					   f->request.mnt_id);
 		if (!f->mount)
 			break;
@@ -178,6 +208,7 @@ static co_t sys_listmount(struct co *co, struct sys_listmount *f)
 		CO_BREATHE;
 	}
 	path_put(&f->top);
+	mount_ns_put(f->ns);
 	CO_RETURN(f->err ? f->err : (long)f->done);
 	CO_END;
 }

@@ -53,8 +53,10 @@
 	A(sendmsg) A(recvmsg) A(sendmmsg) A(recvmmsg)                          \
 	/* process.c, exec.c, wait.c */                                       \
 	A(clone) A(clone3) A(execve) A(execveat) A(exit) P(exit_group)         \
-	A(wait4) A(waitid) B(unshare) P(setns) P(set_tid_address) P(personality)        \
+	A(wait4) A(waitid) P(set_tid_address) P(personality)                    \
 	P(getpid) P(gettid) P(getppid) P(setpgid) P(getpgid) P(setsid) P(getsid) \
+	/* namespace.c */                                                      \
+	B(unshare) P(setns)                                                    \
 	/* pidfd.c */                                                         \
 	P(pidfd_open) B(pidfd_send_signal) P(pidfd_getfd) B(kcmp)              \
 	/* ptrace.c, process_vm.c, seccomp.c */                               \

@@ -11,6 +11,7 @@
 #include "vfs/inotify.h"
 #include "vfs/protect.h"
 #include "vfs/super.h"
+#include "vfs/mount_ns.h"
 
 int entry_may_create(const struct path *dir, const struct cred *cred)
 {
@@ -282,7 +283,7 @@ static int entry_check_victim(const struct entry_remove *f, const struct cred *c
 	err = entry_may_delete(&f->walk.path, f->d, f->directory, cred);
 	if (err)
 		return err;
-	if (f->d->mounts)
+	if (mount_ns_is_point(f->d))
 		return -EBUSY;
 	return entry_dir(&f->walk)->ops->unlink.step ? 0 : -EPERM;
 }
@@ -319,6 +320,7 @@ co_t entry_remove(struct co *co, struct entry_remove *f)
 		dentry_drop_children(f->d);
 	}
 	dentry_drop(f->d);
+	mount_ns_point_gone(f->d);
 out:
 	if (f->victim_locked)
 		rwlock_unlock_write(&f->victim->lock);

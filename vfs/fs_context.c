@@ -2,6 +2,7 @@
 #include "vfs/fs_context.h"
 
 #include "mem/phys/slab.h"
+#include "vfs/mount_ns.h"
 
 struct fs_context *fs_context_new(const struct path *p)
 {
@@ -10,8 +11,11 @@ struct fs_context *fs_context_new(const struct path *p)
 	if (!fs)
 		return NULL;
 	ref_init(&fs->refs);
+	fs->users = 1;
 	spin_init(&fs->lock, RANK_FILE);
 	fs->root = fs->cwd = *p;
+	fs->ns = mount_ns_first();
+	mount_ns_get(fs->ns);
 	path_get(p);
 	path_get(p);
 	fs->umask = 022;
@@ -25,9 +29,11 @@ struct fs_context *fs_context_clone(struct fs_context *fs)
 	if (!new)
 		return NULL;
 	ref_init(&new->refs);
+	new->users = 1;
 	spin_init(&new->lock, RANK_FILE);
 	fs_context_root(fs, &new->root);
 	fs_context_cwd(fs, &new->cwd);
+	new->ns = fs_context_ns(fs);
 	new->umask = atomic_load_relaxed(&fs->umask);
 	return new;
 }
@@ -43,7 +49,32 @@ void fs_context_put(struct fs_context *fs)
 		return;
 	path_put(&fs->root);
 	path_put(&fs->cwd);
+	mount_ns_put(fs->ns);
 	kfree(fs);
+}
+
+void fs_context_share(struct fs_context *fs)
+{
+	atomic_add(&fs->users, 1u);
+	fs_context_get(fs);
+}
+
+void fs_context_leave(struct fs_context *fs)
+{
+	if (fs)
+		atomic_sub(&fs->users, 1u);
+	fs_context_put(fs);
+}
+
+struct mount_ns *fs_context_ns(struct fs_context *fs)
+{
+	struct mount_ns *ns;
+
+	spin_lock(&fs->lock);
+	ns = fs->ns;
+	mount_ns_get(ns);
+	spin_unlock(&fs->lock);
+	return ns;
 }
 
 void fs_context_root(struct fs_context *fs, struct path *to)
@@ -84,23 +115,47 @@ void fs_context_set_cwd(struct fs_context *fs, struct path *p)
 	fs_context_swap(fs, &fs->cwd, p);
 }
 
-void fs_context_replace(struct fs_context *fs, const struct path *from, const struct path *to)
+int fs_context_renew_ns(struct fs_context *fs)
 {
-	struct path copy;
-	bool root, cwd;
+	struct mount_ns *old = fs->ns;
+	struct path *paths[2] = {&fs->root, &fs->cwd};
+	int err = mount_ns_copy(old, paths, 2, &fs->ns);
+
+	if (!err)
+		mount_ns_put(old);
+	return err;
+}
+
+void fs_context_enter_ns(struct fs_context *fs, struct mount_ns *ns)
+{
+	struct path root, cwd;
+	struct mount_ns *old;
+
+	mount_ns_get(ns);
+	mount_ns_root(ns, &root);
+	path_get(&root);
+	cwd = root;
+	spin_lock(&fs->lock);
+	old = fs->ns;
+	fs->ns = ns;
+	spin_unlock(&fs->lock);
+	fs_context_swap(fs, &fs->root, &root);
+	fs_context_swap(fs, &fs->cwd, &cwd);
+	mount_ns_put(old);
+}
+
+unsigned fs_context_replace(struct fs_context *fs, const struct path *from, const struct path *to)
+{
+	struct path *const places[] = {&fs->root, &fs->cwd};
+	unsigned n = 0;
 
 	spin_lock(&fs->lock);
-	root = path_same(&fs->root, from);
-	cwd = path_same(&fs->cwd, from);
+	for (unsigned i = 0; i < ARRAY_SIZE(places); i++)
+		if (path_same(places[i], from)) {
+			path_get(to);
+			*places[i] = *to;
+			n++;
+		}
 	spin_unlock(&fs->lock);
-	if (root) {
-		path_get(to);
-		copy = *to;
-		fs_context_swap(fs, &fs->root, &copy);
-	}
-	if (cwd) {
-		path_get(to);
-		copy = *to;
-		fs_context_swap(fs, &fs->cwd, &copy);
-	}
+	return n;
 }

@@ -20,18 +20,11 @@
 #define MOUNT_EXPIRE	4u	/* MNT_EXPIRE */
 
 spinlock mount_lock = SPINLOCK_INIT(RANK_MOUNT);
-static struct list mount_all GUARDED_BY(&mount_lock);
-static struct mount *mount_top GUARDED_BY(&mount_lock);	/* the root of the tree; owned */
-static u32 mount_count GUARDED_BY(&mount_lock);
 static u32 mount_next_id;	/* [a] */
 
 void mount_init(void)
 {
-	spin_lock(&mount_lock);
-	list_init(&mount_all);
-	mount_top = NULL;
-	mount_count = 0;
-	spin_unlock(&mount_lock);
+	mount_ns_init();
 	mount_next_id = 20;
 }
 
@@ -128,10 +121,8 @@ int mount_set_root(struct super *super, const char *source)
 	super_put(super);
 	spin_lock(&mount_lock);
 	spin_lock(&dentry_lock);
-	m->attached = true;
-	mount_top = m;
-	mount_count++;
-	list_add_back(&mount_all, &m->all);
+	mount_ns_first()->top = m;
+	mount_enter(m, mount_ns_first());
 	spin_unlock(&dentry_lock);
 	spin_unlock(&mount_lock);
 	return 0;
@@ -139,18 +130,12 @@ int mount_set_root(struct super *super, const char *source)
 
 void mount_root(struct path *to)
 {
-	*to = (struct path){};
-	spin_lock(&mount_lock);
-	spin_lock(&dentry_lock);
-	if (mount_top) {
-		*to = (struct path){mount_top, mount_top->root};
-		/* The tree's root shows what was mounted over it last. */
-		mount_cross_locked(to);
-		mount_get(to->mount);
-		dentry_get_locked(to->dentry);
-	}
-	spin_unlock(&dentry_lock);
-	spin_unlock(&mount_lock);
+	mount_ns_root(mount_ns_first(), to);
+}
+
+bool mount_is_here(const struct mount *m)
+{
+	return m->ns && m->ns == mount_ns_current();
 }
 
 struct mount *mount_on(const struct path *p)
@@ -244,14 +229,20 @@ struct mount *mount_next_below(struct mount *m, struct mount *top)
 	return NULL;
 }
 
-/* All of a tree is attached from now on. */
-static void mount_enter(struct mount *m) REQUIRES(mount_lock)
+void mount_enter(struct mount *m, struct mount_ns *ns)
 {
 	for (struct mount *each = m; each; each = mount_next_below(each, m)) {
-		each->attached = true;
-		list_add_back(&mount_all, &each->all);
-		mount_count++;
+		each->ns = ns;
+		list_add_back(&ns->all, &each->all);
+		ns->count++;
 	}
+}
+
+void mount_gone(struct mount *m)
+{
+	m->ns->count--;
+	m->ns = NULL;
+	list_remove(&m->all);
 }
 
 /* A tree comes to lie on a place, and copies of it on those who hear of that; *old is where it
@@ -259,25 +250,29 @@ static void mount_enter(struct mount *m) REQUIRES(mount_lock)
 static int mount_place(struct mount *m, const struct path *on, struct dentry **old,
 		       struct list *made) REQUIRES(mount_lock) REQUIRES(dentry_lock)
 {
+	struct mount_ns *ns = on->mount->ns;
 	struct mount *each;
-	u32 n = mount_count;
-	int err;
+	int err = 0;
 
-	for (each = m; each && !m->attached; each = mount_next_below(each, m))
-		n++;
-	if (n > MOUNT_MAX)
-		return -ENOSPC;
-	err = mount_share_spread(m, on, MOUNT_MAX - n, made);
-	if (err < 0)
+	for (each = m; each && !m->ns; each = mount_next_below(each, m))
+		ns->coming++;
+	if (ns->count + ns->coming > MOUNT_MAX)
+		err = -ENOSPC;
+	if (!err)
+		err = mount_share_spread(m, on, made);
+	ns->coming = 0;
+	list_each(each, made, all)
+		each->parent->ns->coming = 0;
+	if (err)
 		return err;
 	*old = mount_unhang(m);
 	mount_hang(m, on->mount, on->dentry);
-	if (!m->attached)
-		mount_enter(m);
+	if (!m->ns)
+		mount_enter(m, ns);
 	while (!list_empty(made)) {
 		each = list_first(made, struct mount, all);
 		list_remove(&each->all);
-		mount_enter(each);	/* before others' come to lie on it */
+		mount_enter(each, each->parent->ns);	/* before others' come to lie on it */
 		mount_hang_below(each, on->dentry);
 	}
 	return 0;
@@ -306,8 +301,10 @@ int mount_attach(struct mount *m, const struct path *at)
 	spin_lock(&mount_lock);
 	spin_lock(&dentry_lock);
 	mount_cross_locked(&on);
-	if (!on.mount->attached || !(on.dentry->flags & (DENTRY_HASHED | DENTRY_ROOT)))
+	if (!on.mount->ns || !(on.dentry->flags & (DENTRY_HASHED | DENTRY_ROOT)))
 		err = -ENOENT;
+	else if (!mount_is_here(on.mount))
+		err = -EINVAL;
 	else if (S_ISDIR(on.dentry->inode->mode) != S_ISDIR(m->root->inode->mode))
 		err = -ENOTDIR;
 	else
@@ -384,13 +381,13 @@ static bool mount_has_unbindable(struct mount *m) REQUIRES(mount_lock)
 static int mount_may_move(struct mount *m, const struct path *from, const struct path *on)
 	REQUIRES(mount_lock)
 {
-	if (from->dentry != m->root || !(m->attached || m->loose) || m == mount_top ||
-	    !on->mount->attached)
+	if (from->dentry != m->root || !(mount_is_here(m) || m->loose) ||
+	    !mount_is_here(on->mount) || m == on->mount->ns->top)
 		return -EINVAL;
 	if (S_ISDIR(on->dentry->inode->mode) != S_ISDIR(m->root->inode->mode))
 		return -EINVAL;
 	/* Others would have to see it go; or to have copies of what must not be copied. */
-	if ((m->attached && m->parent->group) || (on->mount->group && mount_has_unbindable(m)))
+	if ((m->ns && m->parent->group) || (on->mount->group && mount_has_unbindable(m)))
 		return -EINVAL;
 	return mount_is_below(on->mount, m) ? -ELOOP : 0;
 }
@@ -424,12 +421,24 @@ int mount_set_flags(const struct path *at, u32 flags)
 {
 	u32 own = flags & MOUNT_OWN_FLAGS;
 
-	if (at->dentry != at->mount->root)
+	if (at->dentry != at->mount->root || !mount_is_here(at->mount))
 		return -EINVAL;
 	if (!(own & (MS_NOATIME | MS_STRICTATIME)))
 		own |= MS_RELATIME;
 	atomic_store(&at->mount->flags, own);
 	return 0;
+}
+
+void mount_put_gone(struct list *gone)
+{
+	while (!list_empty(gone)) {
+		struct mount *m = list_first(gone, struct mount, all);
+
+		list_remove(&m->all);
+		dentry_put(m->point);
+		m->point = NULL;
+		mount_put(m);
+	}
 }
 
 int mount_umount(const struct path *at, unsigned flags)
@@ -441,9 +450,7 @@ int mount_umount(const struct path *at, unsigned flags)
 	list_init(&gone);
 	spin_lock(&mount_lock);
 	spin_lock(&dentry_lock);
-	if (at->dentry != m->root || !m->attached)
-		goto out;
-	if (m == mount_top)
+	if (at->dentry != m->root || !mount_is_here(m) || m == m->ns->top)
 		goto out;
 	err = -EBUSY;
 	/* The tree's reference and the caller's path. */
@@ -454,12 +461,10 @@ int mount_umount(const struct path *at, unsigned flags)
 	if ((flags & MOUNT_EXPIRE) && !atomic_swap(&m->expiring, true))
 		goto out;
 	for (each = m; each; each = mount_next_below(each, m)) {
-		each->attached = false;
-		list_remove(&each->all);
+		mount_gone(each);
 		list_add_back(&gone, &each->all);
-		mount_count--;
 	}
-	mount_count -= mount_share_gone(&gone);
+	mount_share_gone(&gone);
 	list_each(each, &gone, all) {
 		mount_share_turn(each, MS_PRIVATE);
 		each->point = mount_unhang(each);	/* only for the reference */
@@ -468,59 +473,52 @@ int mount_umount(const struct path *at, unsigned flags)
 out:
 	spin_unlock(&dentry_lock);
 	spin_unlock(&mount_lock);
-	while (!list_empty(&gone)) {
-		each = list_first(&gone, struct mount, all);
-		list_remove(&each->all);
-		dentry_put(each->point);
-		each->point = NULL;
-		mount_put(each);
-	}
+	mount_put_gone(&gone);
 	return err;
 }
 
-int mount_pivot(const struct path *new_root, const struct path *put_old)
+/* May they be turned round? `on` is the topmost place of put_old. */
+static int mount_may_pivot(const struct path *root, const struct path *new_root,
+			   const struct path *on) REQUIRES(mount_lock) REQUIRES(dentry_lock)
 {
-	struct dentry *point = NULL;
-	struct mount *m = new_root->mount, *old;
-	int err = -EINVAL;
+	const struct mount *m = new_root->mount, *old = root->mount;
+
+	/* Nobody else is to hear of it. */
+	if (on->mount->group || m->parent->group || old->parent->group)
+		return -EINVAL;
+	if (!mount_is_here(old) || !mount_is_here(m))
+		return -EINVAL;
+	if (!(new_root->dentry->flags & (DENTRY_HASHED | DENTRY_ROOT)))
+		return -ENOENT;
+	if (m == old || on->mount == old)
+		return -EBUSY;
+	if (root->dentry != old->root || old->parent == old || new_root->dentry != m->root ||
+	    m->parent == m)
+		return -EINVAL;
+	return mount_is_below(on->mount, m) && mount_is_below(m, old) ? 0 : -EINVAL;
+}
+
+int mount_pivot(const struct path *root, const struct path *new_root, const struct path *put_old)
+{
+	struct mount *m = new_root->mount, *old = root->mount, *parent;
+	struct dentry *points[2] = {};
+	struct path on = *put_old;
+	int err;
 
 	spin_lock(&mount_lock);
 	spin_lock(&dentry_lock);
-	old = mount_top;
-	if (new_root->dentry != m->root || !m->attached || m == old || m->parent != old)
-		goto out;
-	if (!mount_is_below(put_old->mount, m))
-		goto out;
-	/* Nobody else is to hear of it; old, the parent of new_root's mount, has none. */
-	if (put_old->mount->group || old->group)
-		goto out;
-	point = mount_unhang(m);
-	mount_top = m;
-	mount_hang(old, put_old->mount, put_old->dentry);
-	err = 0;
-out:
+	mount_cross_locked(&on);
+	err = mount_may_pivot(root, new_root, &on);
+	if (!err) {
+		parent = old->parent;
+		points[0] = mount_unhang(m);
+		points[1] = mount_unhang(old);
+		mount_hang(old, on.mount, on.dentry);
+		mount_hang(m, parent, points[1]);
+	}
 	spin_unlock(&dentry_lock);
 	spin_unlock(&mount_lock);
-	dentry_put(point);
+	dentry_put(points[0]);
+	dentry_put(points[1]);
 	return err;
-}
-
-struct list *mount_list(void)
-{
-	return &mount_all;
-}
-
-struct mount *mount_nth(unsigned n)
-{
-	struct mount *m, *found = NULL;
-
-	spin_lock(&mount_lock);
-	list_each(m, &mount_all, all)
-		if (!n--) {
-			mount_get(m);
-			found = m;
-			break;
-		}
-	spin_unlock(&mount_lock);
-	return found;
 }

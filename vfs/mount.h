@@ -1,4 +1,4 @@
-/* vfs/mount.h -- where file systems hang in the tree. One namespace.
+/* vfs/mount.h -- where file systems hang in a namespace's tree (vfs/mount_ns.h).
  *
  * Ownership  mount_get/mount_put; the tree holds one reference of an attached mount, each open
  *            path another. A detached mount dies with its last reference.
@@ -11,23 +11,25 @@
 #include "vfs/dentry.h"
 #include "vfs/super.h"
 
-#define MOUNT_MAX 10000u	/* attached at a time */
+#define MOUNT_MAX 10000u	/* attached at a time in a namespace */
 
 /* A mount's flags: MS_RDONLY, MS_NOSUID, MS_NODEV, MS_NOEXEC, MS_NOATIME, MS_NODIRATIME,
  * MS_RELATIME, MS_NOSYMFOLLOW as in <linux/mount.h>. */
+struct mount_ns;
+
 struct mount {
 	refcount refs;		/* [a] */
 	struct super *super;	/* [I] owned */
 	struct dentry *root;	/* [I] owned: what of the super is seen */
 	struct mount *parent;	/* itself: the root, or detached */
 	struct dentry *point;	/* owned: where on the parent; NULL for a root */
+	struct mount_ns *ns;	/* in whose tree it is attached; NULL: it is not */
 	u32 flags;		/* [a] */
 	u32 id;			/* [I] */
-	bool attached;
 	bool loose;		/* the root of a tree that is nowhere, and a descriptor's */
 	bool expiring;		/* [a] MNT_EXPIRE was asked for, and nobody came since */
 	struct list children, child;
-	struct list all;	/* in order of mounting, for /proc/mounts */
+	struct list all;	/* the namespace's in order of mounting, for /proc/mounts */
 	bool unbindable;
 	struct mount_group *group, *master;	/* vfs/mount_share.h */
 	struct list peer, slave;		/* among the group's members, the master's slaves */
@@ -41,14 +43,17 @@ void mount_put(struct mount *m);
 /* By who did not use it, and so does not keep it from expiring. */
 void mount_put_unused(struct mount *m);
 
-/* The root of everything, with references; a cleared path before there is one. */
+/* The root of the first namespace, with references; a cleared path before there is one. */
 void mount_root(struct path *to);
-/* Make `super` (a reference, taken over) the root of the tree: the kernel's first mount. */
+/* Make `super` (a reference, taken over) its root: the kernel's first mount. */
 int mount_set_root(struct super *super, const char *source);
 
 /* If something is mounted on p, go to its root (repeatedly): true if it moved. p holds no
  * references here. */
 bool mount_cross_locked(struct path *p) REQUIRES(dentry_lock);
+
+/* Is it in the current task's namespace? What is not is not to be changed (-EINVAL). */
+bool mount_is_here(const struct mount *m);
 
 /* Writing through this mount: 0 or -EROFS. */
 int mount_may_write(const struct mount *m);
@@ -73,7 +78,9 @@ int mount_set_attr(const struct path *at, u32 set, u32 clear, u32 share, bool re
 int mount_set_flags(const struct path *at, u32 flags);
 /* flags: MNT_DETACH, MNT_EXPIRE, MNT_FORCE (ignored), UMOUNT_NOFOLLOW (the walk's). */
 int mount_umount(const struct path *at, unsigned flags);
-int mount_pivot(const struct path *new_root, const struct path *put_old);
+/* new_root's mount takes the place of root's, which goes to put_old. -EINVAL, -EBUSY. */
+int mount_pivot(const struct path *root, const struct path *new_root,
+		const struct path *put_old);
 
 /* A new file system's mount, attached nowhere. */
 struct mount_make {
@@ -100,9 +107,9 @@ struct mount_fs {
 };
 co_t mount_fs(struct co *co, struct mount_fs *f);
 
-/* For /proc/mounts and mountinfo: call show for each mount whose mount point lies below root
- * (of the reader's fs context), oldest first. Paths are as text; `options` is the complete
- * list, "rw,nosuid,size=4k". Stops when show returns false. Never waits. */
+/* For /proc/mounts and mountinfo: call show for each mount of a namespace whose mount point lies
+ * below root (of a process's fs context), oldest first. Paths are as text; `options` is the
+ * complete list, "rw,nosuid,size=4k". Stops when show returns false. Never waits. */
 struct mount_info {
 	u32 id, parent_id, dev;
 	const char *source, *type;
@@ -111,7 +118,7 @@ struct mount_info {
 	const char *super_options;	/* the super's: "rw,size=..." */
 	const char *shares;		/* " shared:1 master:2", or empty */
 };
-int mount_each(const struct path *root, bool (*show)(void *arg, const struct mount_info *i),
-	       void *arg);
+int mount_each(struct mount_ns *ns, const struct path *root,
+	       bool (*show)(void *arg, const struct mount_info *i), void *arg);
 
 #endif

@@ -2,18 +2,19 @@
 #ifndef VFS_MOUNT_LIST_H
 #define VFS_MOUNT_LIST_H
 
-#include "vfs/mount.h"
-
+#include "vfs/mount_ns.h"
 
 extern spinlock mount_lock;
 
-/* All attached mounts, by mount.all, oldest first. */
-struct list *mount_list(void) REQUIRES(mount_lock);
 /* What of its file system m shows, as text: "/" for all. */
 void mount_root_text(const struct mount *m, char *to, size_t size);
 
-/* The n-th attached mount, oldest first, with a reference; NULL past the last. */
-struct mount *mount_nth(unsigned n);
+/* All of a tree is attached in ns from now on; no longer, all that is hung on it included, but for
+ * its own place. */
+void mount_enter(struct mount *m, struct mount_ns *ns) REQUIRES(mount_lock);
+void mount_gone(struct mount *m) REQUIRES(mount_lock);
+/* What was taken out, by mount.all, each with the point to put in `point`: goes, without locks. */
+void mount_put_gone(struct list *gone);
 
 void mount_hang(struct mount *m, struct mount *parent, struct dentry *point)
 	REQUIRES(mount_lock) REQUIRES(dentry_lock);
@@ -28,9 +29,9 @@ struct mount *mount_next_below(struct mount *m, struct mount *top) REQUIRES(moun
 
 struct mount *mount_new_locked(struct super *super, struct dentry *root, u32 flags,
 			       const char *source) REQUIRES(dentry_lock);
-/* A copy of what `root` of m shows, with all bindable mounts below if it is recursive, attached
- * nowhere. how: MOUNT_COPY_*. The number of its mounts, at most `most` or -ENOSPC; -ENOMEM. *made
- * is what there is of it, on errors too, or NULL. */
+/* A copy of what `root` of m shows, with all bindable mounts below if it is recursive (all with
+ * MOUNT_COPY_ALL), attached nowhere. how: MOUNT_COPY_*. The number of its mounts, at most `most`
+ * or -ENOSPC; -ENOMEM. *made is what there is of it, on errors too, or NULL. */
 int mount_copy_tree_locked(struct mount *m, struct dentry *root, bool recursive, unsigned how,
 			   u32 most, struct mount **made)
 	REQUIRES(mount_lock) REQUIRES(dentry_lock);

@@ -134,7 +134,7 @@ bool mount_share_copy(struct mount *m, const struct mount *of, unsigned how)
 static bool mount_share_has(const struct mount *m, const struct dentry *point)
 	REQUIRES(dentry_lock)
 {
-	return m->attached && dentry_is_below_locked(point, m->root);
+	return m->ns && dentry_is_below_locked(point, m->root);
 }
 
 /* The mounts but `first` that hear of what happens at `point` of `first`, by mount.heard, from the
@@ -183,8 +183,8 @@ static struct mount *mount_share_heard(struct list *reach) REQUIRES(mount_lock)
 	return m;
 }
 
-/* The copy for one that hears. */
-static int mount_share_one(struct mount *hears, u32 most, struct list *made)
+/* The copy for one that hears: 0, -ENOSPC, -ENOMEM. */
+static int mount_share_one(struct mount *hears, struct list *made)
 	REQUIRES(mount_lock) REQUIRES(dentry_lock)
 {
 	struct mount_group *g = hears->group;
@@ -202,22 +202,24 @@ static int mount_share_one(struct mount *hears, u32 most, struct list *made)
 			of = g->above->copied;
 		}
 	}
-	n = mount_copy_tree_locked(of, of->root, true, how, most, &copy);
+	n = mount_copy_tree_locked(of, of->root, true, how,
+				   MOUNT_MAX - hears->ns->count - hears->ns->coming, &copy);
 	if (!copy)
 		return n;
 	copy->parent = hears;
 	list_add_back(made, &copy->all);
+	hears->ns->coming += n > 0 ? (u32)n : 0;
 	if (g)
 		g->copied = copy;
-	return n;
+	return min(n, 0);
 }
 
-int mount_share_spread(struct mount *m, const struct path *on, u32 most, struct list *made)
+int mount_share_spread(struct mount *m, const struct path *on, struct list *made)
 {
 	u32 last = mount_share_last;
 	struct mount *hears;
 	struct list reach;
-	int err, n = 0;
+	int err;
 
 	if (!on->mount->group)
 		return 0;
@@ -228,12 +230,11 @@ int mount_share_spread(struct mount *m, const struct path *on, u32 most, struct 
 	on->mount->group->copied = m;
 	while ((hears = mount_share_heard(&reach))) {
 		/* After an error only to empty the list. */
-		err = err < 0 ? err : mount_share_one(hears, most - (u32)n, made);
-		n += err > 0 ? err : 0;
+		err = err ? err : mount_share_one(hears, made);
 	}
-	if (err < 0)
+	if (err)
 		mount_share_undo(m, true, last);
-	return err < 0 ? err : n;
+	return err;
 }
 
 /* What lies on m's root where m's own mounts do not count: it came from elsewhere. */
@@ -267,17 +268,16 @@ static bool mount_share_may_go(struct mount *c) REQUIRES(mount_lock) REQUIRES(de
 	struct mount *topper = mount_share_topper(c), *m;
 
 	list_each(m, &c->children, child)
-		if (m->attached && m != topper)
+		if (m->ns && m != topper)
 			return false;
 	return true;
 }
 
-u32 mount_share_gone(struct list *gone)
+void mount_share_gone(struct list *gone)
 {
 	struct list *at, *before;
 	struct mount *hears;
 	struct list reach;
-	u32 n = 0;
 
 	/* From the leaves; what is added behind is not come to. */
 	for (at = gone->prev; at != gone; at = before) {
@@ -288,18 +288,15 @@ u32 mount_share_gone(struct list *gone)
 		while ((hears = mount_share_heard(&reach))) {
 			struct mount *c = mount_on(&(struct path){hears, m->point}), *topper;
 
-			if (!c || !c->attached || !mount_share_may_go(c))
+			if (!c || !c->ns || !mount_share_may_go(c))
 				continue;
 			topper = mount_share_topper(c);
-			if (topper && topper->attached)
+			if (topper && topper->ns)
 				mount_untuck(topper);
-			c->attached = false;
-			list_remove(&c->all);
+			mount_gone(c);
 			list_add_back(gone, &c->all);
-			n++;
 		}
 	}
-	return n;
 }
 
 /* --- telling --- */
@@ -313,7 +310,7 @@ static u32 mount_share_from(const struct mount *m, const struct path *root)
 
 	for (g = m->master; g; g = list_first(&g->members, struct mount, peer)->master)
 		list_each(each, &g->members, peer)
-			if (each->attached && mount_stat_is_below_locked(each, root))
+			if (each->ns && mount_stat_is_below_locked(each, root))
 				return g->id;
 	return 0;
 }

@@ -19,6 +19,7 @@
 #define MOUNT_COPY_PEER	 0u	/* in the same group, with the same master, where it has them */
 #define MOUNT_COPY_SLAVE 1u	/* its master is the original's group, which there must be */
 #define MOUNT_COPY_GROUP 2u	/* it begins a group of its own */
+#define MOUNT_COPY_ALL	 4u	/* with those that are not bindable */
 
 /* Give each mount of the tree (or only m) a group that has none; -ENOMEM: none has got one. */
 int mount_share_all(struct mount *m, bool recursive) REQUIRES(mount_lock);
@@ -29,16 +30,16 @@ bool mount_share_copy(struct mount *m, const struct mount *of, unsigned how)
 	REQUIRES(mount_lock);
 
 /* m's tree is about to lie at `on`: copies of it for every mount that hears of that, each with its
- * `parent` and hung nowhere, by mount.all into `made`; the number of mounts in them. All of m's
- * tree gets groups if any hears. At most `most` mounts: -ENOSPC; -ENOMEM. On errors the caller
- * puts what was made, and m's tree is as it was. */
-int mount_share_spread(struct mount *m, const struct path *on, u32 most, struct list *made)
+ * `parent` and hung nowhere, by mount.all into `made`; how many mounts come to a namespace is added
+ * to its `coming`. All of m's tree gets groups if any hears. -ENOSPC, -ENOMEM: then the caller puts
+ * what was made, and m's tree is as it was. */
+int mount_share_spread(struct mount *m, const struct path *on, struct list *made)
 	REQUIRES(mount_lock) REQUIRES(dentry_lock);
 /* Is anything in use that would go with m? */
 bool mount_share_busy(struct mount *m) REQUIRES(mount_lock) REQUIRES(dentry_lock);
 /* The mounts in `gone` (by mount.all, not attached any more but still hung, parents first) go:
  * what hears of that goes with them, into the same list. */
-u32 mount_share_gone(struct list *gone) REQUIRES(mount_lock) REQUIRES(dentry_lock);
+void mount_share_gone(struct list *gone) REQUIRES(mount_lock) REQUIRES(dentry_lock);
 
 /* For those who ask: numbers of groups, 0 for none. */
 struct mount_shares {

@@ -117,8 +117,8 @@ static bool mount_show_one(const struct mount *m, const struct path *root, struc
 	return true;
 }
 
-int mount_each(const struct path *root, bool (*show)(void *arg, const struct mount_info *i),
-	       void *arg)
+int mount_each(struct mount_ns *ns, const struct path *root,
+	       bool (*show)(void *arg, const struct mount_info *i), void *arg)
 {
 	struct mount_text *t = kmalloc(sizeof(*t));
 	struct mount_info info;
@@ -127,7 +127,7 @@ int mount_each(const struct path *root, bool (*show)(void *arg, const struct mou
 
 	if (!t)
 		return -ENOMEM;
-	for (unsigned n = 0; more && (m = mount_nth(n)); n++) {
+	for (unsigned n = 0; more && (m = mount_ns_nth(ns, n)); n++) {
 		if (mount_show_one(m, root, t, &info))
 			more = show(arg, &info);
 		mount_put(m);

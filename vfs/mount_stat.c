@@ -9,12 +9,12 @@
 
 /* --- finding --- */
 
-struct mount *mount_stat_find(u64 id)
+struct mount *mount_stat_find(struct mount_ns *ns, u64 id)
 {
 	struct mount *m, *found = NULL;
 
 	spin_lock(&mount_lock);
-	list_each(m, mount_list(), all)
+	list_each(m, &ns->all, all)
 		if (mount_stat_id(m) == id) {
 			mount_get(m);
 			found = m;
@@ -47,12 +47,13 @@ bool mount_stat_is_below(const struct mount *m, const struct path *top)
 	return below;
 }
 
-struct mount *mount_stat_next(const struct path *top, u64 after, bool back, u64 but)
+struct mount *mount_stat_next(struct mount_ns *ns, const struct path *top, u64 after, bool back,
+			      u64 but)
 {
 	struct mount *m, *found = NULL;
 
 	spin_lock(&mount_lock);
-	list_each(m, mount_list(), all) {
+	list_each(m, &ns->all, all) {
 		u64 id = mount_stat_id(m);
 
 		if (id == but || (after && (back ? id >= after : id <= after)))
@@ -95,6 +96,17 @@ static void mount_stat_super(struct super *s, struct statmount *to)
 	to->sb_dev_minor = s->dev & 0xfffff;
 	to->sb_magic = info.type;
 	to->sb_flags = atomic_load(&s->read_only) ? MS_RDONLY : 0;
+}
+
+/* 0: it was unmounted meanwhile. */
+static u64 mount_stat_ns_id(const struct mount *m)
+{
+	u64 id;
+
+	spin_lock(&mount_lock);
+	id = m->ns ? m->ns->id : 0;
+	spin_unlock(&mount_lock);
+	return id;
 }
 
 static void mount_stat_basic(struct mount *m, const struct mount_shares *shares,
@@ -177,6 +189,6 @@ int mount_stat(struct mount *m, const struct path *root, u64 mask, struct statmo
 	if (mask & STATMOUNT_PROPAGATE_FROM)
 		to->propagate_from = shares.from;
 	if (mask & STATMOUNT_MNT_NS_ID)
-		to->mnt_ns_id = MOUNT_STAT_SPACE;
+		to->mnt_ns_id = mount_stat_ns_id(m);
 	return mask & MOUNT_STAT_TEXTS ? mount_stat_texts(m, root, mask, to, strings) : 0;
 }

@@ -14,18 +14,18 @@
 #include "vfs/text.h"
 
 #define MOUNT_STAT_FIRST (1ul << 31)	/* unique numbers lie above */
-#define MOUNT_STAT_SPACE 1ul		/* the number of the one namespace */
 
 static inline u64 mount_stat_id(const struct mount *m)
 {
 	return MOUNT_STAT_FIRST + m->id;
 }
 
-/* An attached mount with a reference; NULL: there is none of that number. */
-struct mount *mount_stat_find(u64 id);
-/* The attached mount with the next number after `after` (before it with `back`; 0: any) that lies
+/* A mount of the namespace with a reference; NULL: there is none of that number. */
+struct mount *mount_stat_find(struct mount_ns *ns, u64 id);
+/* Its mount with the next number after `after` (before it with `back`; 0: any) that lies
  * on `top` or below, but the one numbered `but`: with a reference, or NULL. */
-struct mount *mount_stat_next(const struct path *top, u64 after, bool back, u64 but);
+struct mount *mount_stat_next(struct mount_ns *ns, const struct path *top, u64 after, bool back,
+			      u64 but);
 /* Does it lie on `top` or below? */
 bool mount_stat_is_below(const struct mount *m, const struct path *top);
 bool mount_stat_is_below_locked(const struct mount *m, const struct path *top)

@@ -49,6 +49,7 @@ int mount_copy_tree_locked(struct mount *m, struct dentry *root, bool recursive,
 		if (!copy)
 			return -ENOMEM;
 		n++;
+		copy->unbindable = each->unbindable;
 		if (to)
 			mount_hang(copy, to, each->point);
 		else
@@ -70,7 +71,7 @@ int mount_copy_tree_locked(struct mount *m, struct dentry *root, bool recursive,
 			}
 			each = list_entry(next, struct mount, child);
 			next = next->next;
-			if (!recursive || each->unbindable ||
+			if (!recursive || (each->unbindable && !(how & MOUNT_COPY_ALL)) ||
 			    (from == m && !dentry_is_below_locked(each->point, root)))
 				each = NULL;
 		}
@@ -88,7 +89,7 @@ static int mount_copy_tree(const struct path *from, bool recursive, bool loose,
 	*to = NULL;
 	spin_lock(&mount_lock);
 	spin_lock(&dentry_lock);
-	if ((m->attached || (loose && m->loose)) && !m->unbindable)
+	if ((mount_is_here(m) || (loose && m->loose)) && !m->unbindable)
 		n = mount_copy_tree_locked(m, from->dentry, recursive, MOUNT_COPY_PEER,
 					   MOUNT_MAX, to);
 	spin_unlock(&dentry_lock);
@@ -148,7 +149,7 @@ int mount_set_attr(const struct path *at, u32 set, u32 clear, u32 share, bool re
 	int err = -EINVAL;
 
 	spin_lock(&mount_lock);
-	if (at->dentry != m->root || !(m->attached || m->loose))
+	if (at->dentry != m->root || !(mount_is_here(m) || m->loose))
 		goto out;
 	err = share == MS_SHARED ? mount_share_all(m, recursive) : 0;
 	for (each = m; !err && each; each = recursive ? mount_next_below(each, m) : NULL) {

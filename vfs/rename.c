@@ -12,6 +12,7 @@
 #include "vfs/entry.h"
 #include "vfs/inotify.h"
 #include "vfs/super.h"
+#include "vfs/mount_ns.h"
 
 enum { LOCKED_MUTEX = 1, LOCKED_DIRS = 2, LOCKED_VICTIM = 4 };
 
@@ -88,7 +89,7 @@ static int rename_check(const struct entry_rename *f, const struct cred *cred)
 		if (err)
 			return err;
 	}
-	if (f->from->mounts || f->to->mounts)
+	if (mount_ns_is_point(f->from) || mount_ns_is_point(f->to))
 		return -EBUSY;
 	return rename_old_dir(f)->ops->rename.step ? 0 : -EPERM;
 }
@@ -163,6 +164,7 @@ static co_t rename_do(struct co *co, struct rename_do *f)
 		dentry_drop(f->r->from);
 		dentry_drop(f->r->to);
 	}
+	mount_ns_point_gone(f->r->to);
 	CO_RETURN(0);
 	CO_END;
 }

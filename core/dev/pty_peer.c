@@ -3,7 +3,7 @@
 
 #include "core/dev/pty.h"
 #include "vfs/fd.h"
-#include "vfs/mount_list.h"
+#include "vfs/mount_ns.h"
 #include "vfs/open.h"
 
 /* Some mount of the file system that has t's name: its root, referenced. */
@@ -12,7 +12,7 @@ static bool find_root(struct tty *t, struct path *to)
 	struct super *super = pty_host_super(t);
 	struct mount *m;
 
-	for (unsigned n = 0; (m = mount_nth(n)); n++) {
+	for (unsigned n = 0; (m = mount_ns_nth(mount_ns_current(), n)); n++) {
 		if (m->super == super) {
 			*to = (struct path){m, m->root};
 			dentry_get(m->root);

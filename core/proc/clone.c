@@ -8,6 +8,7 @@
 #include "core/proc/pidfd.h"
 #include "core/proc/seccomp.h"
 #include "core/proc/trace.h"
+#include "core/proc/uts.h"
 #include "coro/executor.h"
 #include "hal/clock.h"
 #include "mem/space/pin.h"
@@ -17,9 +18,9 @@
 #include "vfs/file.h"
 #include "vfs/fs_context.h"
 
-#define CLONE_NAMESPACES                                                                    \
-	(CLONE_NEWNS | CLONE_NEWUTS | CLONE_NEWIPC | CLONE_NEWUSER | CLONE_NEWPID |         \
-	 CLONE_NEWNET | CLONE_NEWCGROUP | CLONE_NEWTIME)
+#define CLONE_NO_NAMESPACES                                                                 \
+	(CLONE_NEWIPC | CLONE_NEWUSER | CLONE_NEWPID | CLONE_NEWNET | CLONE_NEWCGROUP |     \
+	 CLONE_NEWTIME)
 
 static int clone_check(const struct thread_clone *f)
 {
@@ -40,9 +41,11 @@ static int clone_check(const struct thread_clone *f)
 		return -EINVAL;
 	if ((flags & CLONE_PIDFD) && (flags & CLONE_DETACHED))
 		return -EINVAL;
-	/* No namespaces yet. */
-	if (flags & CLONE_NAMESPACES)
+	/* Of other namespaces there is one each. */
+	if (flags & CLONE_NO_NAMESPACES)
 		return -EINVAL;
+	if ((flags & (CLONE_NEWNS | CLONE_NEWUTS)) && !cred_capable(cred, CAP_SYS_ADMIN))
+		return -EPERM;
 	/* And no cgroups, so no descriptor is one. */
 	if (flags & CLONE_INTO_CGROUP)
 		return -EBADF;
@@ -75,6 +78,9 @@ static int clone_process(struct process *p, struct process *parent, u64 flags)
 		file_get(p->exe);
 	spin_unlock(&parent->sig_lock);
 	p->personality = parent->personality;
+	p->uts = process_uts(parent);
+	if ((flags & CLONE_NEWUTS) && !uts_renew(&p->uts))
+		return -ENOMEM;
 	if (flags & CLONE_SIGHAND) {
 		p->sighand = hand;
 		return 0;
@@ -103,9 +109,11 @@ static int clone_slots(struct thread *child, struct thread *me, u64 flags)
 	if (!to->fds)
 		return -ENOMEM;
 	if (flags & CLONE_FS)
-		fs_context_get(from->fs);
+		fs_context_share(from->fs);
 	to->fs = flags & CLONE_FS ? from->fs : fs_context_clone(from->fs);
-	return to->fs ? 0 : -ENOMEM;
+	if (!to->fs)
+		return -ENOMEM;
+	return flags & CLONE_NEWNS ? fs_context_renew_ns(to->fs) : 0;
 }
 
 /* What semaphores get back at the end is the process's matter, unless asked for otherwise. */
@@ -265,7 +273,7 @@ static void clone_undo(struct thread_clone *f)
 		if (t->own_undos || f->made)
 			thread_undo->unshare(t);
 		fd_table_put(t->task.fds);
-		fs_context_put(t->task.fs);
+		fs_context_leave(t->task.fs);
 		spin_lock(&proc_tree_lock);
 		pid_unname(t->tid);
 		spin_unlock(&proc_tree_lock);

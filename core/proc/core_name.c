@@ -114,7 +114,7 @@ static bool name_add_item(struct text *n, const struct core *c, char item)
 		name_add_number(n, t->task.home->id);
 		return false;
 	case 'h':
-		uts_get(UTS_HOSTNAME, host);
+		uts_read(UTS_HOSTNAME, host);
 		name_add_word(n, host);
 		return false;
 	case 'e':

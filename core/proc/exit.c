@@ -214,7 +214,7 @@ static void exit_drop_fs(struct thread *t)
 	fs = t->task.fs;
 	t->task.fs = NULL;
 	spin_unlock(&p->sig_lock);
-	fs_context_put(fs);
+	fs_context_leave(fs);
 }
 
 /* --- the end of the process --- */

@@ -12,6 +12,7 @@
 #include "core/proc/seccomp.h"
 #include "core/proc/session.h"
 #include "core/proc/trace.h"
+#include "core/proc/uts.h"
 #include "coro/executor.h"
 #include "hal/clock.h"
 #include "mem/phys/slab.h"
@@ -87,6 +88,7 @@ void process_put(struct process *p)
 	sighand_put(p->sighand);
 	user_counts_put(p->user);
 	file_put(p->exe);
+	uts_put(p->uts);
 	session_put(p->session);
 	pid_put(p->tracer_allowed);
 	pid_put(p->group);
@@ -393,6 +395,17 @@ struct fd_table *process_fds(struct process *p)
 	return fds;
 }
 
+struct uts *process_uts(struct process *p)
+{
+	struct uts *uts;
+
+	spin_lock(&p->sig_lock);
+	uts = p->uts;
+	uts_get(uts);
+	spin_unlock(&p->sig_lock);
+	return uts;
+}
+
 struct fs_context *process_fs(struct process *p)
 {
 	struct fs_context *fs = NULL;
@@ -457,6 +470,8 @@ static bool process_fill_new(struct process *p, const struct cred *cred)
 	rlimit_defaults(&p->limits);
 	p->sighand = sighand_new();
 	p->user = user_counts_find(cred->uid);
+	p->uts = uts_first();
+	uts_get(p->uts);
 	return p->sighand && p->user;
 }
 

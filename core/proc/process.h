@@ -27,6 +27,7 @@ struct fd_table;
 struct fs_context;
 struct cred;
 struct sem_undos;
+struct uts;
 
 enum process_state {
 	PROCESS_ALIVE,
@@ -116,6 +117,7 @@ struct process {
 	struct waitq vfork_wait;
 	struct sem_undos *undos;	/* [a] owned, set once until the end; NULL: none */
 	struct process_io io;
+	struct uts *uts;		/* [s] owned: core/proc/uts.h */
 };
 
 /* A call moved n bytes (or failed). */
@@ -181,6 +183,7 @@ struct cred *process_cred(struct process *p);		/* cred_put */
 struct file *process_exe(struct process *p);		/* file_put */
 struct fd_table *process_fds(struct process *p);	/* fd_table's put */
 struct fs_context *process_fs(struct process *p);	/* fs_context's put */
+struct uts *process_uts(struct process *p);		/* uts_put; never NULL */
 /* The thread's task record, for its coroutine backtrace; task_put it. NULL: none. */
 struct task *process_task(struct process *p, int tid);
 

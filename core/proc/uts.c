@@ -3,25 +3,76 @@
 
 #include "core/base/errno.h"
 #include "core/base/spinlock.h"
+#include "core/proc/process.h"
+#include "mem/phys/slab.h"
 
 static spinlock uts_lock = SPINLOCK_INIT(RANK_PROC_OTHER);
-static char uts_names[2][UTS_MAX + 1] GUARDED_BY(&uts_lock) = {"lichen", "(none)"};
+static u64 uts_last GUARDED_BY(&uts_lock) = 1;	/* id given */
+static struct uts uts_one = {.refs = {1}, .id = 1, .names = {"lichen", "(none)"}};
 
-size_t uts_get(enum uts_name which, char *to)
+struct uts *uts_first(void)
 {
+	return &uts_one;
+}
+
+void uts_get(struct uts *uts)
+{
+	ref_get(&uts->refs);
+}
+
+void uts_put(struct uts *uts)
+{
+	if (uts && ref_put(&uts->refs))
+		kfree(uts);
+}
+
+bool uts_renew(struct uts **uts)
+{
+	struct uts *new = kmalloc(sizeof(*new)), *old = *uts;
+
+	if (!new)
+		return false;
+	ref_init(&new->refs);
 	spin_lock(&uts_lock);
-	memcpy(to, uts_names[which], UTS_MAX + 1);
+	new->id = ++uts_last;
+	memcpy(new->names, old->names, sizeof(new->names));
 	spin_unlock(&uts_lock);
+	*uts = new;
+	uts_put(old);
+	return true;
+}
+
+/* A kernel worker is in the first. */
+static struct uts *uts_mine(void)
+{
+	if (task_current()->user)
+		return process_uts(process_current());
+	uts_get(&uts_one);
+	return &uts_one;
+}
+
+size_t uts_read(enum uts_name which, char *to)
+{
+	struct uts *uts = uts_mine();
+
+	spin_lock(&uts_lock);
+	memcpy(to, uts->names[which], UTS_MAX + 1);
+	spin_unlock(&uts_lock);
+	uts_put(uts);
 	return strlen(to);
 }
 
 int uts_set(enum uts_name which, const char *name, size_t len)
 {
+	struct uts *uts;
+
 	if (len > UTS_MAX)
 		return -EINVAL;
+	uts = uts_mine();
 	spin_lock(&uts_lock);
-	memset(uts_names[which], 0, UTS_MAX + 1);
-	memcpy(uts_names[which], name, len);
+	memset(uts->names[which], 0, UTS_MAX + 1);
+	memcpy(uts->names[which], name, len);
 	spin_unlock(&uts_lock);
+	uts_put(uts);
 	return 0;
 }

@@ -1,10 +1,13 @@
-/* core/proc/uts.h -- what uname says, and the names an administrator may change.
+/* core/proc/uts.h -- what uname says, and the names an administrator may change: of each namespace
+ * its own. A process is in one.
  *
- * Locking  its own; none waits.
+ * Ownership  uts_get/uts_put. The first is never freed.
+ * Locking    its own; none waits.
  */
 #ifndef PROC_UTS_H
 #define PROC_UTS_H
 
+#include "core/base/atomic.h"
 #include "core/base/string.h"
 
 #define UTS_SYSNAME "Linux"
@@ -13,10 +16,22 @@
 #define UTS_MACHINE "aarch64"
 #define UTS_MAX	    64	/* bytes of a name, without its NUL */
 
-enum uts_name { UTS_HOSTNAME, UTS_DOMAINNAME };
+enum uts_name { UTS_HOSTNAME, UTS_DOMAINNAME, UTS_NAMES };
 
-/* to[UTS_MAX + 1], terminated; its length. */
-size_t uts_get(enum uts_name which, char *to);
+struct uts {
+	refcount refs;				/* [a] */
+	u64 id;					/* [I] 1: the first */
+	char names[UTS_NAMES][UTS_MAX + 1];	/* under uts.c's lock */
+};
+
+struct uts *uts_first(void);
+void uts_get(struct uts *uts);
+void uts_put(struct uts *uts);
+/* A copy instead of *uts, whose reference is the copy's; false without memory. */
+bool uts_renew(struct uts **uts);
+
+/* Of the current process. to[UTS_MAX + 1], terminated; its length. */
+size_t uts_read(enum uts_name which, char *to);
 /* -EINVAL if it is too long. Permission is the caller's business. */
 int uts_set(enum uts_name which, const char *name, size_t len);
 

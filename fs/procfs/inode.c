@@ -283,7 +283,6 @@ static struct pid *pid_of_folder(const struct file *file)
 void procfs_register(void)
 {
 	pidfd_set_folders(pid_of_folder);
-	proc_ns_setup();
 	fs_register(&proc_type);
 	fs_register(&sysfs_type);
 }

@@ -125,9 +125,6 @@ i64 proc_mem_seek(struct file *file, i64 offset, int whence);
 /* proc_pagemap.c */
 extern const struct file_ops proc_pagemap_ops;
 
-/* proc_ns.c: at boot. */
-void proc_ns_setup(void);
-
 /* proc_fd.c: -ENOENT if it is not open. */
 int proc_fd_exists(const struct proc_subject *who, u32 *mode);
 

@@ -6,7 +6,7 @@
 #include "fs/procfs/proc.h"
 #include "mem/space/space.h"
 #include "vfs/fs_context.h"
-#include "vfs/mount.h"
+#include "vfs/mount_ns.h"
 
 static int main_tid(const struct proc_subject *who)
 {
@@ -102,13 +102,19 @@ static bool show_mountstats(void *arg, const struct mount_info *i)
 static int each_mount(const struct proc_subject *who, struct text *to,
 		      bool (*show)(void *arg, const struct mount_info *i))
 {
+	struct fs_context *fs = process_fs(who->process);
+	struct mount_ns *ns;
 	struct path root;
-	int err = root_jump(who, &root);
+	int err;
 
-	if (err)
-		return err == -ENOENT ? -EINVAL : err;
-	err = mount_each(&root, show, to);
+	if (!fs)
+		return -EINVAL;
+	ns = fs_context_ns(fs);
+	fs_context_root(fs, &root);
+	fs_context_put(fs);
+	err = mount_each(ns, &root, show, to);
 	path_put(&root);
+	mount_ns_put(ns);
 	return err;
 }
 

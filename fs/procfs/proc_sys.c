@@ -21,7 +21,7 @@ static int show_name(enum uts_name which, struct text *to)
 {
 	char name[UTS_MAX + 1];
 
-	uts_get(which, name);
+	uts_read(which, name);
 	text_add(to, "%s\n", name);
 	return 0;
 }

@@ -260,6 +260,52 @@ static void mounts(struct prog *p)
 	EXPECT(p, 0, -EINVAL);
 }
 
+/* Namespaces: one that is left, gone back to, made with a child; another root in one. */
+static void spaces(struct prog *p)
+{
+	SYS(p, __NR_clone, I(SIGCHLD), I(0));
+	IF(p, 0, EQ, 0) {
+		SYS(p, __NR_openat, I(AT_FDCWD), I(prog_string(p, "/proc/self/ns/mnt")), I(O_RDONLY));
+		EXPECT_OK(p, 0);
+		MOVE(p, 19, 0);
+		SYS(p, __NR_openat, I(AT_FDCWD), I(prog_string(p, "/proc/self/ns/uts")), I(O_RDONLY));
+		EXPECT_OK(p, 0);
+		MOVE(p, 18, 0);
+		SYS(p, __NR_unshare, I(CLONE_NEWNS | CLONE_NEWUTS));
+		EXPECT(p, 0, 0);
+		SYS(p, __NR_mkdirat, I(AT_FDCWD), I(prog_string(p, "s")), I(0755));
+		mount_at(p, "x", "s", "tmpfs", 0, NULL);
+		EXPECT(p, 0, 0);
+		mount_at(p, NULL, "s", NULL, 0x100000, NULL); /* MS_SHARED */
+		SYS(p, __NR_mkdirat, I(AT_FDCWD), I(prog_string(p, "s/old")), I(0755));
+		SYS(p, __NR_clone, I(CLONE_NEWNS | CLONE_NEWUTS | SIGCHLD), I(0));
+		IF(p, 0, EQ, 0) {
+			mount_at(p, "x", "s/old", "tmpfs", 0, NULL);
+			EXPECT(p, 0, 0);
+			read_all_of(p, "/proc/self/mountinfo");
+			SYS(p, __NR_sethostname, I(prog_string(p, "inner")), I(5));
+			work_exit(p, 0);
+		}
+		EXPECT_OK(p, 0);
+		MOVE(p, 20, 0);
+		work_wait(p);
+		SYS(p, __NR_umount2, I(prog_string(p, "s/old")), I(0));
+		mount_at(p, NULL, "s", NULL, 0x40000, NULL); /* MS_PRIVATE */
+		SYS(p, __NR_pivot_root, I(prog_string(p, "s")), I(prog_string(p, "s/old")));
+		SYS(p, __NR_setns, R(19), I(CLONE_NEWNS));
+		EXPECT(p, 0, 0);
+		SYS(p, __NR_setns, R(18), I(0));
+		EXPECT(p, 0, 0);
+		SYS(p, __NR_close, R(19));
+		SYS(p, __NR_close, R(18));
+		work_exit(p, 0);
+	}
+	EXPECT_OK(p, 0);
+	MOVE(p, 20, 0);
+	work_wait(p);
+	EXPECT(p, 21, 0);
+}
+
 /* Everything that changes a name, above files that are on the disk. */
 static void overlay(struct prog *p)
 {
@@ -313,4 +359,5 @@ static void overlay(struct prog *p)
 	}
 }
 
-work_fn *const sweep_names[] = {links, renames, attributes, the_disk, mounts, overlay, NULL};
+work_fn *const sweep_names[] = {links, renames, attributes, the_disk, mounts, spaces, overlay,
+				NULL};

@@ -436,7 +436,7 @@ static co_t mounts(struct co *co, struct mounts *f)
 	OPEN(-EROFS, "b/x", O_RDWR);
 	OPEN(0, "b/x", O_RDONLY);
 	mount_root(&f->root);
-	IS(mount_each(&f->root, show, NULL), 0);
+	IS(mount_each(mount_ns_first(), &f->root, show, NULL), 0);
 	path_put(&f->root);
 	IS(shown, 3);
 	if (strcmp(shown_text, "rootfs / / tmpfs rw,relatime;"

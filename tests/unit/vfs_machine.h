@@ -15,7 +15,7 @@
 #include "vfs/entry.h"
 #include "vfs/fd.h"
 #include "vfs/fs_context.h"
-#include "vfs/mount.h"
+#include "vfs/mount_ns.h"
 #include "vfs/open.h"
 #include "vfs/pipe.h"
 #include "vfs/reaper.h"
