@@ -10,6 +10,7 @@
 #include "syscalls/lock.h"
 #include "vfs/dnotify.h"
 #include "vfs/fd.h"
+#include "vfs/fileattr.h"
 #include "vfs/lease.h"
 #include "vfs/memfd.h"
 #include "vfs/pipe.h"
@@ -82,6 +83,9 @@ static long fd_set_flags(struct task *t, int fd, struct file *file, u32 flags)
 
 	if ((flags & O_NOATIME) && !(file->flags & O_NOATIME) &&
 	    !cred_owns(cred_current(&t->co), file->inode->uid))
+		return -EPERM;
+	if (((flags ^ atomic_load_relaxed(&file->flags)) & O_APPEND) &&
+	    fileattr_append(file->inode))
 		return -EPERM;
 	/* A pipe of packets is not there. */
 	if ((flags & O_DIRECT) && !S_ISREG(file->inode->mode))
@@ -263,6 +267,13 @@ static co_t sys_ioctl(struct co *co, struct sys_ioctl *f)
 		CO_COPY_FROM_USER(f->err, &f->word, uptr_of(f->arg), sizeof(f->word));
 		if (!f->err)
 			f->err = fd_switch_async(f->file, f->fd, f->word);
+	} else if (f->cmd == FS_IOC_GETFLAGS && fileattr_get(f->file->inode) >= 0) {
+		f->word = (int)fileattr_get(f->file->inode);
+		CO_COPY_TO_USER(f->err, uptr_of(f->arg), &f->word, sizeof(f->word));
+	} else if (f->cmd == FS_IOC_SETFLAGS && fileattr_get(f->file->inode) >= 0) {
+		CO_COPY_FROM_USER(f->err, &f->word, uptr_of(f->arg), sizeof(f->word));
+		if (!f->err)
+			f->err = fileattr_set(f->file, cred_current(co), (u32)f->word);
 	} else if (f->cmd == FIONREAD && S_ISREG(f->file->inode->mode)) {
 		f->word = (int)((i64)inode_size(f->file->inode) - f->file->pos);
 		CO_COPY_TO_USER(f->err, uptr_of(f->arg), &f->word, sizeof(f->word));

@@ -189,6 +189,19 @@ static struct statx_timestamp stat_time(struct inode_time t)
 	return (struct statx_timestamp){.tv_sec = t.sec, .tv_nsec = t.nsec};
 }
 
+/* Those of vfs/fileattr.h that statx tells. */
+#define STAT_FILEATTR (STATX_ATTR_IMMUTABLE | STATX_ATTR_APPEND | STATX_ATTR_NODUMP)
+
+static u64 stat_attributes(const struct path *at)
+{
+	u32 flags = atomic_load_relaxed(&at->dentry->inode->flags);
+
+	return (at->dentry == at->mount->root ? STATX_ATTR_MOUNT_ROOT : 0) |
+	       (flags & INODE_IMMUTABLE ? STATX_ATTR_IMMUTABLE : 0) |
+	       (flags & INODE_APPEND ? STATX_ATTR_APPEND : 0) |
+	       (flags & INODE_NODUMP ? STATX_ATTR_NODUMP : 0);
+}
+
 /* The time of birth is for who asks for it. */
 static void stat_fill_x(struct statx *to, const struct path *at, u32 mask)
 {
@@ -202,8 +215,9 @@ static void stat_fill_x(struct statx *to, const struct path *at, u32 mask)
 		.stx_mask = STATX_BASIC_STATS | (unique ? STATX_MNT_ID_UNIQUE : STATX_MNT_ID) |
 			    (a.btime.sec ? STATX_BTIME : 0),
 		.stx_blksize = a.block_size,
-		.stx_attributes = at->dentry == at->mount->root ? STATX_ATTR_MOUNT_ROOT : 0,
-		.stx_attributes_mask = STATX_ATTR_MOUNT_ROOT,
+		.stx_attributes = stat_attributes(at),
+		.stx_attributes_mask = STATX_ATTR_MOUNT_ROOT |
+				       (at->mount->super->fileattr ? STAT_FILEATTR : 0),
 		.stx_nlink = a.nlink, .stx_uid = a.uid, .stx_gid = a.gid,
 		.stx_mode = (u16)a.mode, .stx_ino = a.ino, .stx_size = a.size,
 		.stx_blocks = a.blocks, .stx_atime = stat_time(a.atime),

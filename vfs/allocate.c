@@ -6,6 +6,7 @@
 
 #include "mem/phys/buddy.h"
 #include "vfs/attr.h"
+#include "vfs/fileattr.h"
 #include "vfs/file_cache.h"
 #include "vfs/inotify.h"
 #include "vfs/memfd.h"
@@ -27,6 +28,9 @@ static long allocate_check(const struct file_allocate *f)
 		return -EOPNOTSUPP;
 	if (!(f->file->mode & FILE_WRITE))
 		return -EBADF;
+	if (fileattr_immutable(inode) ||
+	    (fileattr_append(inode) && (f->mode & ~(u32)FALLOC_FL_KEEP_SIZE)))
+		return -EPERM;
 	if (S_ISFIFO(inode->mode))
 		return -ESPIPE;
 	if (S_ISDIR(inode->mode))

@@ -6,6 +6,7 @@
 #include <linux/mount.h>
 #include <linux/stat.h>
 
+#include "vfs/fileattr.h"
 #include "vfs/inotify.h"
 #include "vfs/lease.h"
 #include "vfs/memfd.h"
@@ -72,6 +73,10 @@ static long attr_prepare(struct attr_change *f, struct inode *inode)
 	}
 	if (!cred)
 		return 0;
+	if (f->now ? fileattr_immutable(inode)
+		   : fileattr_fixed(inode) && (a->valid & (ATTR_UID | ATTR_GID | ATTR_MODE |
+							    ATTR_ATIME | ATTR_MTIME)))
+		return -EPERM;
 	if (a->valid & ATTR_SIZE) {
 		if (S_ISDIR(inode->mode))
 			return -EISDIR;
@@ -82,6 +87,8 @@ static long attr_prepare(struct attr_change *f, struct inode *inode)
 			if (err)
 				return err;
 		}
+		if (fileattr_append(inode))
+			return -EPERM;
 	}
 	if (a->valid & (ATTR_UID | ATTR_GID)) {
 		err = attr_may_chown(inode, cred, a);
@@ -220,6 +227,7 @@ void attr_accessed(struct file *file)
 	bool stale;
 
 	if ((atomic_load_relaxed(&file->flags) & O_NOATIME) || (flags & MS_NOATIME) ||
+	    (atomic_load_relaxed(&inode->flags) & INODE_NOATIME) ||
 	    mount_may_write(file->path.mount))
 		return;
 	if ((flags & MS_NODIRATIME) && S_ISDIR(inode->mode))

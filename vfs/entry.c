@@ -7,6 +7,7 @@
 #include "core/base/string.h"
 #include "mem/phys/slab.h"
 #include "vfs/acl.h"
+#include "vfs/fileattr.h"
 #include "vfs/fs_context.h"
 #include "vfs/inotify.h"
 #include "vfs/protect.h"
@@ -34,7 +35,8 @@ int entry_may_delete(const struct path *dir, const struct dentry *d, bool direct
 	err = entry_may_create(dir, cred);
 	if (err)
 		return err;
-	if (!cred_may_delete(cred, inode->mode, inode->uid, d->inode->uid))
+	if (fileattr_append(inode) || fileattr_fixed(d->inode) ||
+	    !cred_may_delete(cred, inode->mode, inode->uid, d->inode->uid))
 		return -EPERM;
 	if (directory && !S_ISDIR(d->inode->mode))
 		return -ENOTDIR;
@@ -205,6 +207,8 @@ static int entry_check_link(const struct entry_link *f, const struct cred *cred)
 		return -EPERM;
 	if (inode->super != entry_dir(&f->walk)->super || f->from->mount != f->walk.path.mount)
 		return -EXDEV;
+	if (fileattr_fixed(inode))
+		return -EPERM;
 	if (!inode->nlink && !(atomic_load(&inode->flags) & INODE_LINKABLE))
 		return -ENOENT;
 	err = protect_link(inode, cred);

@@ -13,6 +13,7 @@
 #include "vfs/dentry.h"
 #include "vfs/dnotify.h"
 #include "vfs/epoll.h"
+#include "vfs/fileattr.h"
 #include "vfs/file_cache.h"
 #include "vfs/flock.h"
 #include "vfs/inotify.h"
@@ -419,6 +420,8 @@ int file_mmap(struct file *file, u64 offset, u64 size, bool shared, bool write,
 	if (!(file->mode & FILE_READ))
 		return -EACCES;
 	if (shared && write && !(file->mode & FILE_WRITE))
+		return -EACCES;
+	if (shared && (file->mode & FILE_WRITE) && fileattr_append(file->inode))
 		return -EACCES;
 	if (file->ops->mmap)
 		return file->ops->mmap(file, offset, size, shared, write, pager);

@@ -8,6 +8,7 @@
 #include "mem/phys/slab.h"
 #include "vfs/acl.h"
 #include "vfs/flock.h"
+#include "vfs/fileattr.h"
 #include "vfs/inotify.h"
 #include "vfs/reaper.h"
 #include "vfs/super.h"
@@ -191,6 +192,8 @@ int inode_permission(struct inode *inode, const struct cred *cred, unsigned want
 	if ((want & CRED_WRITE) && atomic_load_relaxed(&inode->super->read_only) &&
 	    (S_ISREG(mode) || S_ISDIR(mode) || S_ISLNK(mode)))
 		return -EROFS;
+	if ((want & CRED_WRITE) && fileattr_immutable(inode))
+		return -EPERM;
 	if (inode->ops->permission)
 		return inode->ops->permission(inode, cred, want);
 	if (atomic_load_relaxed(&inode->acl))

@@ -227,6 +227,10 @@ enum {
 	INODE_CAPS = 1u << 1,	/* it may have a "security.capability" */
 	INODE_LINKABLE = 1u << 2, /* it has no name yet, but may get one (O_TMPFILE) */
 	INODE_SEALS = 1u << 3,	/* it has `seals` (vfs/memfd.h) */
+	INODE_IMMUTABLE = 1u << 4, /* vfs/fileattr.h, and the next three */
+	INODE_APPEND = 1u << 5,
+	INODE_NODUMP = 1u << 6,
+	INODE_NOATIME = 1u << 7,
 	INODE_OPAQUE = 1u << 8,	/* as an overlay's upper directory: hides what lies below it */
 };
 

@@ -7,6 +7,7 @@
 
 #include "vfs/attr.h"
 #include "vfs/entry.h"
+#include "vfs/fileattr.h"
 #include "vfs/inotify.h"
 #include "vfs/lease.h"
 #include "vfs/pipe.h"
@@ -65,6 +66,9 @@ static long open_check(const struct path *path, u32 flags, const struct cred *cr
 		if (err)
 			return err;
 	}
+	if (fileattr_append(inode) &&
+	    (((want & CRED_WRITE) && !(flags & O_APPEND)) || (flags & O_TRUNC)))
+		return -EPERM;
 	if ((flags & O_NOATIME) && !cred_owns(cred, inode->uid))
 		return -EPERM;
 	return 0;

@@ -45,6 +45,7 @@ struct super {
 	u32 dev;			/* [I] st_dev, unique: a device's number or an anonymous one */
 	bool read_only;			/* [a] */
 	bool acls;			/* [I] it has access control lists */
+	u32 fileattr;			/* [I] FS_*_FL that its files may have; vfs/fileattr.h */
 	u32 writers;			/* [a] regular files open for writing */
 	u64 max_size;			/* [I] largest file, bytes */
 	u32 block_size;			/* [I] */

@@ -8,6 +8,7 @@
 #include "core/base/string.h"
 #include "mem/phys/slab.h"
 #include "vfs/acl.h"
+#include "vfs/fileattr.h"
 #include "vfs/inotify.h"
 #include "vfs/mount.h"
 #include "vfs/super.h"
@@ -72,6 +73,8 @@ static long xattr_may(struct inode *inode, const struct cred *cred, enum xattr_k
 {
 	const long refused = write ? -EPERM : -ENODATA;
 
+	if (write && fileattr_fixed(inode))
+		return -EPERM;
 	if (kind == XATTR_SECURITY || kind == XATTR_SYSTEM)
 		return 0;
 	if (kind == XATTR_TRUSTED)
@@ -223,7 +226,7 @@ static long xattr_check_acl(struct xattr_set_acl *f)
 		return -EOPNOTSUPP;
 	if (f->is_default && !S_ISDIR(f->inode->mode))
 		return f->acl ? -EACCES : 0;
-	if (!cred_owns(set->cred, f->inode->uid))
+	if (fileattr_fixed(f->inode) || !cred_owns(set->cred, f->inode->uid))
 		return -EPERM;
 	return !f->acl || acl_valid(f->acl) ? 0 : -EINVAL;
 }

@@ -8,6 +8,7 @@
 #include "fs/tmpfs/internal.h"
 #include "mem/phys/slab.h"
 #include "vfs/acl.h"
+#include "vfs/fileattr.h"
 
 /* None of these waits, but operations are coroutines: a step that runs through. */
 #define DIR_OPERATION(op, call)                                  \
@@ -33,8 +34,10 @@ static long dir_lookup(struct inode *dir, const char *name, size_t len, struct i
 }
 DIR_OPERATION(lookup, dir_lookup(f->dir, f->name, f->len, f->found));
 
-static void dir_take_acls(struct inode *inode, const struct inode_create *f)
+/* What a new one has of its directory. */
+static void dir_inherit(struct inode *inode, const struct inode_create *f)
 {
+	atomic_or(&inode->flags, atomic_load_relaxed(&f->dir->flags) & FILEATTR_INHERITED);
 	if (f->acl) {
 		acl_get(f->acl);
 		acl_set(inode, false, f->acl);
@@ -72,7 +75,7 @@ static long dir_create(const struct inode_create *f)
 		inode->size = len;
 	}
 	inode->rdev = f->rdev;
-	dir_take_acls(inode, f);
+	dir_inherit(inode, f);
 	if (S_ISDIR(f->mode)) {
 		tmpfs_of(inode)->parent = f->dir;
 		inode_add_links(f->dir, 1);
@@ -101,7 +104,7 @@ static long dir_tmpfile(const struct inode_create *f)
 	if (err)
 		return err;
 	(*f->made)->nlink = 0;
-	dir_take_acls(*f->made, f);
+	dir_inherit(*f->made, f);
 	return 0;
 }
 struct tmpfs_tmpfile {

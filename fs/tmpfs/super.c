@@ -1,4 +1,5 @@
 /* fs/tmpfs/super.c -- mounting, options, and taking a whole tree down. */
+#include <linux/fs.h>
 #include <linux/magic.h>
 #include <linux/stat.h>
 
@@ -232,6 +233,7 @@ static long tmpfs_make(const struct fs_mount *f)
 		goto out;
 	s->private = t;
 	s->acls = true;
+	s->fileattr = FS_IMMUTABLE_FL | FS_APPEND_FL | FS_NODUMP_FL | FS_NOATIME_FL;
 	err = tmpfs_inode_new(s, S_IFDIR | t->mode, t->uid, t->gid, &s->root);
 	if (err) {
 		super_abandon(s);

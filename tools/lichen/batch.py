@@ -10,6 +10,7 @@ from . import base, guest
 
 BOOTS_MAX = 6
 NOT_RUN = "not run"         # the status of what no boot was left for
+LIMIT = "limit"             # and of what took too long, as the guest's batch says it
 STALL_SLACK = 60            # seconds without a word beyond a program's own limit
 PROGRAM = "/run/lichen-batch"
 MANIFEST = "/run/lichen-manifest"
@@ -26,7 +27,7 @@ class Item:
 
 @dataclasses.dataclass
 class Answer:
-    """What came of it. `status` is a number, "limit", or what ended the boot."""
+    """What came of it. `status` is a number, LIMIT, or what ended the boot."""
 
     status: str
     out: bytes = b""
