@@ -35,6 +35,26 @@ FIGURES = {
     "stat": ("stat", "instructions", ""),
     "thread": ("kernel memory per thread blocked in a futex", "bytes", 2048),
 }
+PROGRAMS = {
+    "true": "100 times /bin/true",
+    "subshell": "100 subshells of bash",
+    "substitution": "100 times x=$(echo)",
+    "pipeline": "50 times echo | cat | cat",
+    "xargs": "xargs -P 2 over 100 commands",
+    "perl_fork": "perl forks 100 times",
+    "find": "find /usr",
+    "ls": "ls -lR /usr/share",
+    "grep": "grep -r root /etc",
+    "create": "300 files made and removed",
+    "tar": "tar of /usr/share/doc",
+    "untar": "the same unpacked and removed",
+    "copy": "20 MB written, copied, compared",
+    "pipe": "20 MB through two pipes",
+    "gzip": "gzip -9 of bash, and gzip -d",
+    "sort": "sort of 100,000 lines",
+    "md5sum": "md5sum of half of /usr/bin",
+    "awk": "awk counts to 300,000",
+}
 STARTUP_RUNS = 3
 STARTUP_AIM = 0.5
 
@@ -65,6 +85,23 @@ def measure(kernel, only=None):
     return {name: int(value) for name, value in re.findall(r"^(\w+) (\d+)$", text, re.M)}
 
 
+def measure_programs(kernel):
+    """Real programs, in thousands of instructions, by name."""
+    script = base.SOURCE / "tests/bench/programs.sh"
+    text = capture(machine_for(kernel), ["/bin/bash", "/programs.sh"], [(script, "/programs.sh")])
+    found = {name: int(value) for name, value in re.findall(r"^(\w+) (\d+)$", text, re.M)}
+    if found.keys() != PROGRAMS.keys():
+        raise base.Failure("bench: programs.sh measures " + " ".join(found))
+    return found
+
+
+def show_programs(ours, linux):
+    row("", "Lichen", "Linux", "ratio", "")
+    for name, what in PROGRAMS.items():
+        ratio = f"{ours[name] / linux[name]:.2f}" if ours and linux else ""
+        row(what, ours.get(name, "-"), linux.get(name, "-"), ratio, "thousand instructions")
+
+
 def measure_await():
     """A kernel of its own, which only awaits and prints what one costs."""
     image = base.build_dir() / "await_bench.Image"
@@ -91,6 +128,8 @@ def row(what, ours, linux, aim, unit):
 
 
 def add_options(parser):
+    parser.add_argument("what", nargs="?", choices=("operations", "programs"),
+                        default="operations")
     parser.add_argument("-k", dest="name", metavar="NAME")
     parser.add_argument("--kernel", default="both", choices=("lichen", "linux", "both"))
 
@@ -102,7 +141,18 @@ def show(ours, linux):
             row(what, ours.get(name, "-"), linux.get(name, "-"), aim, unit)
 
 
+def programs(args):
+    if args.name:
+        raise base.Usage("bench programs: -k is for operations")
+    build.ensure(["lichen.Image", "guest-init"], shown=True)
+    show_programs(*({} if args.kernel not in (kernel, "both") else measure_programs(kernel)
+                    for kernel in ("lichen", "linux")))
+    return 0
+
+
 def main(args):
+    if args.what == "programs":
+        return programs(args)
     if args.name and args.name not in FIGURES:
         raise base.Usage(f"bench: there is no {args.name}; there are: " + " ".join(FIGURES))
     build.ensure(["lichen.Image", "guest-init", "guest-bench", "await_bench"], shown=True)
