@@ -68,7 +68,7 @@ static void dgram_take_control(struct dgram_receive *f)
 	c->stamp_ns = p->stamp_ns;
 	c->to = p->to;
 	c->has_to = true;
-	c->group = p->group;
+	c->ip = p->ip;
 }
 
 static void dgram_take_name(struct dgram_receive *f)

@@ -22,6 +22,9 @@
 #define INET_PORT_FIRST 32768u
 #define INET_PORT_LAST	60999u
 
+#define INET_TTL 64		/* of who has set none */
+#define INET_OPTIONS_MOST 40u	/* bytes of options that an IP header has room for */
+
 struct inet_address {
 	u8 bytes[16];
 };
@@ -50,6 +53,14 @@ enum {
 	INET_NODELAY = 1u << 5,
 	INET_CORK = 1u << 6,
 	INET_QUICKACK = 1u << 7,
+	INET_RECVTTL = 1u << 8,
+	INET_RECVTOS = 1u << 9,
+	INET_RECVOPTS = 1u << 10,
+	INET_RETOPTS = 1u << 11,
+	INET_ORIGDST = 1u << 12,
+	/* Control messages of IPv4's. */
+	INET_IP_CONTROL = INET_PKTINFO | INET_RECVTTL | INET_RECVTOS | INET_RECVOPTS |
+			  INET_RETOPTS | INET_ORIGDST,
 };
 
 struct inet_socket {
@@ -62,6 +73,7 @@ struct inet_socket {
 	bool bound;			/* under inet_lock: to an address or a port by bind */
 	bool told;			/* [a] connect has reported success, or has nothing to */
 	bool reset;			/* [s] the connection ended without an order */
+	u8 ip_options, ip_nops;		/* [a] as struct packet_ip */
 	/* A connection that waits for room at its listener. */
 	struct list waiting;		/* the listener's: .waiting_link; its [s] */
 	struct list waiting_link;
@@ -131,6 +143,10 @@ void inet_each(u16 type, u16 family, void (*line)(void *arg, const struct inet_e
 
 int inet_set_option(struct socket *s, int level, int option, const char *value, u32 len);
 int inet_get_option(struct socket *s, int level, int option, char *value, u32 *len);
+/* What the header of a datagram of i's says. */
+struct packet_ip inet_ip(const struct inet_socket *i);
+/* The options it has: ip->padded bytes, at most INET_OPTIONS_MOST. */
+void inet_write_options(const struct packet_ip *ip, char *to);
 
 /* tcp.c, udp.c */
 extern const struct socket_ops tcp_ops, udp_ops;

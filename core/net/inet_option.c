@@ -5,6 +5,7 @@
  * What would change what happens, and is not there, is refused.
  */
 #include <linux/in.h>
+#include <linux/ip.h>
 #include <linux/tcp.h>
 
 #include "core/base/string.h"
@@ -12,7 +13,6 @@
 #include "core/net/loopback.h"
 #include "core/net/option.h"
 
-#define OPTION_TTL	 64
 #define OPTION_KEEPIDLE	 7200
 #define OPTION_KEEPINTVL 75
 #define OPTION_KEEPCNT	 9
@@ -29,6 +29,11 @@ static u32 inet_flag(int level, int option)
 	} flags[] = {
 		{SOL_IP, IP_PKTINFO, INET_PKTINFO},
 		{SOL_IP, IP_RECVERR, INET_RECVERR},
+		{SOL_IP, IP_RECVTTL, INET_RECVTTL},
+		{SOL_IP, IP_RECVTOS, INET_RECVTOS},
+		{SOL_IP, IP_RECVOPTS, INET_RECVOPTS},
+		{SOL_IP, IP_RETOPTS, INET_RETOPTS},
+		{SOL_IP, IP_RECVORIGDSTADDR, INET_ORIGDST},
 		{SOL_IP, IP_FREEBIND, INET_FREEBIND},
 		{SOL_IPV6, IPV6_V6ONLY, INET_V6ONLY},
 		{SOL_IPV6, IPV6_RECVPKTINFO, INET_PKTINFO6},
@@ -68,6 +73,23 @@ static int inet_set_byte(u8 *to, int n, int least, int most)
 	if (n < least || n > most)
 		return -EINVAL;
 	atomic_store(to, (u8)n);
+	return 0;
+}
+
+/* IP_OPTIONS: as many that do nothing as the caller likes, and then the end of them. */
+static int inet_set_ip_options(struct inet_socket *i, const char *value, u32 len)
+{
+	u32 nops = 0;
+
+	if (len > INET_OPTIONS_MOST)
+		return -EINVAL;
+	while (nops < len && value[nops] == IPOPT_NOOP)
+		nops++;
+	if (nops < len && value[nops] != IPOPT_END)
+		return nops + 1 == len || (u8)value[nops + 1] < 2 ||
+			       (u8)value[nops + 1] > len - nops ? -EINVAL : -ENOPROTOOPT;
+	atomic_store(&i->ip_nops, (u8)nops);
+	atomic_store(&i->ip_options, (u8)((len + 3) & ~3u));
 	return 0;
 }
 
@@ -112,6 +134,8 @@ int inet_set_option(struct socket *s, int level, int option, const char *value, 
 
 	if (err)
 		return err;
+	if (level == SOL_IP && option == IP_OPTIONS)
+		return inet_set_ip_options(i, value, len);
 	/* IP takes a byte for a number. */
 	if (len >= sizeof(int))
 		n = option_int(value);
@@ -171,16 +195,43 @@ static int inet_get_tcp(struct socket *s, int option, char *value, u32 *len)
 	}
 }
 
+struct packet_ip inet_ip(const struct inet_socket *i)
+{
+	u8 ttl = atomic_load(&i->ttl), nops = atomic_load(&i->ip_nops);
+	struct packet_ip ip = {.service = atomic_load(&i->tos), .ttl = ttl ? ttl : INET_TTL,
+			       .padded = atomic_load(&i->ip_options)};
+
+	ip.nops = min(nops, ip.padded);	/* both may be set meanwhile */
+	return ip;
+}
+
+void inet_write_options(const struct packet_ip *ip, char *to)
+{
+	memset(to, IPOPT_END, ip->padded);
+	memset(to, IPOPT_NOOP, ip->nops);
+}
+
+static int inet_get_ip_options(struct inet_socket *i, char *value, u32 *len)
+{
+	struct packet_ip ip = inet_ip(i);
+	char options[INET_OPTIONS_MOST];
+
+	inet_write_options(&ip, options);
+	return option_put_bytes(value, len, options, ip.padded);
+}
+
 static int inet_get_ip(struct inet_socket *i, int level, int option, char *value, u32 *len)
 {
+	if (level == SOL_IP && option == IP_OPTIONS)
+		return inet_get_ip_options(i, value, len);
 	if (level == SOL_IP && option == IP_TOS)
 		return option_put(value, len, i->tos);
 	if (level == SOL_IP && option == IP_TTL)
-		return option_put(value, len, i->ttl ? i->ttl : OPTION_TTL);
+		return option_put(value, len, i->ttl ? i->ttl : INET_TTL);
 	if (level == SOL_IP && option == IP_MTU)
 		return i->entry.rport ? option_put(value, len, LOOPBACK_MTU) : -ENOTCONN;
 	if (level == SOL_IPV6 && option == IPV6_UNICAST_HOPS)
-		return option_put(value, len, i->hops ? i->hops : OPTION_TTL);
+		return option_put(value, len, i->hops ? i->hops : INET_TTL);
 	if (level == SOL_IPV6 && option == IPV6_TCLASS)
 		return option_put(value, len, i->tclass);
 	return -ENOPROTOOPT;

@@ -30,6 +30,13 @@ struct packet_end {
 	u16 port;		/* big endian */
 };
 
+/* What a datagram's IP header says beside addresses. Of IP's options there are only those that do
+ * nothing: `nops` times IPOPT_NOOP, filled up to `padded` bytes. */
+struct packet_ip {
+	u8 service, ttl;
+	u8 padded, nops;
+};
+
 struct packet {
 	struct list link;
 	refcount refs;		/* [a] */
@@ -44,7 +51,7 @@ struct packet {
 	struct socket *sender;	/* owned: it is charged there; NULL: not charged */
 	struct net_name *name;	/* owned: the sender's, or NULL */
 	struct packet_end from, to;
-	u32 group;		/* the multicast group it was sent to, 0: none */
+	struct packet_ip ip;	/* of datagrams over IP */
 	u64 stamp_ns;		/* wall clock, if anybody asked for it */
 	alignas(8) char data[];	/* `room` bytes, or pointers to pages */
 };

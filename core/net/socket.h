@@ -72,7 +72,7 @@ struct socket_control {
 	u64 stamp_ns;		/* 0: none */
 	bool has_to;
 	struct packet_end to;	/* where a datagram was sent to */
-	u32 group;		/* netlink's multicast group, 0: none */
+	struct packet_ip ip;
 };
 
 /* A message to send, or the place for one to receive. */

@@ -105,6 +105,7 @@ static void udp_deliver(struct udp_send *f)
 
 	udp_end(&p->from, &f->from, own);
 	udp_end(&p->to, &f->to, f->port);
+	p->ip = inet_ip(inet_of(f->socket));
 	loopback_count(p->len);
 	if (!to) {
 		if (!f->message->name_len)
@@ -144,24 +145,52 @@ static int udp_from(struct socket *s, const struct packet *p, char *to)
 	return inet_format(s->family, &a, p->from.port, to);
 }
 
-/* IP_PKTINFO, IPV6_RECVPKTINFO: where it was sent to. */
+/* What the IPv4 header of a datagram said, to who wants to know; in this order. */
+static void udp_header_control(u32 wanted, const struct socket_control *c, char *buf, u32 *used,
+			       u32 room, u32 *got)
+{
+	const struct packet_ip *ip = &c->ip;
+	struct in_pktinfo info = {.ipi_ifindex = LOOPBACK_INDEX};
+	char options[INET_OPTIONS_MOST], to[sizeof(struct sockaddr_in)];
+	struct inet_address address;
+	int ttl = ip->ttl;
+
+	memcpy(&address, c->to.addr, sizeof(address));
+	memcpy(&info.ipi_addr, c->to.addr + 12, sizeof(info.ipi_addr));
+	info.ipi_spec_dst = info.ipi_addr;
+	inet_write_options(ip, options);
+	if (wanted & INET_PKTINFO)
+		control_add(buf, used, room, SOL_IP, IP_PKTINFO, &info, sizeof(info), got);
+	if (wanted & INET_RECVTTL)
+		control_add(buf, used, room, SOL_IP, IP_TTL, &ttl, sizeof(ttl), got);
+	if (wanted & INET_RECVTOS)
+		control_add(buf, used, room, SOL_IP, IP_TOS, &ip->service, 1, got);
+	if (ip->padded && (wanted & INET_RECVOPTS))
+		control_add(buf, used, room, SOL_IP, IP_RECVOPTS, options, ip->padded, got);
+	/* Of options that do nothing nothing goes back. */
+	if (ip->padded && (wanted & INET_RETOPTS))
+		control_add(buf, used, room, SOL_IP, IP_RETOPTS, options, 0, got);
+	if (wanted & INET_ORIGDST)
+		control_add(buf, used, room, SOL_IP, IP_ORIGDSTADDR, to,
+			    (u32)inet_format(AF_INET, &address, c->to.port, to), got);
+}
+
 static void udp_control(struct socket *s, const struct socket_control *c, char *buf, u32 *used,
 			u32 room, u32 *got)
 {
-	u32 options = inet_of(s)->options;
+	u32 options = atomic_load(&inet_of(s)->options);
 	struct in6_pktinfo {
 		u8 addr[16];
 		u32 index;
 	} six = {.index = LOOPBACK_INDEX};
-	struct in_pktinfo four = {.ipi_ifindex = LOOPBACK_INDEX};
+	struct inet_address to;
 
 	if (!c->has_to)
 		return;
+	memcpy(&to, c->to.addr, sizeof(to));
+	if ((options & INET_IP_CONTROL) && inet_is_v4(&to))
+		udp_header_control(options, c, buf, used, room, got);
 	memcpy(six.addr, c->to.addr, sizeof(six.addr));
-	memcpy(&four.ipi_addr, c->to.addr + 12, sizeof(four.ipi_addr));
-	four.ipi_spec_dst = four.ipi_addr;
-	if (options & INET_PKTINFO)
-		control_add(buf, used, room, SOL_IP, IP_PKTINFO, &four, sizeof(four), got);
 	if (options & INET_PKTINFO6)
 		control_add(buf, used, room, SOL_IPV6, IPV6_PKTINFO, &six, sizeof(six), got);
 }
