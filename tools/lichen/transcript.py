@@ -6,15 +6,15 @@ tier's normaliser.
 
 from . import base, distro
 
-TIERS = ("strace", "gdb")
+TIERS = {"strace": ("debugged",), "gdb": ("debugged", "crowd")}     # programs of tests/gdb
 IMAGES = ("dev", "rolling")
-PROGRAM = "debugged"        # tests/gdb/debugged.c
 
 
 def tier_of(name, recipe):
-    program = base.build_dir() / "guest" / PROGRAM
-    put = [(program, f"/run/{PROGRAM}"),
-           (base.SOURCE / f"tests/gdb/{PROGRAM}.c", f"/run/tests/gdb/{PROGRAM}.c")]
+    put = []
+    for program in TIERS[name]:
+        put += [(base.build_dir() / "guest" / program, f"/run/{program}"),
+                (base.SOURCE / f"tests/gdb/{program}.c", f"/run/tests/gdb/{program}.c")]
     return distro.Tier(f"tests/{name}", recipe, normaliser=name, put=put)
 
 
@@ -26,4 +26,5 @@ def add_options(parser):
 
 
 def main(args):
-    return distro.judge(tier_of(args.tier, args.rootfs), args, [f"guest-{PROGRAM}"])
+    return distro.judge(tier_of(args.tier, args.rootfs), args,
+                        [f"guest-{program}" for program in TIERS[args.tier]])
