@@ -6,7 +6,7 @@ import signal
 import sys
 
 from . import (abuse, base, bench, build, debugger, distro, execute, guesttests, host, interactive,
-               matrix, oracle, profile, rootfs, suite, suites,
+               matrix, oracle, profile, rootfs, stracetests, suite, suites,
                sysroot, transcript, vm)
 
 HELP = """\
@@ -17,7 +17,7 @@ usage: ./lichen COMMAND [OPTION...]
   test [TIER...] [-k NAME] build everything and run the tests (a tier is a ctest label)
   guest [-k PROGRAM.TEST]  the programs of tests/guest; --smp N, --kernel lichen|linux
   distro [-k NAME]         real commands compared with Linux's answers; the same options
-  suites python|stress|distro|sample
+  suites python|stress|strace|distro|sample
                            what others wrote, compared with Linux test by test; -k, --runs N,
                            --log FOLDER
   transcript strace|gdb    debuggers' transcripts compared with Linux's; --rootfs dev|rolling
@@ -105,7 +105,8 @@ def command_abuse(argv):
 
 
 def command_suites(argv):
-    return suites.main(parse("suites", argv, suites.add_options))
+    module = stracetests if argv[:1] == ["strace"] else suites
+    return module.main(parse("suites", argv, module.add_options))
 
 
 def command_matrix(argv):
