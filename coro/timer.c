@@ -60,6 +60,21 @@ bool timer_cancel(struct timer *t)
 	return armed;
 }
 
+bool timer_is_armed(struct timer *t, u64 *deadline_ns)
+{
+	struct executor *ex = atomic_load(&t->on);
+	bool armed;
+
+	if (!ex)
+		return false;
+	spin_lock(&ex->timer_lock);
+	armed = atomic_load(&t->on) == ex;
+	if (armed)
+		*deadline_ns = t->deadline_ns;
+	spin_unlock(&ex->timer_lock);
+	return armed;
+}
+
 void timer_run_due(struct executor *ex)
 {
 	struct rb_node *first;

@@ -26,6 +26,8 @@ void timer_init(struct timer *t, u64 (*fire)(struct timer *t));
 void timer_arm(struct timer *t, u64 deadline_ns); /* re-arms if armed */
 /* Afterwards fire is not running and will not run. true if it was armed. */
 bool timer_cancel(struct timer *t);
+/* Is it armed, and until when? One that fires just now is what it will be afterwards. */
+bool timer_is_armed(struct timer *t, u64 *deadline_ns);
 
 /* Run what is due on this CPU and arm the hardware for the rest; the executor calls it. */
 void timer_run_due(struct executor *ex);

@@ -353,12 +353,14 @@ int posix_timer_create(struct process *p, int clock, const sigevent_t *event, in
 static struct posix_timer_setting posix_timer_left(struct posix_timer *t, u64 now)
 	REQUIRES(t->lock)
 {
-	u64 due = posix_timer_is_cpu(t) ? t->cpu_deadline : t->timer.deadline_ns;
 	struct posix_timer_setting left = {.interval = t->interval};
+	u64 due;
 
-	/* Never 0 while it is armed: that would say it is not. */
-	if (atomic_load(&t->timer.on))
+	/* 0 says that it is not armed: so to who has its signal already, and to nobody before. */
+	if (timer_is_armed(&t->timer, &due)) {
+		due = posix_timer_is_cpu(t) ? t->cpu_deadline : due;
 		left.value = due > now ? due - now : 1;
+	}
 	return left;
 }
 

@@ -56,6 +56,27 @@ static void runs_out(clockid_t clock)
 	CHECK_EQ(timer_delete(timer), 0);
 }
 
+/* Who has its signal finds it no longer armed. */
+TEST(one_that_fired_is_not_armed)
+{
+	struct itimerspec soon = { .it_value = { 0, 20000 } }, left;
+	timer_t timer;
+	sigset_t set;
+
+	sigemptyset(&set);
+	sigaddset(&set, SIGALRM);
+	CHECK_EQ(sigprocmask(SIG_BLOCK, &set, NULL), 0);
+	CHECK_EQ(timer_create(CLOCK_MONOTONIC, NULL, &timer), 0);
+	for (int i = 0; i < 3000; i++) {
+		CHECK_EQ(timer_settime(timer, 0, &soon, NULL), 0);
+		CHECK_EQ(sigwaitinfo(&set, NULL), SIGALRM);
+		CHECK_EQ(timer_gettime(timer, &left), 0);
+		CHECK_EQ(left.it_value.tv_sec, 0);
+		CHECK_EQ(left.it_value.tv_nsec, 0);
+	}
+	CHECK_EQ(timer_delete(timer), 0);
+}
+
 TEST(time_that_is_used)
 {
 	clockid_t own;
