@@ -31,6 +31,8 @@
 	A(open_tree) A(move_mount) A(mount_setattr)                            \
 	/* fsopen.c, mount_stat.c */                                           \
 	A(fsopen) A(fsconfig) A(fsmount) A(fspick) A(statmount) A(listmount)   \
+	/* handle.c */                                                         \
+	A(name_to_handle_at) A(open_by_handle_at)                              \
 	/* sync.c */                                                          \
 	A(sync) A(fsync) A(fdatasync) A(syncfs) P(fadvise64)                   \
 	A(sync_file_range) A(cachestat)                                        \

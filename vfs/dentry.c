@@ -78,6 +78,24 @@ u32 dentry_hash(const struct dentry *parent, const char *name, size_t len)
 	return (u32)(h * 0x9e3779b97f4a7c15ul >> 32);
 }
 
+struct dentry *dentry_of(const struct inode *inode, unsigned *slot)
+{
+	struct dentry *d, *found = NULL;
+
+	spin_lock(&dentry_lock);
+	for (unsigned end = *slot + DENTRY_AT_ONCE; !found && *slot < end; ++*slot)
+		list_each(d, &dentry_table[*slot], bucket)
+			if (d->inode == inode) {
+				dentry_get_locked(d);
+				found = d;
+				break;
+			}
+	spin_unlock(&dentry_lock);
+	if (*slot == DENTRY_BUCKETS)
+		*slot = 0;
+	return found;
+}
+
 /* --- life and death --- */
 
 static struct dentry *dentry_new(struct super *s, const char *name, size_t len)

@@ -46,6 +46,10 @@ void dentry_get(struct dentry *d);
 void dentry_get_locked(struct dentry *d) REQUIRES(dentry_lock);
 void dentry_put(struct dentry *d);	/* NULL is ignored; never waits */
 
+/* A cached name of the inode, with a reference, among some of the cache: *slot is where to go on,
+ * 0 after the last. Without one NULL. */
+struct dentry *dentry_of(const struct inode *inode, unsigned *slot);
+
 /* The root of a super; takes the inode reference over, also when it returns NULL. */
 struct dentry *dentry_new_root(struct super *s, struct inode *root);
 /* One that no directory holds (pipes, sockets): takes the inode over as above. */

@@ -19,6 +19,18 @@ struct statfs_info {
 	u32 name_max;
 };
 
+/* The inode of this number, with a reference, and if `exact` of this generation: -ESTALE. The
+ * number is a user's: anything. */
+struct super_by_number {
+	struct co_frame co;
+	struct super *super;
+	u64 ino;
+	u32 generation;
+	bool exact;
+	struct inode **found;
+};
+CO_OPERATION(super_by_number);
+
 struct super_ops {
 	struct inode_evict_op sync;	/* optional; .inode is the root: bring all to storage */
 	void (*free_inode)(struct inode *inode);	/* memory only */
@@ -31,6 +43,10 @@ struct super_ops {
 	/* Without waiting: take on new options and this read-only state, or an error. NULL: it
 	 * cannot become writable, and takes no options. */
 	int (*remount)(struct super *s, bool read_only, const char *options);
+	/* Files found by number (vfs/handle.h); without by_number none are. */
+	struct super_by_number_op by_number;
+	u32 (*generation)(struct inode *inode);	/* which makes it one that by_number finds */
+	bool short_handles;			/* numbers have 32 bits */
 	/* Options as /proc/mounts shows them after rw/ro, e.g. ",size=1024k"; may be NULL. */
 	void (*show_options)(struct super *s, char *to, size_t size);
 };

@@ -54,6 +54,7 @@ struct ext4_run {
 struct ext4_inode {
 	struct inode inode;
 	u32 flags;			/* EXT4_*_FL */
+	u32 generation;			/* [I] */
 	u32 seed;			/* of the checksums of what belongs to it */
 	u32 disk_block[15];		/* map, extent root or short link */
 	u64 xattr_block;		/* [I] 0: none */
@@ -139,6 +140,15 @@ struct ext4_inode_get {
 	long err;
 };
 co_t ext4_inode_get(struct co *co, struct ext4_inode_get *f);
+/* vfs/super.h. */
+u32 ext4_generation(struct inode *inode);
+struct ext4_by_number {
+	struct super_by_number;
+	struct page *page;
+	u8 *data;
+	long err;
+};
+co_t ext4_by_number(struct co *co, struct ext4_by_number *f);
 
 /* Where it lies on the disk: a page with a reference. -EUCLEAN for an impossible number. */
 struct ext4_inode_locate {

@@ -209,6 +209,7 @@ static struct ext4_inode *inode_make(struct ext4 *fs, u32 ino, const u8 *data)
 	inode_init(&e->inode, fs->super, ino, d->mode);
 	spin_init(&e->run_lock, RANK_FS_PRIVATE);
 	e->flags = d->flags;
+	e->generation = d->generation;
 	e->seed = inode_seed(fs, ino, d->generation);
 	e->xattr_block = d->file_acl_lo | (fs->blocks >> 32 ? (u64)d->file_acl_high << 32 : 0);
 	e->xattr_inside = ext4_xattr_inside(fs, data);
@@ -313,6 +314,42 @@ co_t ext4_inode_get(struct co *co, struct ext4_inode_get *f)
 		inode_enter(f->made, f->inode);
 out:
 	phys_page_put(f->page);
+	CO_RETURN(f->err);
+	CO_END;
+}
+
+/* --- by a number that may be anything --- */
+
+u32 ext4_generation(struct inode *inode)
+{
+	return ext4_inode(inode)->generation;
+}
+
+/* Is it a file's, and of the generation asked for? A generation of 0 is any. */
+static bool by_number_is(const struct ext4_by_number *f, const struct ext4_disk_inode *d)
+{
+	return d->mode && d->links_count && !(d->flags & EXT4_EA_INODE_FL) &&
+	       (!f->exact || !f->generation || f->generation == d->generation);
+}
+
+co_t ext4_by_number(struct co *co, struct ext4_by_number *f)
+{
+	const struct ext4 *fs;
+
+	CO_BEGIN;
+	fs = f->super->private;
+	if (f->ino != EXT4_ROOT_INO && (f->ino < fs->first_ino || f->ino > fs->inodes))
+		CO_RETURN(-ESTALE);
+	/* What is not in use is no damage here. */
+	CO_AWAIT(f->err, ext4_inode_locate, .fs = f->super->private, .ino = (u32)f->ino,
+		 .page = &f->page, .data = &f->data);
+	if (f->err)
+		CO_RETURN(f->err == -EUCLEAN ? -ESTALE : f->err);
+	f->err = by_number_is(f, (const struct ext4_disk_inode *)f->data) ? 0 : -ESTALE;
+	phys_page_put(f->page);
+	if (!f->err)
+		CO_AWAIT(f->err, ext4_inode_get, .fs = f->super->private, .ino = (u32)f->ino,
+			 .inode = f->found);
 	CO_RETURN(f->err);
 	CO_END;
 }

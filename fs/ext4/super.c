@@ -63,6 +63,9 @@ static const struct super_ops ext4_super_ops = {
 	.free_inode = ext4_free_inode,
 	.statfs = ext4_statfs,
 	.shutdown = ext4_shutdown,
+	.by_number = CO_IMPLEMENTS(super_by_number, ext4_by_number),
+	.generation = ext4_generation,
+	.short_handles = true,
 };
 
 /* --- options --- */

@@ -54,6 +54,7 @@ int tmpfs_inode_new(struct super *s, u32 mode, u32 uid, u32 gid, struct inode **
 		inode->nlink = 2;
 		inode->size = TMPFS_DIR_SIZE;
 		i->parent = inode;
+		inode_hash(inode);
 	} else if (S_ISLNK(mode)) {
 		inode->ops = &tmpfs_link_ops;
 	} else {
@@ -75,6 +76,37 @@ void tmpfs_inode_free(struct inode *inode)
 	kfree(tmpfs_of(inode)->target);
 	slab_free(tmpfs_inode_cache, tmpfs_of(inode));
 	atomic_sub(&t->inodes, 1ul);
+}
+
+/* --- by number --- */
+
+static u32 tmpfs_generation_of(const struct inode *inode)
+{
+	u64 hash = (tmpfs_super_of(inode)->secret ^ inode->ino) * 0x9e3779b97f4a7c15ul;
+
+	/* 0 is no generation. */
+	return (u32)(hash >> 32) | 1;
+}
+
+/* Directories are in the table anyway, so that a way up can be found; others from now on. */
+u32 tmpfs_generation(struct inode *inode)
+{
+	struct inode *there = inode_hash(inode);
+
+	inode_put(there);
+	return tmpfs_generation_of(inode);
+}
+
+co_t tmpfs_by_number(struct co *co, struct tmpfs_by_number *f)
+{
+	CO_BEGIN;
+	*f->found = inode_find(f->super, f->ino);
+	if (*f->found && f->exact && f->generation != tmpfs_generation_of(*f->found)) {
+		inode_put(*f->found);
+		*f->found = NULL;
+	}
+	CO_RETURN(*f->found ? 0 : -ESTALE);
+	CO_END;
 }
 
 /* --- pages --- */

@@ -16,6 +16,7 @@ struct tmpfs_super {
 	u64 pages, inodes;		/* [a] in use */
 	u64 xattr_bytes;		/* [a] of "user." attributes: part of max_inodes */
 	u64 next_ino;			/* [a] */
+	u64 secret;			/* [I] generations come of it */
 	u32 mode, uid, gid;		/* [I] the root's, for show_options */
 };
 
@@ -56,6 +57,12 @@ extern const struct inode_ops tmpfs_dir_ops, tmpfs_file_ops, tmpfs_link_ops;
 extern const struct mapping_ops tmpfs_mapping_ops;
 
 void tmpfs_inode_setup(void);
+/* vfs/super.h: numbers are never used again, but another super has the same. */
+u32 tmpfs_generation(struct inode *inode);
+struct tmpfs_by_number {
+	struct super_by_number;
+};
+co_t tmpfs_by_number(struct co *co, struct tmpfs_by_number *f);
 /* An inode with one reference: 0, -ENOSPC, -ENOMEM. nlink is 1, 2 for a directory. */
 int tmpfs_inode_new(struct super *s, u32 mode, u32 uid, u32 gid, struct inode **made);
 void tmpfs_inode_free(struct inode *inode);

@@ -4,6 +4,7 @@
 #include <linux/stat.h>
 
 #include "core/base/bits.h"
+#include "core/base/random.h"
 #include "core/base/string.h"
 #include "fs/tmpfs/internal.h"
 #include "fs/tmpfs/tmpfs.h"
@@ -211,6 +212,8 @@ static const struct super_ops tmpfs_super_ops = {
 	.shutdown = tmpfs_shutdown,
 	.remount = tmpfs_remount,
 	.show_options = tmpfs_show_options,
+	.by_number = CO_IMPLEMENTS(super_by_number, tmpfs_by_number),
+	.generation = tmpfs_generation,
 };
 
 static long tmpfs_make(const struct fs_mount *f)
@@ -224,6 +227,7 @@ static long tmpfs_make(const struct fs_mount *f)
 	t->max_pages = t->max_inodes = tmpfs_default_limit();
 	t->mode = TMPFS_DEFAULT_MODE;
 	t->next_ino = 1;
+	t->secret = random_u64();
 	if (!option_parse(t, f->options)) {
 		kfree(t);
 		return -EINVAL;

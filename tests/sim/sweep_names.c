@@ -306,6 +306,41 @@ static void spaces(struct prog *p)
 	EXPECT(p, 21, 0);
 }
 
+/* Files by handles, with and without names that are cached. */
+static void handles(struct prog *p)
+{
+	static const char *const of[] = {"/mnt/many", "/mnt/pattern", "/tmp"};
+	static const char *const in[] = {"/mnt", "/mnt", "/tmp"};
+	const u64 handle = PROG_SPACE + 0x30000;
+
+	for (int i = 0; i < 3; i++) {
+		SET(p, 22, handle);
+		SET(p, 23, 100);
+		STORE(p, 4, 23, 22, 0);
+		SYS(p, __NR_name_to_handle_at, I(AT_FDCWD), I(prog_string(p, of[i])), I(handle),
+		    I(handle + 200), I(0));
+		if (i == 2) /* the disk may have failed */
+			EXPECT(p, 0, 0);
+		for (int again = 0; again < 2; again++) {
+			if (again) {
+				open_at(p, "/proc/sys/vm/drop_caches", O_WRONLY);
+				WITH_FD(p) {
+					SYS(p, __NR_write, R(19), I(prog_string(p, "3")), I(1));
+					SYS(p, __NR_close, R(19));
+				}
+			}
+			open_at(p, in[i], O_RDONLY | O_DIRECTORY);
+			WITH_FD(p) {
+				SYS(p, __NR_open_by_handle_at, R(19), I(handle), I(O_RDONLY));
+				if (i == 2)
+					EXPECT_OK(p, 0);
+				SYS(p, __NR_close, R(0));
+				SYS(p, __NR_close, R(19));
+			}
+		}
+	}
+}
+
 /* Everything that changes a name, above files that are on the disk. */
 static void overlay(struct prog *p)
 {
@@ -359,5 +394,5 @@ static void overlay(struct prog *p)
 	}
 }
 
-work_fn *const sweep_names[] = {links, renames, attributes, the_disk, mounts, spaces, overlay,
+work_fn *const sweep_names[] = {links, renames, attributes, the_disk, mounts, spaces, handles, overlay,
 				NULL};
