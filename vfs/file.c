@@ -374,32 +374,36 @@ i64 file_seek_nowhere(struct file *file, i64 offset, int whence)
 	return file->pos;
 }
 
-i64 file_try_seek(struct file *file, i64 offset, int whence)
+/* With pos_lock, which is let go. */
+static i64 file_seek_locked(struct file *file, i64 offset, int whence)
 {
-	i64 to;
+	i64 to = file->ops->llseek ? file->ops->llseek(file, offset, whence)
+				   : file_seek_to(file, offset, whence);
 
-	if (file->ops->stream && !file->ops->llseek)
-		return -ESPIPE;
-	if (!mutex_trylock(&file->pos_lock))
-		return FILE_WAITS;
-	to = file->ops->llseek ? file->ops->llseek(file, offset, whence)
-			       : file_seek_to(file, offset, whence);
 	if (to >= 0)
 		file->pos = to;
 	mutex_unlock(&file->pos_lock);
 	return to;
 }
 
+i64 file_try_seek(struct file *file, i64 offset, int whence)
+{
+	if (file->ops->stream && !file->ops->llseek)
+		return -ESPIPE;
+	if (!mutex_trylock(&file->pos_lock))
+		return FILE_WAITS;
+	return file_seek_locked(file, offset, whence);
+}
+
+/* The lock comes to who waits for it: two that let it go again and tried would take turns for
+ * ever. */
 co_t file_seek(struct co *co, struct file_seek *f)
 {
 	CO_BEGIN;
-	for (;;) {
-		f->result = file_try_seek(f->file, f->offset, f->whence);
-		if (f->result != FILE_WAITS)
-			CO_RETURN(f->result);
-		CO_LOCK(&f->file->pos_lock);
-		mutex_unlock(&f->file->pos_lock);
-	}
+	if (f->file->ops->stream && !f->file->ops->llseek)
+		CO_RETURN(-ESPIPE);
+	CO_LOCK(&f->file->pos_lock);
+	CO_RETURN(file_seek_locked(f->file, f->offset, f->whence));
 	CO_END;
 }
 

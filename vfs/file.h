@@ -197,7 +197,6 @@ struct file_seek {
 	struct file *file;
 	i64 offset;
 	int whence;
-	i64 result;
 };
 co_t file_seek(struct co *co, struct file_seek *f);
 i64 file_try_seek(struct file *file, i64 offset, int whence);

@@ -14,6 +14,7 @@ static void drop_caches(struct prog *p)
 		SYS(p, __NR_write, R(19), I(prog_string(p, "3")), I(1));
 		SYS(p, __NR_close, R(19));
 	}
+	work_sleep(p); /* a worker does it */
 }
 
 static void cold(struct prog *p, unsigned nr, const struct prog_arg *args, unsigned n)

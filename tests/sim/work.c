@@ -78,7 +78,7 @@ static work_fn *const *const allocating[] = {work_files, work_tasks, work_device
 /* For somebody who is alone. */
 static work_fn *const *const alone[] = {sweep_names, sweep_files, sweep_tasks, sweep_memory,
 					sweep_devices, sweep_ipc, sweep_net, sweep_trace,
-					sweep_wait, sweep_layers, sweep_cold, sweep_more, sweep_mounting,
+					sweep_wait, sweep_layers, sweep_cold, sweep_more, sweep_rare, sweep_ends, sweep_mounting,
 					work_files, work_tasks, work_devices, work_events,
 					work_ipc, NULL};
 
