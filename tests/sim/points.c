@@ -405,7 +405,7 @@ static u32 count_hit(enum points_kind kind)
 	return n;
 }
 
-static bool is_hit(u32 i)
+bool points_is_hit(u32 i)
 {
 	return points->hit[i][POINTS_SIGNAL] && points->hit[i][POINTS_KILL];
 }
@@ -424,7 +424,7 @@ unsigned points_hit(void)
 	u32 n = 0;
 
 	for (u32 i = 0; i < point_total(); i++)
-		n += is_hit(i);
+		n += points_is_hit(i);
 	return n * 100 / (point_total() - count_elsewhere());
 }
 
@@ -445,7 +445,7 @@ static void print_missed(void)
 {
 	printf("awaits where no signal was sent:\n");
 	for (u32 i = 0; i < point_total(); i++)
-		if (!is_hit(i))
+		if (!points_is_hit(i))
 			printf("  %s:%u %s%s\n", co_points_start[i].file, co_points_start[i].line,
 			       co_points_start[i].func, points->passed[i] ? " (passed)" :
 			       points->elsewhere[i] ? " (a worker's, or init's)" : "");

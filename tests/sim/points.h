@@ -69,8 +69,12 @@ void points_hook(struct hal_user *u, i64 what);
 void points_branched(u64 n, const struct host_result *result);
 
 void points_print(bool all);
-/* Per cent of the awaits that are not only workers' where a signal was sent. */
+/* Per cent of the awaits that are not only workers' where a signal was sent; was one at this? */
 unsigned points_hit(void);
+bool points_is_hit(u32 i);
+/* What is wrong with the list of those where none can be: so many lines of it, and awaits that are not
+ * in it, all printed. *count: how many it names. */
+unsigned points_unlisted(const char *list, unsigned *count);
 
 /* The outcomes Linux may give; x: the call's arguments. */
 unsigned points_expected(int nr, const u64 *x, enum points_kind kind);

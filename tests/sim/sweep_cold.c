@@ -31,6 +31,12 @@ static void names(struct prog *p)
 	static const struct { u16 family; char name[30]; } socket = {1, INNER "/none"};
 	u64 file = prog_string(p, INNER "/file"), none = prog_string(p, INNER "/none");
 
+	CHILD(p) {
+		COLD(p, __NR_chroot, I(prog_string(p, INNER)));
+		work_exit(p, 0);
+	}
+	MOVE(p, 20, 0);
+	work_wait(p);
 	SYS(p, __NR_inotify_init1, I(0));
 	MOVE(p, 25, 0);
 	COLD(p, __NR_inotify_add_watch, R(25), I(file), I(0xfff));
@@ -62,9 +68,22 @@ static void names(struct prog *p)
 	MOVE(p, 25, 0);
 	COLD(p, __NR_read, R(25), I(MORE), I(60000));
 	COLD(p, __NR3264_sendfile, R(25), R(25), I(0), I(10));
+	COLD(p, __NR_openat, I(AT_FDCWD), I(prog_string(p, "/mnt/longlink")), I(O_RDONLY));
+	COLD(p, __NR_openat, I(AT_FDCWD), I(prog_string(p, "/over/link")), I(O_RDONLY));
+	/* A link to nothing, where a file is to be made. */
+	COLD(p, __NR_openat, I(AT_FDCWD), I(prog_string(p, "/over/longlink")), I(O_RDWR | O_CREAT),
+	     I(0600));
+	SYS(p, __NR_fsopen, I(prog_string(p, "ext4")), I(0));
+	MOVE(p, 25, 0);
+	COLD(p, __NR_fsconfig, R(25), I(1), I(prog_string(p, "source")), I(file), I(0));
+	COLD(p, __NR_fsconfig, R(25), I(6), I(0), I(0), I(0)); /* CMD_CREATE */
+	COLD(p, __NR_openat, I(AT_FDCWD), I(prog_string(p, "/mnt/indirect")), I(O_RDONLY));
+	MOVE(p, 25, 0);
+	COLD(p, __NR_read, R(25), I(MORE), I(30000));
+	COLD(p, __NR_getxattr, I(prog_string(p, "/mnt/pattern")), I(prog_string(p, "user.large")), I(MORE),
+	     I(8000));
 	COLD(p, __NR_chdir, I(prog_string(p, INNER)));
 	COLD(p, __NR_openat, I(AT_FDCWD), I(prog_string(p, "file")), I(O_RDONLY));
-	COLD(p, __NR_chroot, I(prog_string(p, INNER)));
 }
 
 /* A file system made step by step, moved by its descriptor, asked about. */

@@ -199,6 +199,8 @@ static void die(struct prog *p)
 		/* Its last pages are holes, and it is the largest. */
 		SYS(p, NR_MMAP, I(0), I(90 * 4096), I(RW), I(MAP_PRIVATE | MAP_ANONYMOUS), I(-1), I(0));
 		STORE(p, 8, 22, 0, 0);
+		LOOP(p, 24, 80)
+			SYS(p, NR_MMAP, I(0), I(4096), I(RW), I(MAP_SHARED | MAP_ANONYMOUS), I(-1), I(0));
 		SYS(p, NR_MMAP, I(0), I(4 * 4096), I(RW), I(MAP_SHARED | MAP_ANONYMOUS), I(-1), I(0));
 		SYS(p, __NR_openat, I(AT_FDCWD), I(prog_string(p, "/mnt/pattern")), I(O_RDONLY), I(0));
 		MOVE(p, 19, 0);
@@ -223,6 +225,9 @@ static void dumps(struct prog *p)
 	SET(p, 25, ~0ul);
 	die(p);
 	EXPECT(p, 21, SIGABRT | 0x80);
+	SET(p, 25, 4096);
+	die(p);
+	EXPECT(p, 21, SIGABRT | 0x80);
 	SET(p, 25, 3 * 4096);
 	die(p);
 	EXPECT(p, 21, SIGABRT | 0x80);
@@ -245,9 +250,13 @@ static void dumps(struct prog *p)
 	EXPECT(p, 21, SIGABRT | 0x80);
 }
 
-/* To a program that does not read it. */
+/* To a program that reads it, and one that does not. */
 static void piped(struct prog *p)
 {
+	store(p, "/proc/sys/kernel/core_pattern", "|/reader");
+	SET(p, 25, 0);
+	die(p);
+	EXPECT(p, 21, SIGABRT | 0x80);
 	store(p, "/proc/sys/kernel/core_pattern", "|/true %p");
 	SET(p, 25, 0);
 	die(p);
@@ -308,12 +317,12 @@ static void terminals(struct prog *p)
 	LOOP(p, 25, 2) {
 		CHILD(p) {
 			SYS(p, __NR_close, R(19));
-			LOOP(p, 24, 3)
-				SYS(p, __NR_write, R(20), I(BUFFER), I(4000));
+			LOOP(p, 24, 10)
+				SYS(p, __NR_write, R(20), I(MORE + 0xa000), I(4000));
 			work_exit(p, 0);
 		}
 	}
-	work_sleep(p);
+	SYS(p, __NR_nanosleep, I(prog_data(p, (const u64[]){0, 500000}, 16)), I(0));
 	LOOP(p, 24, 4)
 		SYS(p, __NR_read, R(19), I(MORE + 0x8000), I(1500));
 	SYS(p, __NR_close, R(19));

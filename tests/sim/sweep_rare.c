@@ -49,7 +49,7 @@ static void many_pages(struct prog *p)
 	work_wait(p);
 	EXPECT(p, 21, 0);
 	map(p, 300, MAP_PRIVATE);
-	ADD(p, 20, 19, 0x10000000);
+	ADD(p, 20, 19, -0x10000000);
 	SYS(p, __NR_mremap, R(19), PAGES(300), PAGES(300), I(3), R(20)); /* MAYMOVE, FIXED */
 	EXPECT_REG(p, 0, 20);
 	SYS(p, NR_MMAP, R(20), PAGES(300), I(RW), I(MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED), I(-1), I(0));
@@ -74,8 +74,40 @@ static void many_tables(struct prog *p)
 		STORE(p, 8, 23, 20, 0);
 		ADD(p, 20, 20, 1u << 21);
 	}
-	SYS(p, __NR_munmap, R(19), I(400ul << 21));
+	SYS(p, __NR_mprotect, R(19), I(400ul << 21), I(PROT_READ));
 	EXPECT(p, 0, 0);
+	CHILD(p)
+		work_exit(p, 0);
+	MOVE(p, 20, 0);
+	work_wait(p);
+	EXPECT(p, 21, 0);
+	ADD(p, 20, 19, -0x1000000000);
+	SYS(p, __NR_mremap, R(19), I(400ul << 21), I(400ul << 21), I(3), R(20)); /* MAYMOVE, FIXED */
+	EXPECT_REG(p, 0, 20);
+	SYS(p, __NR_munmap, R(20), I(400ul << 21));
+	EXPECT(p, 0, 0);
+}
+
+/* More of a shared mapping than there is memory: whoever takes it is killed. */
+static void too_much(struct prog *p)
+{
+	CHILD(p) {
+		open_at(p, "/proc/self/oom_score_adj", O_WRONLY);
+		MOVE(p, 19, 0);
+		SYS(p, __NR_write, R(19), I(prog_string(p, "1000")), I(4));
+		SYS(p, NR_MMAP, I(0), PAGES(7000), I(RW), I(MAP_SHARED | MAP_ANONYMOUS | MAP_NORESERVE), I(-1),
+		    I(0));
+		MOVE(p, 20, 0);
+		SET(p, 23, 1);
+		LOOP(p, 24, 7000) {
+			STORE(p, 8, 23, 20, 0);
+			ADD(p, 20, 20, 4096);
+		}
+		work_exit(p, 0);
+	}
+	MOVE(p, 20, 0);
+	work_wait(p);
+	EXPECT(p, 21, SIGKILL);
 }
 
 /* What is locked into memory grows there. */
@@ -95,6 +127,9 @@ static void proc_files(struct prog *p)
 
 	for (int i = 0; i < 3; i++)
 		SYS(p, __NR_timer_create, I(1), I(prog_data(p, event, 64)), I(work_fresh(p)));
+	open_at(p, "/dev/kmsg", O_WRONLY);
+	WITH_FD(p)
+		SYS(p, __NR_write, R(19), I(MORE + 0x8000), I(20));
 	read_file(p, "/proc/self/timers");
 	read_file(p, "/proc/meminfo");
 	open_at(p, "/proc/self/pagemap", O_RDONLY);
@@ -139,6 +174,12 @@ static void absent(struct prog *p)
 	SYS(p, __NR_futex, I(MORE + 0x5000), I(FUTEX_LOCK_PI), I(0), I(0));
 	EXPECT(p, 0, 0);
 	SYS(p, __NR_futex, I(MORE + 0x5000), I(FUTEX_UNLOCK_PI), I(0), I(0));
+	SYS(p, __NR_futex, I(MORE + 0x8000), I(FUTEX_CMP_REQUEUE | FUTEX_PRIVATE_FLAG), I(1), I(1),
+	    I(MORE + 0x9000), I(0));
+	EXPECT(p, 0, 0);
+	SYS(p, __NR_futex, I(MORE + 0xa000), I(FUTEX_WAIT_REQUEUE_PI | FUTEX_PRIVATE_FLAG), I(0),
+	    I(prog_data(p, (const u64[]){0, 1}, 16)), I(MORE + 0xb000));
+	EXPECT(p, 0, -ETIMEDOUT);
 	/* A request that is longer than this kernel knows. */
 	SET(p, 22, MORE + 0x6000);
 	SET(p, 23, 64);
@@ -178,6 +219,50 @@ static void robust(struct prog *p)
 		SET(p, 22, MORE + 0x1000);
 		STORE(p, 4, 23, 22, 32);
 		work_exit(p, 0);
+	}
+	MOVE(p, 20, 0);
+	work_wait(p);
+	EXPECT(p, 21, 0);
+}
+
+/* A lock whose owner ends with it, and who gets it then. */
+static void inherited(struct prog *p)
+{
+	CHILD(p) {
+		SET(p, 22, WORD);
+		SET(p, 23, 0);
+		STORE(p, 4, 23, 22, 0);
+		SYS(p, __NR_clone, I(THREAD), I(STACK), I(0), I(0), I(0));
+		IF(p, 0, EQ, 0) {
+			SYS(p, __NR_futex, I(WORD), I(FUTEX_LOCK_PI), I(0), I(0));
+			SYS(p, __NR_nanosleep, I(prog_data(p, (const u64[]){0, 2000000}, 16)), I(0));
+			SYS(p, __NR_exit, I(0));
+		}
+		SYS(p, __NR_nanosleep, I(prog_data(p, (const u64[]){0, 500000}, 16)), I(0));
+		SYS(p, __NR_futex, I(WORD), I(FUTEX_LOCK_PI), I(0), I(0));
+		work_exit(p, 0);
+	}
+	MOVE(p, 20, 0);
+	work_wait(p);
+	EXPECT(p, 21, 0);
+}
+
+/* The same for one that waited for a condition and was sent on to the lock. */
+static void sent_on(struct prog *p)
+{
+	CHILD(p) {
+		SET(p, 22, WORD);
+		SET(p, 23, 0);
+		STORE(p, 8, 23, 22, 0);
+		SYS(p, __NR_clone, I(THREAD), I(STACK), I(0), I(0), I(0));
+		IF(p, 0, EQ, 0) {
+			SYS(p, __NR_futex, I(WORD), I(FUTEX_WAIT_REQUEUE_PI), I(0), I(0), I(WORD + 4));
+			work_exit(p, 0);
+		}
+		SYS(p, __NR_futex, I(WORD + 4), I(FUTEX_LOCK_PI), I(0), I(0));
+		SYS(p, __NR_nanosleep, I(prog_data(p, (const u64[]){0, 500000}, 16)), I(0));
+		SYS(p, __NR_futex, I(WORD), I(FUTEX_CMP_REQUEUE_PI), I(1), I(0), I(WORD + 4), I(0));
+		SYS(p, __NR_exit, I(0));
 	}
 	MOVE(p, 20, 0);
 	work_wait(p);
@@ -238,6 +323,45 @@ static void frames(struct prog *p)
 		work_sleep(p);
 	}
 	SYS(p, __NR_madvise, I(MORE), I(4096), I(4));
+	SYS(p, __NR_getpid, I(0));
+	SYS(p, __NR_kill, R(0), I(SIGUSR1));
+	EXPECT(p, 0, 0);
+}
+
+/* The frame lies in a file's memory, and the handler lets go of that: it has to be brought in again. */
+static void frame_of_a_file(struct prog *p)
+{
+	unsigned over = prog_go(p), handler = p->n, restorer;
+	u64 action[4];
+
+	SET(p, 19, MORE);
+	LOAD(p, 8, 0, 19, 0x100);
+	SYS(p, __NR_madvise, R(0), I(8 * 4096), I(4)); /* DONTNEED */
+	EMIT(p, {.op = HOST_OP_RETURN});
+	restorer = p->n;
+	SET(p, 8, __NR_rt_sigreturn);
+	EMIT(p, {.op = HOST_OP_SVC});
+	prog_land(p, over);
+	action[0] = PROG_CODE + handler * 16ul;
+	action[1] = 0x0c000000; /* SA_RESTORER, SA_ONSTACK */
+	action[2] = PROG_CODE + restorer * 16ul;
+	action[3] = 0;
+	SYS(p, __NR_rt_sigaction, I(SIGUSR1), I(prog_data(p, action, sizeof(action))), I(0), I(8));
+	EXPECT(p, 0, 0);
+	open_at(p, "frames", O_RDWR | O_CREAT);
+	MOVE(p, 19, 0);
+	SYS(p, NR_FTRUNCATE, R(19), PAGES(8));
+	SYS(p, NR_MMAP, I(0), PAGES(8), I(RW), I(MAP_SHARED), R(19), I(0));
+	EXPECT_OK(p, 0);
+	SET(p, 22, MORE);
+	STORE(p, 8, 0, 22, 0x100);
+	STORE(p, 8, 0, 22, 0);		/* stack_t: where, flags, how much */
+	SET(p, 23, 0);
+	STORE(p, 8, 23, 22, 8);
+	SET(p, 23, 8 * 4096);
+	STORE(p, 8, 23, 22, 16);
+	SYS(p, __NR_sigaltstack, I(MORE), I(0));
+	EXPECT(p, 0, 0);
 	SYS(p, __NR_getpid, I(0));
 	SYS(p, __NR_kill, R(0), I(SIGUSR1));
 	EXPECT(p, 0, 0);
@@ -344,6 +468,10 @@ static void fill_folder(struct prog *p)
 
 static void folders(struct prog *p)
 {
+	/* Neither is in the upper layer yet. */
+	SYS(p, __NR_renameat2, I(AT_FDCWD), I(prog_string(p, "/over/many/entry-with-a-longer-name-3")),
+	    I(AT_FDCWD), I(prog_string(p, "/over/directory/came")), I(0));
+	EXPECT(p, 0, 0);
 	fill_folder(p);
 	SYS(p, __NR_mkdirat, I(AT_FDCWD), I(prog_string(p, "/over/short")), I(0755));
 	SYS(p, __NR_chdir, I(prog_string(p, "/over/short")));
@@ -367,5 +495,5 @@ static void folders(struct prog *p)
 	EXPECT(p, 0, 0);
 }
 
-work_fn *const sweep_rare[] = {many_pages, many_tables, locked, proc_files, absent, robust, cpu_time, stopped,
-			       frames, contended, closing, folders, NULL};
+work_fn *const sweep_rare[] = {many_pages, many_tables, too_much, locked, proc_files, absent, robust,
+			       inherited, sent_on, cpu_time, stopped, frames, frame_of_a_file, contended, closing, folders, NULL};
