@@ -98,8 +98,8 @@ static co_t sys_move_mount(struct co *co, struct sys_move_mount *f)
 	CO_BEGIN;
 	if (!mount_fd_may(co))
 		CO_RETURN(-EPERM);
-	/* No joining of another's group, and nothing is put below what is there. */
-	if (f->flags & ~(u32)(MOVE_MOUNT__MASK & ~(MOVE_MOUNT_SET_GROUP | MOVE_MOUNT_BENEATH)))
+	/* Nothing is put below what is there. */
+	if (f->flags & ~(u32)(MOVE_MOUNT__MASK & ~MOVE_MOUNT_BENEATH))
 		CO_RETURN(-EINVAL);
 	CO_AWAIT(f->err, mount_walk, .dirfd = f->from_fd, .path = f->from_path, .to = &f->from,
 		 .how = (f->flags & MOVE_MOUNT_F_SYMLINKS ? WALK_FOLLOW : 0) |
@@ -108,7 +108,9 @@ static co_t sys_move_mount(struct co *co, struct sys_move_mount *f)
 		CO_AWAIT(f->err, mount_walk, .dirfd = f->to_fd, .path = f->to_path, .to = &f->to,
 			 .how = (f->flags & MOVE_MOUNT_T_SYMLINKS ? WALK_FOLLOW : 0) |
 				(f->flags & MOVE_MOUNT_T_EMPTY_PATH ? WALK_EMPTY : 0));
-	if (!f->err)
+	if (!f->err && (f->flags & MOVE_MOUNT_SET_GROUP))
+		f->err = mount_join(&f->from, &f->to);
+	else if (!f->err)
 		f->err = mount_move(&f->from, &f->to);
 	path_put(&f->from);
 	path_put(&f->to);

@@ -74,6 +74,9 @@ void mount_dissolve(struct mount *m);
 /* Flags to set and clear (MS_*), of all below too; and how it shares what is mounted on it, 0:
  * as before. -EINVAL if it is no mount's root, -ENOMEM. */
 int mount_set_attr(const struct path *at, u32 set, u32 clear, u32 share, bool recursive);
+/* `to`, a private mount of the same file system, joins the group and master of `from`, which shows
+ * as much or more of it: -EINVAL. */
+int mount_join(const struct path *from, const struct path *to);
 /* The mount's own flags (MS_BIND | MS_REMOUNT). */
 int mount_set_flags(const struct path *at, u32 flags);
 /* flags: MNT_DETACH, MNT_EXPIRE, MNT_FORCE (ignored), UMOUNT_NOFOLLOW (the walk's). */

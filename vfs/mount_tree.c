@@ -136,6 +136,23 @@ void mount_dissolve(struct mount *m)
 		mount_put_below(m);
 }
 
+int mount_join(const struct path *from, const struct path *to)
+{
+	struct mount *f = from->mount, *t = to->mount;
+	int err = -EINVAL;
+
+	spin_lock(&mount_lock);
+	spin_lock(&dentry_lock);
+	if ((f->ns || f->loose) && (t->ns || t->loose) && from->dentry == f->root &&
+	    to->dentry == t->root && f->super == t->super &&
+	    dentry_is_below_locked(t->root, f->root) && !t->group && !t->master &&
+	    (f->group || f->master))
+		err = mount_share_copy(t, f, MOUNT_COPY_PEER) ? 0 : -ENOMEM;
+	spin_unlock(&dentry_lock);
+	spin_unlock(&mount_lock);
+	return err;
+}
+
 /* --- attributes --- */
 
 static void mount_change_flags(struct mount *m, u32 set, u32 clear)

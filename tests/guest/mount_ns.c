@@ -523,6 +523,38 @@ TEST(the_old_root_on_top_of_the_new)
 	CHECK(exists("mark"));
 }
 
+/* --- into another's group --- */
+
+static int join(const char *from, const char *to)
+{
+	return (int)syscall(SYS_move_mount, AT_FDCWD, from, AT_FDCWD, to, MOVE_MOUNT_SET_GROUP);
+}
+
+TEST(one_joins_anothers_group)
+{
+	CHECK_EQ(mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL), 0);
+	tmpfs("from", "file");
+	CHECK(!mkdir("from/in", 0755) && !mkdir("to", 0755) && !mkdir("part", 0755));
+	CHECK_EQ(mount("from", "to", NULL, MS_BIND, NULL), 0);
+	CHECK_EQ(mount("from/in", "part", NULL, MS_BIND, NULL), 0);
+	CHECK_ERR(join("from", "to"), EINVAL);
+	CHECK_EQ(mount(NULL, "from", NULL, MS_SHARED, NULL), 0);
+	CHECK_ERR(join("from/in", "to"), EINVAL);
+	CHECK_ERR(join("from", "to/in"), EINVAL);
+	CHECK_ERR(join("from", "none"), ENOENT);
+	CHECK_EQ(join("from", "to"), 0);
+	CHECK_ERR(join("from", "to"), EINVAL);
+	CHECK_EQ(join("from", "part"), 0);
+	tmpfs("from/in", "spread");
+	CHECK(exists("to/in/spread"));
+	/* What is mounted on all of it is out of its sight. */
+	CHECK_EQ(umount2("to/in", 0), 0);
+	CHECK(!exists("from/in/spread"));
+	tmpfs("other", "file");
+	CHECK_ERR(join("from", "other"), EINVAL);
+	CHECK(!umount2("part", 0) && !umount2("to", 0) && !umount2("from", 0) && !umount2("other", 0));
+}
+
 /* --- by number --- */
 
 #define ALL_MOUNTS ~0ul
