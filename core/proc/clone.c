@@ -79,21 +79,19 @@ static int clone_process(struct process *p, struct process *parent, u64 flags)
 	spin_unlock(&parent->sig_lock);
 	p->personality = parent->personality;
 	p->uts = process_uts(parent);
-	if ((flags & CLONE_NEWUTS) && !uts_renew(&p->uts))
-		return -ENOMEM;
 	if (flags & CLONE_SIGHAND) {
 		p->sighand = hand;
-		return 0;
+	} else {
+		p->sighand = sighand_copy(hand);
+		sighand_put(hand);
 	}
-	p->sighand = sighand_copy(hand);
-	sighand_put(hand);
 	if (!p->sighand)
 		return -ENOMEM;
 	if (flags & CLONE_CLEAR_SIGHAND)
 		for (int i = 0; i < 64; i++)
 			if (p->sighand->act[i].handler != (u64)SIG_IGN)
 				p->sighand->act[i] = (struct sigact){0};
-	return 0;
+	return flags & CLONE_NEWUTS && !uts_renew(&p->uts) ? -ENOMEM : 0;
 }
 
 /* Descriptors, root and directory, credentials. */
