@@ -69,7 +69,7 @@ static void report_stuck_task(struct task *t, void *arg)
 	if (t != r->ex->current)
 		return;
 	log_warn("cpu %u is stuck: %lu ms in one poll of %s, thread %d", r->ex->id,
-		 r->ns / 1000000, t->name, t->user ? thread_id(thread_of(t)) : 0);
+		 r->ns / 1000000, t->name, t->user ? thread_of(t)->tid->nr : 0);
 	co_backtrace(&t->co, report_stuck_frame, NULL);
 }
 

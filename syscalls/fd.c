@@ -132,7 +132,7 @@ static long fd_control(struct task *t, int fd, struct file *file, u32 cmd, u64 a
 	case F_GETSIG:
 		return async_get_signal(file);
 	case F_SETLEASE:
-		return lease_set(file, fd, (u32)arg, t->cred, (u32)process_pid(process_of(&t->co)));
+		return lease_set(file, fd, (u32)arg, t->cred, process_of(&t->co)->pid->nr);
 	case F_GETLEASE:
 		return lease_get(file);
 	case F_NOTIFY:

@@ -92,7 +92,7 @@ static bool ioprio_selects(struct process *p, int which, int who)
 	bool is;
 
 	if (which == IOPRIO_WHO_PGRP) {
-		process_info(p, &info);
+		process_info(p, pid_ns_here(), &info);
 		return info.pgrp == who;
 	}
 	c = process_cred(p);
@@ -104,14 +104,15 @@ static bool ioprio_selects(struct process *p, int which, int who)
 
 static void ioprio_each(struct ioprio_call *c, int which, int who)
 {
+	const struct pid_ns *ns = pid_ns_here();
 	struct process *p;
 	struct thread *t;
 
-	for (int nr = 1; (p = process_next(nr)); process_put(p)) {
-		nr = process_pid(p) + 1;
+	for (int nr = 1; (p = process_next(ns, nr)); process_put(p)) {
+		nr = pid_nr(p->pid, ns) + 1;
 		if (!ioprio_selects(p, which, who))
 			continue;
-		for (unsigned n = 0; (t = thread_find(process_nth_tid(p, n))); n++) {
+		for (unsigned n = 0; (t = thread_find(process_nth_tid(p, ns, n))); n++) {
 			ioprio_visit(c, t);
 			task_put(&t->task);
 		}
@@ -133,7 +134,7 @@ static long ioprio_walk(struct task *me, struct ioprio_call *c, int which, int w
 	} else if (which == IOPRIO_WHO_PGRP) {
 		struct pid *group = thread_of(me)->process->group;
 
-		ioprio_each(c, which, who ? who : group ? group->nr : 0);
+		ioprio_each(c, which, who ? who : group ? pid_nr_here(group) : 0);
 	} else if (which == IOPRIO_WHO_USER) {
 		ioprio_each(c, which, who ? who : (int)me->cred->uid);
 	} else {

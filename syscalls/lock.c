@@ -40,7 +40,7 @@ static long lock_range(struct co *co, struct lock_records *f)
 	f->range = (struct flock_range){
 		.kind = ofd ? FLOCK_OFD : FLOCK_POSIX,
 		.owner = ofd ? (const void *)f->file : (const void *)fd_current(co),
-		.pid = ofd ? ~0u : (u32)process_pid(process_of(co)),
+		.pid = ofd ? ~0u : process_of(co)->pid->nr,
 		.start = (u64)start, .last = (u64)last,
 	};
 	switch (f->lock.l_type) {
@@ -67,7 +67,7 @@ static void lock_show(struct lock_records *f)
 	f->lock.l_whence = SEEK_SET;
 	f->lock.l_start = (i64)f->found.start;
 	f->lock.l_len = f->found.last == INT64_MAX ? 0 : (i64)(f->found.last - f->found.start + 1);
-	f->lock.l_pid = (int)f->found.pid;
+	f->lock.l_pid = f->found.kind == FLOCK_OFD ? -1 : pid_translate((int)f->found.pid);
 }
 
 co_t lock_records(struct co *co, struct lock_records *f)
@@ -136,7 +136,7 @@ static co_t sys_flock(struct co *co, struct sys_flock *f)
 		CO_RETURN(-EBADF);
 	f->range = (struct flock_range){
 		.kind = FLOCK_WHOLE, .owner = f->file, .last = INT64_MAX,
-		.pid = (u32)process_pid(process_of(co)),
+		.pid = process_of(co)->pid->nr,
 		.type = (enum flock_type)lock_type(f->how)};
 	f->err = flock_try(f->file, &f->range);
 	if (f->err == -EAGAIN && !(f->how & LOCK_NB))

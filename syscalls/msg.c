@@ -36,7 +36,7 @@ static co_t sys_msgsnd(struct co *co, struct sys_msgsnd *f)
 	f->message->type = f->type;
 	CO_COPY_FROM_USER(f->err, f->message->text, uptr_add(f->buf, sizeof(f->type)), f->size);
 	if (!f->err)
-		CO_AWAIT(f->err, msg_send, .id = f->id, .pid = process_pid(process_of(co)),
+		CO_AWAIT(f->err, msg_send, .id = f->id, .pid = process_of(co)->pid->nr,
 			 .flags = f->flags, .message = f->message);
 	if (f->err)
 		msg_free(f->message);
@@ -62,7 +62,7 @@ static co_t sys_msgrcv(struct co *co, struct sys_msgrcv *f)
 		CO_RETURN(-EINVAL);
 	if ((f->flags & MSG_COPY) && ((f->flags & MSG_EXCEPT) || !(f->flags & IPC_NOWAIT)))
 		CO_RETURN(-EINVAL);
-	CO_AWAIT(f->err, msg_receive, .id = f->id, .pid = process_pid(process_of(co)),
+	CO_AWAIT(f->err, msg_receive, .id = f->id, .pid = process_of(co)->pid->nr,
 		 .type = f->type, .size = f->size, .flags = f->flags, .message = &f->message);
 	if (f->err)
 		CO_RETURN(f->err);

@@ -178,7 +178,7 @@ static void setns_go(struct task *t, u32 kinds, const struct nsfs_spaces *to)
 /* Those that a process is in: -ESRCH, -EPERM. */
 static long setns_of(struct pid *pid, struct nsfs_spaces *to)
 {
-	struct process *p = process_find(pid->nr);
+	struct process *p = process_find_in(&pid_ns_first, pid->nr);
 	long err = p && p->pid == pid ? process_may_inspect(p) : -ESRCH;
 
 	if (!err && !nsfs_spaces_of(p, to))

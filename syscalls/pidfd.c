@@ -65,7 +65,7 @@ static long pidfd_signal(struct pid *pid, u32 scope, int sig, const struct signa
 	long err;
 
 	if (scope == PIDFD_SIGNAL_PROCESS_GROUP)
-		return signal_kill(-pid->nr, sig, info);
+		return signal_kill_group(pid, sig, info);
 	if (!pidfd_target(pid, &thread, &process))
 		return -ESRCH;
 	err = signal_may(process, sig);

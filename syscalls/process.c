@@ -149,13 +149,13 @@ SYSCALL_PLAIN(exit_group, int);
 
 static long sys_getpid(struct task *t)
 {
-	return process_pid(thread_of(t)->process);
+	return thread_of(t)->process->pid->own;
 }
 SYSCALL_PLAIN(getpid);
 
 static long sys_gettid(struct task *t)
 {
-	return thread_id(thread_of(t));
+	return thread_of(t)->tid->own;
 }
 SYSCALL_PLAIN(gettid);
 
@@ -188,7 +188,7 @@ static long sys_getpgid(struct task *t, int pid)
 {
 	struct process *p = process_named(t, pid);
 	struct pid *group = p ? group_of(p) : NULL;
-	long nr = p ? group ? group->nr : 0 : -ESRCH;
+	long nr = p ? group ? pid_nr_here(group) : 0 : -ESRCH;
 
 	pid_put(group);
 	process_put(p);
@@ -217,7 +217,7 @@ SYSCALL_PLAIN(setsid);
 static long sys_set_tid_address(struct task *t, uptr addr)
 {
 	thread_of(t)->clear_tid = addr;
-	return thread_id(thread_of(t));
+	return thread_of(t)->tid->own;
 }
 SYSCALL_PLAIN(set_tid_address, uptr);
 

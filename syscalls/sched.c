@@ -128,7 +128,7 @@ static bool nice_selects(struct process *p, int which, int who)
 	bool is;
 
 	if (which == PRIO_PGRP) {
-		process_info(p, &info);
+		process_info(p, pid_ns_here(), &info);
 		return info.pgrp == who;
 	}
 	c = process_cred(p);
@@ -141,14 +141,15 @@ static bool nice_selects(struct process *p, int which, int who)
 
 static void nice_each(struct nice_walk *w, int which, int who)
 {
+	const struct pid_ns *ns = pid_ns_here();
 	struct process *p;
 	struct thread *target;
 
-	for (int nr = 1; (p = process_next(nr)); process_put(p)) {
-		nr = process_pid(p) + 1;
+	for (int nr = 1; (p = process_next(ns, nr)); process_put(p)) {
+		nr = pid_nr(p->pid, ns) + 1;
 		if (!nice_selects(p, which, who))
 			continue;
-		for (unsigned n = 0; (target = thread_find(process_nth_tid(p, n))); n++) {
+		for (unsigned n = 0; (target = thread_find(process_nth_tid(p, ns, n))); n++) {
 			nice_visit(w, target);
 			task_put(&target->task);
 		}
@@ -167,7 +168,7 @@ static long nice_walk(struct nice_walk *w, int which, int who)
 			task_put(&target->task);
 		}
 	} else if (which == PRIO_PGRP) {
-		nice_each(w, which, who ? who : me->group ? me->group->nr : 0);
+		nice_each(w, which, who ? who : me->group ? pid_nr_here(me->group) : 0);
 	} else if (which == PRIO_USER) {
 		nice_each(w, which, who ? who : (int)w->t->cred->uid);
 	} else {

@@ -41,7 +41,7 @@ static co_t sem_call(struct co *co, struct sem_call *f)
 	CO_COPY_FROM_USER(f->result, f->ops, f->from, f->count * sizeof(*f->ops));
 	if (!f->result)
 		CO_AWAIT(f->result, sem_operate, .id = f->id, .ops = f->ops, .count = f->count,
-			 .pid = process_pid(process_of(co)), .deadline_ns = f->deadline_ns);
+			 .pid = process_of(co)->pid->nr, .deadline_ns = f->deadline_ns);
 	if (f->ops != f->few)
 		kfree(f->ops);
 	CO_RETURN(f->result);
@@ -147,7 +147,7 @@ static co_t semctl_all(struct co *co, struct semctl_all *f)
 			f->err = -ERANGE;
 	if (!f->err)
 		CO_AWAIT(f->err, sem_set_values, .set = f->set, .n = -1, .from = f->values,
-			 .pid = process_pid(process_of(co)));
+			 .pid = process_of(co)->pid->nr);
 out:
 	kfree(f->values);
 	ipc_put(&f->set->o);
@@ -175,7 +175,7 @@ static co_t semctl_one(struct co *co, struct semctl_one *f)
 	f->err = -EINVAL;
 	if (f->n >= 0 && (u32)f->n < f->set->count)
 		CO_AWAIT(f->err, sem_set_values, .set = f->set, .n = f->n, .from = &f->stored,
-			 .pid = process_pid(process_of(co)));
+			 .pid = process_of(co)->pid->nr);
 	ipc_put(&f->set->o);
 	CO_RETURN(f->err);
 	CO_END;

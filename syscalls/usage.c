@@ -72,7 +72,7 @@ static long sys_getrusage(struct task *t, int who, uptr to)
 		own = p->children_usage;
 		spin_unlock(&proc_tree_lock);
 	} else if (who == RUSAGE_THREAD) {
-		process_thread_info(p, thread_id(thread), &info);
+		process_thread_info(p, &pid_ns_first, thread->tid->nr, &info);
 		own = info.own;
 	} else {
 		return -EINVAL;

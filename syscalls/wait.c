@@ -47,7 +47,7 @@ static co_t sys_wait4(struct co *co, struct sys_wait4 *f)
 	f->which = f->pid == -1 ? WAIT_ANY : f->pid > 0 ? WAIT_PID : WAIT_GROUP;
 	if (f->pid == 0) {
 		group = process_of(co)->group;
-		f->pid = group ? group->nr : 0;
+		f->pid = group ? pid_nr_here(group) : 0;
 	} else if (f->pid < 0) {
 		f->pid = -f->pid;
 	}
@@ -107,7 +107,7 @@ static int waitid_check(struct sys_waitid *f)
 	case P_PGID:
 		f->which = WAIT_GROUP;
 		if (!f->id && process_current()->group)
-			f->id = process_current()->group->nr;
+			f->id = pid_nr_here(process_current()->group);
 		return f->id >= 0 ? 0 : -EINVAL;
 	case P_PIDFD:
 		f->which = WAIT_ANY;

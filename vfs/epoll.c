@@ -270,7 +270,7 @@ static co_t epoll_ioctl(struct co *co, struct epoll_ioctl *f)
 	CO_END;
 }
 
-static void epoll_fdinfo(struct file *set, struct text *to)
+static void epoll_fdinfo(struct file *set, const struct pid_ns *ns, struct text *to)
 {
 	struct epoll *e = epoll_of(set);
 	struct rb_node *n;

@@ -158,7 +158,7 @@ static void eventfd_closed(struct file *file)
 	kfree(file->private);
 }
 
-static void eventfd_fdinfo(struct file *file, struct text *to)
+static void eventfd_fdinfo(struct file *file, const struct pid_ns *ns, struct text *to)
 {
 	struct eventfd *e = file->private;
 

@@ -16,6 +16,7 @@
 #include "vfs/poll.h"
 
 struct text;
+struct pid_ns;
 struct pid;
 struct epoll_item;
 struct file_async;
@@ -93,8 +94,9 @@ struct file_ops {
 	struct waitq *(*read_queue)(struct file *file);
 	/* The last reference is gone, without waiting; before `release`, either may be absent. */
 	void (*closed)(struct file *file);
-	/* What it says of itself in /proc/pid/fdinfo, in lines; NULL: nothing. Never waits. */
-	void (*fdinfo)(struct file *file, struct text *to);
+	/* What it says of itself in /proc/pid/fdinfo, in lines, with numbers of processes as ns
+	 * has them; NULL: nothing. Never waits. */
+	void (*fdinfo)(struct file *file, const struct pid_ns *ns, struct text *to);
 	/* Entries of a directory that is not the inode's own (overlay); .step NULL: the inode's
 	 * readdir. */
 	struct inode_readdir_op readdir;

@@ -17,7 +17,7 @@ struct flock_range {
 	enum flock_kind kind;
 	enum flock_type type;
 	const void *owner;	/* POSIX: the fd_table (as a process's identity); else the file */
-	u32 pid;		/* POSIX: shown by F_GETLK; OFD: ~0 */
+	u32 pid;		/* the process's, of the first namespace; OFD: ~0 */
 	u64 start, last;
 	bool breaking;		/* a lease: its holder was told */
 };

@@ -128,7 +128,7 @@ int tty_job_check(struct tty *t, int sig);
 void tty_job_adopt(struct tty *t);
 int tty_job_claim(struct tty *t, bool steal, bool readable);	/* TIOCSCTTY */
 int tty_job_release(struct tty *t);				/* TIOCNOTTY */
-int tty_job_get_group(struct tty *t, bool any_process, i32 *nr);
+int tty_job_get_group(struct tty *t, bool any_process, const struct pid_ns *ns, i32 *nr);
 int tty_job_set_group(struct tty *t, i32 nr);
 int tty_job_get_session(struct tty *t, bool any_process, i32 *nr);
 /* Whose the signals of O_ASYNC are: the foreground group with a reference; NULL: there is none. */

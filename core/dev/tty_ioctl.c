@@ -267,7 +267,8 @@ static long swinsz(struct tty_call *c)
 
 static long gpgrp(struct tty_call *c)
 {
-	return tty_job_get_group(c->tty, tty_file_of(c->file)->master, &c->u->number);
+	return tty_job_get_group(c->tty, tty_file_of(c->file)->master, pid_ns_here(),
+				 &c->u->number);
 }
 
 static long spgrp(struct tty_call *c)

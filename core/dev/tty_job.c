@@ -167,12 +167,12 @@ int tty_job_release(struct tty *t)
 	return 0;
 }
 
-int tty_job_get_group(struct tty *t, bool any_process, i32 *nr)
+int tty_job_get_group(struct tty *t, bool any_process, const struct pid_ns *ns, i32 *nr)
 {
 	if (!any_process && !tty_job_is_current(t))
 		return -ENOTTY;
 	spin_lock(&tty_job_lock);
-	*nr = t->group ? t->group->nr : 0;
+	*nr = t->group ? pid_nr(t->group, ns) : 0;
 	spin_unlock(&tty_job_lock);
 	return 0;
 }

@@ -91,7 +91,7 @@ static void mqueue_tell(struct mqueue_telling *t, bool removed)
 	if (!t->owner)
 		return;
 	if (n->how == SIGEV_SIGNAL && n->signal && !removed) {
-		info.si_pid = process_pid(process_current());
+		info.si_pid = pid_nr(process_current()->pid, t->owner->pid->ns);
 		info.si_uid = task_current()->cred->uid;
 		info.si_ptr = (void *)n->value;
 		signal_process(t->owner, n->signal, &info);

@@ -29,7 +29,7 @@ static int segment_pid(void)
 {
 	struct process *p = process_current();
 
-	return p ? process_pid(p) : 0;
+	return p ? p->pid->nr : 0;
 }
 
 /* There are no huge pages: why not one of 2^order bytes (0: the usual size)? */

@@ -266,7 +266,7 @@ static co_t semundo_leave(struct co *co, struct semundo_leave *f)
 		if (!ref_put(&f->list->refs))
 			continue;
 		while ((f->set = semundo_first(f->list))) {
-			semundo_carry_out(f->list, f->set, process_pid(f->thread->process));
+			semundo_carry_out(f->list, f->set, f->thread->process->pid->nr);
 			CO_AWAIT(f->ignored, sem_update, .set = f->set);
 			ipc_put(&f->set->o);
 			CO_BREATHE;

@@ -45,7 +45,7 @@ static int control_add_rights(struct socket_control *c, const char *data, u64 le
 
 static bool control_may_be(const struct cred *cred, const struct net_ucred *u)
 {
-	if (u->pid != process_pid(process_current()) && !cred_capable(cred, CAP_SYS_ADMIN))
+	if (u->pid != process_current()->pid->own && !cred_capable(cred, CAP_SYS_ADMIN))
 		return false;
 	if (u->uid != cred->uid && u->uid != cred->euid && u->uid != cred->suid &&
 	    !cred_capable(cred, CAP_SETUID))
@@ -189,7 +189,7 @@ u32 control_build(struct socket *s, struct socket_control *c, char *buf, u32 roo
 		struct net_ucred u = {0, 65534, 65534};
 
 		if (c->has_cred)
-			u = (struct net_ucred){c->pid ? c->pid->nr : 0, c->uid, c->gid};
+			u = (struct net_ucred){c->pid ? pid_nr_here(c->pid) : 0, c->uid, c->gid};
 		control_add(buf, &used, room, SOL_SOCKET, SCM_CREDENTIALS, &u, sizeof(u), got);
 	}
 	if (s->ops->control)

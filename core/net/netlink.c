@@ -50,7 +50,7 @@ static int netlink_take_port(struct netlink_socket *n, u32 port)
 /* The process's own number for its first socket, numbers no process has for the others. */
 static int netlink_autobind(struct netlink_socket *n)
 {
-	u32 port = (u32)process_pid(process_current());
+	u32 port = process_current()->pid->own;
 	int err;
 
 	if (atomic_load(&n->port))

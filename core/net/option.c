@@ -204,7 +204,7 @@ static int option_get_peercred(struct socket *s, char *value, u32 *len)
 	struct net_ucred u = {0, OPTION_NO_ID, OPTION_NO_ID};
 
 	if (cred)
-		u = (struct net_ucred){s->peer_pid->nr, cred->euid, cred->egid};
+		u = (struct net_ucred){pid_nr_here(s->peer_pid), cred->euid, cred->egid};
 	return option_put_bytes(value, len, &u, sizeof(u));
 }
 

@@ -166,7 +166,7 @@ int async_get_owner(struct file *file, int *type)
 	there = *type == F_OWNER_PGRP ? !list_empty(&pid->group)
 		: *type == F_OWNER_TID ? pid->thread != NULL
 				       : pid->process != NULL;
-	nr = there ? pid->nr : 0;
+	nr = there ? pid_nr_here(pid) : 0;
 	spin_unlock(&proc_tree_lock);
 	pid_put(pid);
 	return nr;

@@ -177,7 +177,7 @@ static int clone_make(struct thread_clone *f, struct thread *me)
 {
 	struct pid *pid;
 	struct process *p = me->process;
-	int err = pid_new(f->set_tid, &pid);
+	int err = pid_new(me->process->pid->ns, &f->set_tid, f->set_tid != 0, &pid);
 
 	if (err)
 		return err;
@@ -201,7 +201,9 @@ static int clone_make(struct thread_clone *f, struct thread *me)
 	if (!err) {
 		clone_registers(f->child, me, f);
 		clone_thread_state(f->child, me, f);
-		f->nr = pid->nr;
+		f->nr = pid_nr_here(pid);
+		f->own_nr = pid->own;
+		f->traced_nr = trace_nr(me, pid);
 	}
 out:
 	if (!f->child) {
@@ -229,7 +231,7 @@ static int clone_publish(struct thread_clone *f, struct thread *me)
 	if (!err && f->made) {
 		if (f->flags & CLONE_PARENT)
 			p->exit_signal = parent->exit_signal;
-		p->parent_tid = f->flags & CLONE_PARENT ? parent->parent_tid : thread_id(me);
+		p->parent_tid = f->flags & CLONE_PARENT ? parent->parent_tid : me->tid->nr;
 		process_link(p, f->flags & CLONE_PARENT ? parent->parent : parent);
 	}
 	if (!err) {
@@ -345,7 +347,7 @@ co_t thread_clone(struct co *co, struct thread_clone *f)
 			 .buf = &f->nr, .len = sizeof(f->nr), .write = true);
 	if (f->flags & CLONE_CHILD_SETTID)
 		CO_AWAIT(f->ignored, space_access, .space = f->space, .addr = f->child_tid,
-			 .buf = &f->nr, .len = sizeof(f->nr), .write = true);
+			 .buf = &f->own_nr, .len = sizeof(f->own_nr), .write = true);
 	f->err = clone_publish(f, me);
 	if (f->err)
 		goto leave;
@@ -355,12 +357,12 @@ co_t thread_clone(struct co *co, struct thread_clone *f)
 	f->wait = f->child->vforked;
 	task_start(&f->child->task);
 	if (f->event)
-		TRACE_EVENT(f->ignored, f->event, f->nr);
+		TRACE_EVENT(f->ignored, f->event, f->traced_nr);
 	if (f->wait) {
 		CO_WAIT_KILLABLE(f->err, &f->child->process->vfork_wait,
 				 clone_vfork_is_done(f->child->process));
 		if (!f->err && trace_wants(me, PTRACE_EVENT_VFORK_DONE))
-			TRACE_EVENT(f->ignored, PTRACE_EVENT_VFORK_DONE, f->nr);
+			TRACE_EVENT(f->ignored, PTRACE_EVENT_VFORK_DONE, f->traced_nr);
 	}
 	thread_drop(f->child);
 	process_put(f->made);

@@ -85,12 +85,16 @@ static bool name_add_item(struct text *n, const struct core *c, char item)
 		text_put(n, "%", 1);
 		return false;
 	case 'p':
+		name_add_number(n, t->process->pid->own);
+		return true;
 	case 'P':
-		name_add_number(n, (u64)process_pid(t->process));
+		name_add_number(n, t->process->pid->nr);
 		return true;
 	case 'i':
+		name_add_number(n, t->tid->own);
+		return false;
 	case 'I':
-		name_add_number(n, (u64)thread_id(t));
+		name_add_number(n, t->tid->nr);
 		return false;
 	case 'u':
 		name_add_number(n, t->task.cred->uid);
@@ -160,7 +164,7 @@ int core_name(struct core *c)
 	}
 	if (!c->piped && !has_pid && atomic_load(&core_settings.uses_pid)) {
 		text_put(n, ".", 1);
-		name_add_number(n, (u64)process_pid(c->by->process));
+		name_add_number(n, c->by->process->pid->own);
 	}
 	text_put(n, "", 1);
 	if (n->failed)

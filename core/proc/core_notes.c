@@ -405,7 +405,7 @@ co_t core_notes_write(struct co *co, struct core_notes_write *f)
 	f->scratch = kmalloc(sizeof(*f->scratch));
 	if (!f->scratch)
 		CO_RETURN(-ENOMEM);
-	process_info(f->core->by->process, &f->scratch->of);
+	process_info(f->core->by->process, pid_ns_here(), &f->scratch->of);
 	for (f->thread = f->core->by; f->thread; f->thread = notes_next(f->core, f->thread)) {
 		CO_AWAIT(f->err, notes_put_thread, .core = f->core, .scratch = f->scratch,
 			 .thread = f->thread);

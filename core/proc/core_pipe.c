@@ -44,7 +44,7 @@ co_t core_pipe_open(struct co *co, struct core_pipe_open *f)
 	CO_BEGIN;
 	if (!pipe_start(c)) {
 		log_info("%s (%d): core_pipe_limit is reached, no core file",
-			 c->by->task.name, process_pid(c->by->process));
+			 c->by->task.name, c->by->process->pid->nr);
 		CO_RETURN(-EUSERS);
 	}
 	f->err = pipe_new(f->ends);

@@ -359,7 +359,7 @@ co_t exec_run(struct co *co, struct exec_run *f)
 		f->err = exec_args_prefix(f->args, "");
 	if (f->err)
 		goto out;
-	f->tid = thread_id(t);
+	f->tid = trace_nr(t, t->tid);
 	f->counted = true;
 	exec_count(t->process, 1);
 	CO_AWAIT(f->err, exec_rights, .image = f->image);

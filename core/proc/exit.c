@@ -128,7 +128,7 @@ static co_t exit_robust(struct co *co, struct exit_robust *f)
 			f->next = 0;
 		pending = (u64)f->head.list_op_pending & ~1ul;
 		if ((f->entry & ~1ul) != pending) {
-			CO_AWAIT(f->err, exit_robust_word, .tid = (u32)thread_id(t),
+			CO_AWAIT(f->err, exit_robust_word, .tid = t->tid->own,
 				 .word = uptr_of((f->entry & ~1ul) + (u64)f->head.futex_offset));
 			if (f->err)
 				CO_RETURN(0);
@@ -138,7 +138,7 @@ static co_t exit_robust(struct co *co, struct exit_robust *f)
 	}
 	pending = (u64)f->head.list_op_pending & ~1ul;
 	if (pending) {
-		CO_AWAIT(f->err, exit_robust_word, .tid = (u32)thread_id(t), .pending = true,
+		CO_AWAIT(f->err, exit_robust_word, .tid = t->tid->own, .pending = true,
 			 .word = uptr_of(pending + (u64)f->head.futex_offset));
 	}
 	CO_RETURN(0);
@@ -259,7 +259,7 @@ void exit_notify(struct process *to, int sig, struct thread *t, int code, int st
 	struct process_usage usage;
 
 	thread_usage(t, &usage);
-	info.si_pid = thread_id(t);
+	info.si_pid = pid_nr(t->tid, to->pid->ns);
 	info.si_uid = t->task.cred->uid;
 	info.si_status = status;
 	exit_send(to, sig, &info, &usage);
@@ -271,7 +271,7 @@ static void exit_notify_of(struct process *to, int sig, struct process *p, int c
 {
 	struct signal_info info = {.si_code = code};
 
-	info.si_pid = process_pid(p);
+	info.si_pid = pid_nr(p->pid, to->pid->ns);
 	info.si_uid = p->last_uid;
 	info.si_status = status;
 	exit_send(to, sig, &info, &p->dead_usage);
@@ -347,7 +347,7 @@ static void exit_give_away_children(struct process *p) REQUIRES(proc_tree_lock)
 
 	list_each_safe(child, next, &p->children, sibling) {
 		list_remove(&child->sibling);
-		child->parent = reaper;
+		process_set_parent(child, reaper);
 		list_add_back(&reaper->children, &child->sibling);
 		child->exit_signal = SIGCHLD;
 		if (child->state == PROCESS_ZOMBIE) {

@@ -59,6 +59,8 @@ void session_join(struct process *p, struct process *parent) REQUIRES(proc_tree_
 /* process.c */
 extern struct process *process_first;	/* pid 1 */
 void process_link(struct process *p, struct process *parent) REQUIRES(proc_tree_lock);
+/* Another parent, or NULL; the lists of children are the caller's. */
+void process_set_parent(struct process *p, struct process *parent) REQUIRES(proc_tree_lock);
 void process_unlink(struct process *p) REQUIRES(proc_tree_lock);
 void process_count_fork(void);
 void process_count_thread(int by);

@@ -60,13 +60,24 @@ static int kill_group(struct pid *pgrp, int sig, const struct signal_info *info)
 static int kill_all(int sig, const struct signal_info *info) REQUIRES(proc_tree_lock)
 {
 	struct process *me = process_current();
+	const struct pid_ns *ns = me->pid->ns;
 	struct kill_tally n = {0};
 	struct pid *pid;
 
-	for (int nr = 2; (pid = pid_next_process(nr)); nr = pid->nr + 1)
+	for (int nr = 2; (pid = pid_next_process(ns, nr)); nr = pid_nr(pid, ns) + 1)
 		if (pid->process != me)
 			kill_count(&n, signal_one(pid->process, sig, info));
 	return !n.any ? -ESRCH : n.done || n.err == -EPERM ? 0 : n.err;
+}
+
+int signal_kill_group(struct pid *pid, int sig, const struct signal_info *info)
+{
+	int err;
+
+	spin_lock(&proc_tree_lock);
+	err = kill_group(pid, sig, info);
+	spin_unlock(&proc_tree_lock);
+	return err;
 }
 
 int signal_kill(int pid, int sig, const struct signal_info *info)

@@ -72,7 +72,7 @@ static bool somebody_is_dying(void)
 	spin_unlock(&lock);
 	if (late) {
 		atomic_store(&late->oom_given_up, true);
-		log_warn("out of memory: process %d does not go", process_pid(late));
+		log_warn("out of memory: process %d does not go", late->pid->nr);
 		process_put(late);
 		waitq_wake(&gone);
 	}
@@ -144,8 +144,8 @@ static co_t oom_choose(struct co *co, struct oom_choose *f)
 
 	CO_BEGIN;
 	f->points = NEVER;
-	for (f->nr = 1; (p = process_next(f->nr)); f->nr++) {
-		f->nr = process_pid(p);
+	for (f->nr = 1; (p = process_next(&pid_ns_first, f->nr)); f->nr++) {
+		f->nr = p->pid->nr;
 		before = p;
 		points = atomic_load(&p->oom_given_up) ? NEVER : badness(p);
 		/* Memory is on its way already: that is the one to wait for. */
@@ -167,7 +167,7 @@ static void say(struct process *p, const struct space *s)
 {
 	struct process_info info;
 
-	process_info(p, &info);
+	process_info(p, &pid_ns_first, &info);
 	log_warn("Out of memory: Killed process %d (%s) total-vm:%lukB, anon-rss:%lukB, "
 		 "file-rss:%lukB, shmem-rss:%lukB, pgtables:%lukB oom_score_adj:%d", info.pid,
 		 info.name, s->pages_total << (PAGE_SHIFT - 10),
@@ -195,8 +195,8 @@ static co_t oom_end(struct co *co, struct oom_end *f)
 		CO_RETURN(0); /* it went by itself */
 	if (!is_exiting(f->process))
 		say(f->process, f->space);
-	for (f->nr = 1; (p = process_next(f->nr)); f->nr++) {
-		f->nr = process_pid(p);
+	for (f->nr = 1; (p = process_next(&pid_ns_first, f->nr)); f->nr++) {
+		f->nr = p->pid->nr;
 		s = process_space(p);
 		if (s == f->space && p != process_first)
 			signal_group_exit(p, SIGKILL);

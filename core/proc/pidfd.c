@@ -46,18 +46,20 @@ static u32 pidfd_poll(struct file *file, struct poller *p)
 	return events;
 }
 
-static void pidfd_fdinfo(struct file *file, struct text *to)
+static void pidfd_fdinfo(struct file *file, const struct pid_ns *ns, struct text *to)
 {
 	struct pid *pid = file->private;
 	bool gone;
+	int nr;
 
 	spin_lock(&proc_tree_lock);
 	gone = pidfd_is_gone(pid);
 	spin_unlock(&proc_tree_lock);
-	if (gone)
-		text_add(to, "Pid:\t-1\nNSpid:\t-1\n");
-	else
-		text_add(to, "Pid:\t%d\nNSpid:\t%d\n", pid->nr, pid->nr);
+	nr = gone ? -1 : pid_nr(pid, ns);
+	text_add(to, "Pid:\t%d\nNSpid:\t%d", nr, nr);
+	for (unsigned level = ns->level + 1u; nr > 0 && level <= pid->ns->level; level++)
+		text_add(to, "\t%d", pid->below[level - 1]);
+	text_add(to, "\n");
 }
 
 static void pidfd_closed(struct file *file)

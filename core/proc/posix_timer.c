@@ -236,7 +236,8 @@ static struct posix_timer *posix_timer_find(struct process *p, int id)
 	return t;
 }
 
-bool posix_timer_below(struct process *p, int id, struct posix_timer_made *to)
+bool posix_timer_below(struct process *p, const struct pid_ns *ns, int id,
+		       struct posix_timer_made *to)
 {
 	const struct posix_timer *t, *found = NULL;
 
@@ -250,7 +251,7 @@ bool posix_timer_below(struct process *p, int id, struct posix_timer_made *to)
 			.signal = found->record.info.si_signo,
 			.value = (u64)found->record.info.si_value.sival_ptr,
 			.to = found->notify & SIGEV_THREAD_ID && found->target
-				      ? thread_id(found->target) : process_pid(p),
+				      ? pid_nr(found->target->tid, ns) : pid_nr(p->pid, ns),
 		};
 	spin_unlock(&p->sig_lock);
 	return found;

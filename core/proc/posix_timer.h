@@ -63,7 +63,8 @@ struct posix_timer_made {
 	u64 value;
 };
 /* The one with the greatest number below id; false: none. */
-bool posix_timer_below(struct process *p, int id, struct posix_timer_made *to);
+bool posix_timer_below(struct process *p, const struct pid_ns *ns, int id,
+		       struct posix_timer_made *to);
 
 /* A timer inside another object (timerfd): set up with one reference, changed and read as
  * above, and at the end killed, which drops that reference. */

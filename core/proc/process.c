@@ -98,10 +98,16 @@ void process_put(struct process *p)
 
 /* --- the tree --- */
 
+void process_set_parent(struct process *p, struct process *parent)
+{
+	p->parent = parent;
+	atomic_store_relaxed(&p->parent_nr, parent ? pid_nr(parent->pid, p->pid->ns) : 0);
+}
+
 void process_link(struct process *p, struct process *parent)
 {
 	process_get(p);
-	p->parent = parent;
+	process_set_parent(p, parent);
 	if (parent)
 		list_add_back(&parent->children, &p->sibling);
 	p->pid->process = p;
@@ -112,7 +118,7 @@ void process_link(struct process *p, struct process *parent)
 void process_unlink(struct process *p)
 {
 	list_remove(&p->sibling);
-	p->parent = NULL;
+	process_set_parent(p, NULL);
 	p->state = PROCESS_DEAD;
 	session_leave(p);
 	p->pid->process = NULL;
@@ -121,23 +127,13 @@ void process_unlink(struct process *p)
 	process_put(p);
 }
 
-int process_parent_pid(struct process *p)
-{
-	int nr;
-
-	spin_lock(&proc_tree_lock);
-	nr = p->parent ? process_pid(p->parent) : 0;
-	spin_unlock(&proc_tree_lock);
-	return nr;
-}
-
-struct process *process_find(int nr)
+struct process *process_find_in(const struct pid_ns *ns, int nr)
 {
 	struct process *p = NULL;
 	struct pid *pid;
 
 	spin_lock(&proc_tree_lock);
-	pid = pid_lookup(nr);
+	pid = pid_lookup_in(ns, nr);
 	if (pid && pid->process) {
 		p = pid->process;
 		process_get(p);
@@ -146,13 +142,18 @@ struct process *process_find(int nr)
 	return p;
 }
 
-struct process *process_next(int nr)
+struct process *process_find(int nr)
+{
+	return process_find_in(pid_ns_here(), nr);
+}
+
+struct process *process_next(const struct pid_ns *ns, int nr)
 {
 	struct process *p = NULL;
 	struct pid *pid;
 
 	spin_lock(&proc_tree_lock);
-	pid = pid_next_process(nr);
+	pid = pid_next_process(ns, nr);
 	if (pid) {
 		p = pid->process;
 		process_get(p);
@@ -161,7 +162,7 @@ struct process *process_next(int nr)
 	return p;
 }
 
-int process_nth_tid(struct process *p, unsigned n)
+int process_nth_tid(struct process *p, const struct pid_ns *ns, unsigned n)
 {
 	struct thread *t;
 	int tid = 0;
@@ -169,7 +170,7 @@ int process_nth_tid(struct process *p, unsigned n)
 	spin_lock(&proc_tree_lock);
 	list_each(t, &p->threads, in_process) {
 		if (n-- == 0) {
-			tid = thread_id(t);
+			tid = pid_nr(t->tid, ns);
 			break;
 		}
 	}
@@ -263,12 +264,12 @@ static void process_fill_signals(struct process *p, struct process_info *to)
 	}
 }
 
-static void process_fill_thread(struct process *p, struct thread *t, struct process_info *to)
-	REQUIRES(proc_tree_lock, p->sig_lock)
+static void process_fill_thread(struct process *p, const struct pid_ns *ns, struct thread *t,
+				struct process_info *to) REQUIRES(proc_tree_lock, p->sig_lock)
 {
 	struct trace *tr = trace_of(t);
 
-	to->tracer = tr ? thread_id(tr->tracer) : 0;
+	to->tracer = tr ? pid_nr(tr->tracer->tid, ns) : 0;
 	to->state = process_task_state(p, t);
 	to->nice = t->task.sched.nice;
 	to->level = sched_task_level(&t->task.sched);
@@ -284,14 +285,14 @@ static void process_fill_thread(struct process *p, struct thread *t, struct proc
 }
 
 /* Everything that is the process's and not a thread's. */
-static void process_fill(struct process *p, struct process_info *to)
+static void process_fill(struct process *p, const struct pid_ns *ns, struct process_info *to)
 	REQUIRES(proc_tree_lock, p->sig_lock)
 {
 	*to = (struct process_info){
-		.pid = process_pid(p),
-		.ppid = p->parent ? process_pid(p->parent) : 0,
-		.pgrp = p->group ? p->group->nr : 0,
-		.session = p->session ? session_id(p->session) : 0,
+		.pid = pid_nr(p->pid, ns),
+		.ppid = p->parent ? pid_nr(p->parent->pid, ns) : 0,
+		.pgrp = p->group ? pid_nr(p->group, ns) : 0,
+		.session = p->session ? pid_nr(p->session->pid, ns) : 0,
 		.tty = p->session ? p->session->tty : NULL,
 		.state = 'Z',
 		.threads = p->thread_count,
@@ -306,18 +307,19 @@ static void process_fill(struct process *p, struct process_info *to)
 	string_copy(to->name, p->last_name, sizeof(to->name));
 }
 
-void process_info(struct process *p, struct process_info *to)
+void process_info(struct process *p, const struct pid_ns *ns, struct process_info *to)
 {
 	spin_lock(&proc_tree_lock);
 	spin_lock(&p->sig_lock);
-	process_fill(p, to);
+	process_fill(p, ns, to);
 	if (!list_empty(&p->threads))
-		process_fill_thread(p, list_first(&p->threads, struct thread, in_process), to);
+		process_fill_thread(p, ns, list_first(&p->threads, struct thread, in_process), to);
 	spin_unlock(&p->sig_lock);
 	spin_unlock(&proc_tree_lock);
 }
 
-bool process_thread_info(struct process *p, int tid, struct process_info *to)
+bool process_thread_info(struct process *p, const struct pid_ns *ns, int tid,
+			 struct process_info *to)
 {
 	struct thread *t;
 	bool found = false;
@@ -325,11 +327,11 @@ bool process_thread_info(struct process *p, int tid, struct process_info *to)
 	spin_lock(&proc_tree_lock);
 	spin_lock(&p->sig_lock);
 	list_each(t, &p->threads, in_process) {
-		if (thread_id(t) != tid)
+		if (pid_nr(t->tid, ns) != tid)
 			continue;
 		found = true;
-		process_fill(p, to);
-		process_fill_thread(p, t, to);
+		process_fill(p, ns, to);
+		process_fill_thread(p, ns, t, to);
 		to->start_ns = t->start_ns;
 		thread_usage(t, &to->own);
 		break;
@@ -423,14 +425,14 @@ struct fs_context *process_fs(struct process *p)
 	return fs;
 }
 
-struct task *process_task(struct process *p, int tid)
+struct task *process_task(struct process *p, const struct pid_ns *ns, int tid)
 {
 	struct task *task = NULL;
 	struct thread *t;
 
 	spin_lock(&proc_tree_lock);
 	list_each(t, &p->threads, in_process) {
-		if (thread_id(t) == tid) {
+		if (pid_nr(t->tid, ns) == tid) {
 			task = &t->task;
 			task_get(task);
 			break;
@@ -482,7 +484,7 @@ struct thread *process_new_parentless(const char *name, struct cred *cred, struc
 	struct process *p;
 	struct pid *pid;
 
-	if (pid_new(0, &pid))
+	if (pid_new(&pid_ns_first, NULL, 0, &pid))
 		return NULL;
 	p = process_new(pid);
 	if (p && process_fill_new(p, cred))

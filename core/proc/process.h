@@ -55,12 +55,13 @@ struct process {
 	/* [t] */
 	enum process_state state;
 	struct process *parent;		/* borrowed: a parent outlives its list of children */
+	int parent_nr;			/* [a] for a look: what it calls that; 0: nothing */
 	struct list children;		/* .sibling */
 	struct list sibling;
 	struct list threads;		/* struct thread.in_process */
 	struct list tracees;		/* struct trace.link: whom its threads trace */
 	u32 trace_zombies;		/* threads gone that a tracer has yet to wait for */
-	int parent_tid;			/* of the thread that made it */
+	int parent_tid;			/* of the thread that made it, in the first namespace */
 	u32 thread_count;
 	u32 live;			/* [a] threads not yet in their exit */
 	struct pid *group;		/* owned */
@@ -135,22 +136,28 @@ struct process *process_of(struct co *co);
 void process_get(struct process *p);
 void process_put(struct process *p);
 
+/* Its number as the current task sees it; 0: not at all. */
 static inline int process_pid(const struct process *p)
 {
-	return p->pid->nr;
+	return pid_nr_here(p->pid);
 }
-/* 0 if it has none (init, or the tree is changing). */
-int process_parent_pid(struct process *p);
+/* As p itself sees it: 0 if it has none there (init, or the tree is changing). */
+static inline int process_parent_pid(const struct process *p)
+{
+	return atomic_load_relaxed(&p->parent_nr);
+}
 
-/* By number, with a reference: zombies are found too. NULL: none. */
+/* By number (in the current task's namespace, or ns), with a reference: zombies are found too.
+ * NULL: none. */
 struct process *process_find(int nr);
+struct process *process_find_in(const struct pid_ns *ns, int nr);
 
-/* Iteration for /proc: the process with the smallest number >= nr, referenced. */
-struct process *process_next(int nr);
-/* The n-th thread id of p in creation order; 0 past the last. */
-int process_nth_tid(struct process *p, unsigned n);
+/* Iteration: the process with the smallest number of ns >= nr, referenced. */
+struct process *process_next(const struct pid_ns *ns, int nr);
+/* The n-th thread id of p in creation order, in ns; 0 past the last. */
+int process_nth_tid(struct process *p, const struct pid_ns *ns, unsigned n);
 
-/* --- snapshots for /proc; take the locks themselves --- */
+/* --- snapshots for /proc; take the locks themselves; numbers are as ns has them --- */
 struct process_info {
 	int pid, ppid, pgrp, session;
 	char state;		/* R S D T t Z, as Linux prints it; X does not occur */
@@ -172,9 +179,10 @@ struct process_info {
 	int oom_score_adj;
 	int tracer;		/* the leader's or thread's; 0: none */
 };
-void process_info(struct process *p, struct process_info *to);
+void process_info(struct process *p, const struct pid_ns *ns, struct process_info *to);
 /* One thread by id; false: p has no such thread. */
-bool process_thread_info(struct process *p, int tid, struct process_info *to);
+bool process_thread_info(struct process *p, const struct pid_ns *ns, int tid,
+			 struct process_info *to);
 
 /* References to what the process works with; NULL once it has exited. The caller puts them
  * with their own layers' put. */
@@ -185,7 +193,7 @@ struct fd_table *process_fds(struct process *p);	/* fd_table's put */
 struct fs_context *process_fs(struct process *p);	/* fs_context's put */
 struct uts *process_uts(struct process *p);		/* uts_put; never NULL */
 /* The thread's task record, for its coroutine backtrace; task_put it. NULL: none. */
-struct task *process_task(struct process *p, int tid);
+struct task *process_task(struct process *p, const struct pid_ns *ns, int tid);
 
 /* May the current task look at p's memory and descriptors (ptrace's read rule)? 0, -EPERM,
  * -ESRCH. */

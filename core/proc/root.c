@@ -12,13 +12,13 @@ void root_replace(const struct path *from, const struct path *to)
 	struct path left;
 	unsigned n = 0;
 
-	for (int nr = 1; (p = process_next(nr));) {
+	for (int nr = 1; (p = process_next(&pid_ns_first, nr));) {
 		spin_lock(&p->sig_lock);
 		list_each(t, &p->threads, in_process)
 			if (t->task.fs)
 				n += fs_context_replace(t->task.fs, from, to);
 		spin_unlock(&p->sig_lock);
-		nr = process_pid(p) + 1;
+		nr = p->pid->nr + 1;
 		process_put(p);
 	}
 	for (; n; n--) {

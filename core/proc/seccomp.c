@@ -296,7 +296,7 @@ static u32 seccomp_ask(struct thread *t, bool *log)
 
 static void seccomp_log(struct thread *t, u32 action)
 {
-	log_info("seccomp: %s (%d): system call %d at %lx: action %#x", t->task.name, thread_id(t),
+	log_info("seccomp: %s (%d): system call %d at %lx: action %#x", t->task.name, t->tid->nr,
 		 t->syscall, (unsigned long)t->user.pc, action);
 }
 

@@ -151,7 +151,7 @@ int session_create(struct process *p)
 	spin_lock(&proc_tree_lock);
 	if (p->pid->session || !list_empty(&p->pid->group))
 		goto out;
-	err = process_pid(p);
+	err = p->pid->own;
 	pid_get(p->pid);
 	s->pid = p->pid;
 	p->pid->session = s;

@@ -31,9 +31,10 @@ void session_set_ops(const struct session_ops *ops);
 
 void session_get(struct session *s);
 void session_put(struct session *s);
+/* As the current task sees it; 0: not at all. */
 static inline int session_id(const struct session *s)
 {
-	return s->pid->nr;
+	return pid_nr_here(s->pid);
 }
 
 /* The session of a process, with a reference. */

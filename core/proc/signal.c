@@ -409,7 +409,7 @@ static bool signal_is_dropped(struct process *p, struct thread *t, int sig)
 {
 	struct sigact act = signal_action_of(p, sig);
 
-	if (act.handler == (u64)SIG_DFL && process_pid(p) == 1)
+	if (act.handler == (u64)SIG_DFL && p == process_first)
 		return true;
 	/* A tracer wants to know even of one that is ignored. */
 	if ((t->blocked & SIG_BIT(sig)) || (sig != SIGKILL && trace_of(t)))
@@ -581,7 +581,7 @@ void signal_info_user(struct signal_info *info, int sig, int code)
 	struct thread *t = thread_current();
 
 	*info = (struct signal_info){.si_signo = sig, .si_code = code};
-	info->si_pid = process_pid(t->process);
+	info->si_pid = t->process->pid->own;
 	info->si_uid = t->task.cred->uid;
 }
 

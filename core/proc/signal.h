@@ -100,6 +100,8 @@ int signal_may(struct process *p, int sig);
 
 /* kill(2) in all its forms: pid > 0, 0, -1, < -1. sig 0 only checks. */
 int signal_kill(int pid, int sig, const struct signal_info *info);
+/* The same to the group that pid names. */
+int signal_kill_group(struct pid *pid, int sig, const struct signal_info *info);
 
 /* The whole process goes down with this wait status (exit code << 8, or the signal). The
  * first caller's status counts. */

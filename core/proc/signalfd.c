@@ -138,7 +138,7 @@ static void signalfd_closed(struct file *file)
 	kfree(file->private);
 }
 
-static void signalfd_fdinfo(struct file *file, struct text *to)
+static void signalfd_fdinfo(struct file *file, const struct pid_ns *ns, struct text *to)
 {
 	const struct signalfd *s = file->private;
 

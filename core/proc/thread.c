@@ -144,19 +144,24 @@ void thread_add(struct thread *t)
 	spin_unlock(&p->sig_lock);
 }
 
-struct thread *thread_find(int tid)
+struct thread *thread_find_in(const struct pid_ns *ns, int tid)
 {
 	struct thread *t = NULL;
 	struct pid *pid;
 
 	spin_lock(&proc_tree_lock);
-	pid = pid_lookup(tid);
+	pid = pid_lookup_in(ns, tid);
 	if (pid && pid->thread) {
 		t = pid->thread;
 		task_get(&t->task);
 	}
 	spin_unlock(&proc_tree_lock);
 	return t;
+}
+
+struct thread *thread_find(int tid)
+{
+	return thread_find_in(pid_ns_here(), tid);
 }
 
 void thread_set_cred(struct thread *t, struct cred *cred)
@@ -219,7 +224,7 @@ static void fault_signal(struct thread *t, long result, u64 addr)
 		break;
 	case FAULT_OOM:
 		/* Nobody else can be ended for it. */
-		log_warn("%s (%d): out of memory, killed", t->task.name, thread_id(t));
+		log_warn("%s (%d): out of memory, killed", t->task.name, t->tid->nr);
 		signal_group_exit(t->process, SIGKILL);
 		break;
 	default:

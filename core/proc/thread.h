@@ -88,9 +88,10 @@ static inline struct thread *thread_of_co(struct co *co)
 {
 	return thread_of(co_task(co));
 }
+/* Its number as the current task sees it; 0: not at all. */
 static inline int thread_id(const struct thread *t)
 {
-	return t->tid->nr;
+	return pid_nr_here(t->tid);
 }
 
 /* What is undone of System V's semaphores when a thread or its process ends: in the layer above.
@@ -122,7 +123,8 @@ struct thread_clone {
 	struct thread *child;		/* locals */
 	struct space *space;
 	struct process *made;
-	int nr, pidfd_nr;
+	int nr, own_nr, traced_nr;	/* the child's for us, itself, our tracer */
+	int pidfd_nr;
 	unsigned event;			/* that its tracer wants to hear of; 0: none */
 	bool wait;
 	long err, ignored;
@@ -130,8 +132,10 @@ struct thread_clone {
 /* fork, vfork, clone, clone3: the child's number or a negative errno. */
 co_t thread_clone(struct co *co, struct thread_clone *f);
 
-/* Another thread by number, with a reference on its task (task_put); NULL: none. */
+/* Another thread by number (in the current task's namespace, or ns), with a reference on its task
+ * (task_put); NULL: none. */
 struct thread *thread_find(int tid);
+struct thread *thread_find_in(const struct pid_ns *ns, int tid);
 
 /* Is a call's result one of the codes that mean: restart, or -EINTR? */
 static inline bool thread_wants_restart(i64 result)

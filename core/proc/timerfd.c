@@ -132,7 +132,7 @@ static void timerfd_closed(struct file *file)
 	posix_timer_kill(&t->timer);
 }
 
-static void timerfd_fdinfo(struct file *file, struct text *to)
+static void timerfd_fdinfo(struct file *file, const struct pid_ns *ns, struct text *to)
 {
 	struct timerfd *t = file->private;
 	struct posix_timer_setting s;

@@ -70,10 +70,24 @@ static struct thread *trace_parent_thread(struct thread *t) REQUIRES(proc_tree_l
 	if (!parent)
 		return NULL;
 	list_each(each, &parent->threads, in_process)
-		if (thread_id(each) == t->process->parent_tid)
+		if (each->tid->nr == t->process->parent_tid)
 			return each;
 	return list_empty(&parent->threads) ?
 		       NULL : list_first(&parent->threads, struct thread, in_process);
+}
+
+int trace_nr(struct thread *t, const struct pid *pid)
+{
+	struct trace *tr;
+	int nr;
+
+	if (!trace_of(t))
+		return pid->nr;
+	spin_lock(&proc_tree_lock);
+	tr = trace_of(t);
+	nr = tr ? pid_nr(pid, tr->tracer->process->pid->ns) : 0;
+	spin_unlock(&proc_tree_lock);
+	return nr;
 }
 
 int trace_me(struct thread *t)

@@ -151,6 +151,9 @@ struct trace_notify {
 };
 co_t trace_notify(struct co *co, struct trace_notify *f);
 
+/* What t's tracer calls pid. */
+int trace_nr(struct thread *t, const struct pid *pid);
+
 /* A PTRACE_EVENT_* that trace_wants. */
 #define TRACE_EVENT(out, event, message_)                                              \
 	CO_AWAIT(out, trace_notify, .code = (int)(event) << 8 | SIGTRAP, .why = CLD_TRAPPED, \

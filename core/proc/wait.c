@@ -11,13 +11,13 @@ static bool wait_matches(const struct wait_for *f, const struct process *p)
 {
 	bool clone = p->exit_signal != SIGCHLD;
 
-	if ((f->options & __WNOTHREAD) && p->parent_tid != thread_id(thread_current()))
+	if ((f->options & __WNOTHREAD) && p->parent_tid != thread_current()->tid->nr)
 		return false;
 	if (f->pid && p->pid != f->pid)
 		return false;
 	if (f->which == WAIT_PID && process_pid(p) != f->id)
 		return false;
-	if (f->which == WAIT_GROUP && (!p->group || p->group->nr != f->id))
+	if (f->which == WAIT_GROUP && (!p->group || pid_nr_here(p->group) != f->id))
 		return false;
 	return (f->options & __WALL) || clone == !!(f->options & __WCLONE);
 }
@@ -111,7 +111,7 @@ static bool wait_matches_traced(const struct wait_for *f, const struct trace *tr
 		return false;
 	if (f->which == WAIT_PID && thread_id(tr->thread) != f->id)
 		return false;
-	return f->which != WAIT_GROUP || (p->group && p->group->nr == f->id);
+	return f->which != WAIT_GROUP || (p->group && pid_nr_here(p->group) == f->id);
 }
 
 static bool wait_trapped(const struct wait_for *f, struct trace *tr) REQUIRES(proc_tree_lock)

@@ -88,11 +88,11 @@ static bool find_moving(const struct proc_inode *dir, int n, struct proc_subject
 	*who = dir->who;
 	switch (dir->entry->kind) {
 	case PROC_ROOT:
-		who->process = process_find(n);
+		who->process = process_find_in(who->ns, n);
 		return who->process;
 	case PROC_TASKS:
 		who->tid = n;
-		if (!process_thread_info(who->process, n, &info))
+		if (!process_thread_info(who->process, who->ns, n, &info))
 			return false;
 		break;
 	case PROC_FDS:
@@ -176,15 +176,15 @@ static int next_moving(const struct proc_inode *dir, u64 from, u64 *at)
 	*at = from;
 	switch (dir->entry->kind) {
 	case PROC_ROOT:
-		p = process_next((int)from);
+		p = process_next(dir->who.ns, (int)from);
 		if (p) {
-			n = process_pid(p);
+			n = pid_nr(p->pid, dir->who.ns);
 			process_put(p);
 			*at = (u64)n;
 		}
 		break;
 	case PROC_TASKS:
-		n = process_nth_tid(p, (unsigned)from);
+		n = process_nth_tid(p, dir->who.ns, (unsigned)from);
 		n = n ? n : -1;
 		break;
 	case PROC_FDS:

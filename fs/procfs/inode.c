@@ -28,12 +28,12 @@ bool proc_inode_holds(const struct proc_inode *p)
 
 	if (!p->who.process)
 		return true;
-	now = process_find(process_pid(p->who.process));
+	now = process_find_in(&pid_ns_first, p->who.process->pid->nr);
 	if (now)
 		process_put(now);
 	if (now != p->who.process)
 		return false;
-	if (p->who.tid && !process_thread_info(p->who.process, p->who.tid, &info))
+	if (p->who.tid && !process_thread_info(p->who.process, p->who.ns, p->who.tid, &info))
 		return false;
 	return p->who.fd < 0 || !proc_fd_exists(&p->who, &mode);
 }
@@ -215,17 +215,26 @@ static void statfs(struct super *s, struct statfs_info *to)
 	};
 }
 
-static const struct super_ops super_ops = {.free_inode = free_inode, .statfs = statfs};
+static void shutdown(struct super *s)
+{
+	pid_ns_put(s->private);
+}
+
+static const struct super_ops super_ops = {
+	.free_inode = free_inode, .statfs = statfs, .shutdown = shutdown
+};
 
 static const struct proc_entry proc_root = {
 	.mode = S_IFDIR | 0555, .kind = PROC_ROOT, .children = proc_root_entries
 };
 static const struct proc_entry sysfs_root = {.mode = S_IFDIR | 0555, .children = sysfs_entries};
 
+/* The numbers shown are those of the namespace of who mounts it. */
 static int mount_tree(const struct fs_type *type, const struct proc_entry *root,
 		      struct super **made)
 {
-	static const struct proc_subject nobody = {.fd = -1};
+	struct pid_ns *ns = pid_ns_here();
+	const struct proc_subject nobody = {.ns = ns, .fd = -1};
 	struct super *s = super_new(type, &super_ops);
 
 	if (!s)
@@ -236,6 +245,8 @@ static int mount_tree(const struct fs_type *type, const struct proc_entry *root,
 		super_put(s);
 		return -ENOMEM;
 	}
+	pid_ns_get(ns);
+	s->private = ns;
 	*made = s;
 	return 0;
 }

@@ -5,6 +5,7 @@
  * same tables serve every process; a subject says which one is meant.
  *
  * Ownership  tables are constants. An inode owns a reference of its subject's process.
+ * Units      numbers of threads and processes are of the namespace `ns`.
  * Locking    show, store, link and jump run without locks and never wait.
  */
 #ifndef PROCFS_PROC_H
@@ -18,6 +19,7 @@
 #include "vfs/super.h"
 
 struct proc_subject {
+	const struct pid_ns *ns;	/* what shows its numbers; the super's */
 	struct process *process;	/* NULL: the system */
 	int tid;			/* 0: the process as a whole */
 	int fd;				/* -1: none */
@@ -145,7 +147,8 @@ int proc_limits_show(const struct proc_subject *who, struct text *to);
 /* proc_locks.c */
 int proc_locks_show(const struct proc_subject *who, struct text *to);
 /* Those that the file, or the table it is open in, holds on it. */
-void proc_locks_of(const struct file *file, const void *table, struct text *to);
+void proc_locks_of(const struct file *file, const void *table, const struct pid_ns *ns,
+		   struct text *to);
 /* proc_usage.c */
 int proc_io_show(const struct proc_subject *who, struct text *to);
 int proc_schedstat_show(const struct proc_subject *who, struct text *to);

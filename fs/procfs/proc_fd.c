@@ -56,10 +56,10 @@ static int fdinfo_show(const struct proc_subject *who, struct text *to)
 		 atomic_load(&file->flags) | (cloexec ? O_CLOEXEC : 0), file->path.mount->id,
 		 file->inode->ino);
 	fds = process_fds(who->process);
-	proc_locks_of(file, fds, to);
+	proc_locks_of(file, fds, who->ns, to);
 	fd_table_put(fds);
 	if (file->ops->fdinfo)
-		file->ops->fdinfo(file, to);
+		file->ops->fdinfo(file, who->ns, to);
 	file_put(file);
 	return 0;
 }

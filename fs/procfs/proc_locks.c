@@ -4,6 +4,7 @@
 
 struct show_locks {
 	struct text *to;
+	const struct pid_ns *ns;
 	const char *before;
 	const struct file *file;	/* only those on its inode of these owners; NULL: all */
 	const void *table;
@@ -11,6 +12,7 @@ struct show_locks {
 };
 
 static void show_lock(void *arg, const struct inode *inode, const struct flock_range *r)
+	REQUIRES(proc_tree_lock)
 {
 	static const char *const kinds[] = {
 		[FLOCK_POSIX] = "POSIX", [FLOCK_OFD] = "OFDLCK", [FLOCK_WHOLE] = "FLOCK",
@@ -20,14 +22,19 @@ static void show_lock(void *arg, const struct inode *inode, const struct flock_r
 		[FLOCK_NONE] = "UNLCK", [FLOCK_SHARED] = "READ", [FLOCK_EXCLUSIVE] = "WRITE",
 	};
 	struct show_locks *s = arg;
+	int pid;
 
 	if (s->file &&
 	    (s->file->inode != inode || (r->owner != s->file && r->owner != s->table)))
 		return;
+	pid = r->kind == FLOCK_OFD ? -1 : pid_translate_locked((int)r->pid, s->ns);
+	/* Whom one does not see holds nothing. */
+	if (!pid)
+		return;
 	text_add(s->to, "%s%lu: %-6s %s  %s %d %02x:%02x:%lu %lu ", s->before, ++s->n,
 		 kinds[r->kind],
 		 r->kind != FLOCK_LEASE ? "ADVISORY" : r->breaking ? "BREAKING" : "ACTIVE  ",
-		 types[r->type], r->kind == FLOCK_OFD ? -1 : (int)r->pid, inode->super->dev >> 20,
+		 types[r->type], pid, inode->super->dev >> 20,
 		 inode->super->dev & 0xfffff, inode->ino, r->start);
 	if (r->last >= INT64_MAX)
 		text_add(s->to, "EOF\n");
@@ -35,18 +42,28 @@ static void show_lock(void *arg, const struct inode *inode, const struct flock_r
 		text_add(s->to, "%lu\n", r->last);
 }
 
+static void show_locks(struct show_locks *s)
+{
+	spin_lock(&proc_tree_lock);
+	flock_each(show_lock, s);
+	spin_unlock(&proc_tree_lock);
+}
+
 int proc_locks_show(const struct proc_subject *who, struct text *to)
 {
-	struct show_locks s = {.to = to, .before = ""};
+	struct show_locks s = {.to = to, .ns = who->ns, .before = ""};
 
-	flock_each(show_lock, &s);
+	show_locks(&s);
 	return 0;
 }
 
-void proc_locks_of(const struct file *file, const void *table, struct text *to)
+void proc_locks_of(const struct file *file, const void *table, const struct pid_ns *ns,
+		   struct text *to)
 {
-	struct show_locks s = {.to = to, .before = "lock:\t", .file = file, .table = table};
+	struct show_locks s = {
+		.to = to, .ns = ns, .before = "lock:\t", .file = file, .table = table
+	};
 
 	if (atomic_load_relaxed(&file->inode->locks))
-		flock_each(show_lock, &s);
+		show_locks(&s);
 }

@@ -25,7 +25,8 @@ static co_t mem_open(struct co *co, struct mem_open *f)
 	p = proc_inode_of(f->file->inode);
 	/* First the program, then the question: see trace_may. */
 	s = process_space(p->who.process);
-	t = thread_find(p->who.tid ? p->who.tid : process_pid(p->who.process));
+	t = thread_find_in(p->who.ns, p->who.tid ? p->who.tid
+						 : pid_nr(p->who.process->pid, p->who.ns));
 	err = t ? trace_may(t, TRACE_ATTACH) : 0;
 	if (t)
 		task_put(&t->task);

@@ -10,7 +10,7 @@
 
 static int main_tid(const struct proc_subject *who)
 {
-	return who->tid ? who->tid : process_pid(who->process);
+	return who->tid ? who->tid : pid_nr(who->process->pid, who->ns);
 }
 
 /* --- names --- */
@@ -19,8 +19,8 @@ static int comm_show(const struct proc_subject *who, struct text *to)
 {
 	struct process_info i;
 
-	if (!process_thread_info(who->process, main_tid(who), &i))
-		process_info(who->process, &i);
+	if (!process_thread_info(who->process, who->ns, main_tid(who), &i))
+		process_info(who->process, who->ns, &i);
 	text_add(to, "%s\n", i.name);
 	return 0;
 }
@@ -31,7 +31,7 @@ static int comm_store(const struct proc_subject *who, const char *text, size_t l
 
 	if (who->process != process_current())
 		return -EINVAL;
-	t = process_task(who->process, main_tid(who));
+	t = process_task(who->process, who->ns, main_tid(who));
 	if (!t)
 		return -ESRCH;
 	if (len && text[len - 1] == '\n')
@@ -162,7 +162,7 @@ static bool each_frame(struct task *t, void (*show)(void *arg, const struct co_p
 
 static int stack_show(const struct proc_subject *who, struct text *to)
 {
-	struct task *t = process_task(who->process, main_tid(who));
+	struct task *t = process_task(who->process, who->ns, main_tid(who));
 
 	if (!t)
 		return 0;
@@ -188,7 +188,7 @@ static int wchan_show(const struct proc_subject *who, struct text *to)
 	struct leaf leaf = {};
 
 	if (!process_may_inspect(who->process))
-		t = process_task(who->process, main_tid(who));
+		t = process_task(who->process, who->ns, main_tid(who));
 	if (t) {
 		if (t != task_current())
 			(void)each_frame(t, take_leaf, &leaf);
@@ -200,7 +200,7 @@ static int wchan_show(const struct proc_subject *who, struct text *to)
 
 static int syscall_show(const struct proc_subject *who, struct text *to)
 {
-	struct task *task = process_task(who->process, main_tid(who));
+	struct task *task = process_task(who->process, who->ns, main_tid(who));
 	struct thread *t;
 
 	if (!task)

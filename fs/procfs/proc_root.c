@@ -12,13 +12,17 @@
 
 static int self_link(const struct proc_subject *who, char *to, size_t size)
 {
-	return (int)format(to, size, "%d", process_pid(process_current()));
+	int nr = pid_nr(process_current()->pid, who->ns);
+
+	return nr ? (int)format(to, size, "%d", nr) : -ENOENT;
 }
 
 static int thread_self_link(const struct proc_subject *who, char *to, size_t size)
 {
-	return (int)format(to, size, "%d/task/%d", process_pid(process_current()),
-			   thread_id(thread_current()));
+	int nr = pid_nr(process_current()->pid, who->ns);
+
+	return nr ? (int)format(to, size, "%d/task/%d", nr,
+				pid_nr(thread_current()->tid, who->ns)) : -ENOENT;
 }
 
 static int net_link(const struct proc_subject *who, char *to, size_t size)

@@ -22,8 +22,8 @@ static u64 ticks(u64 ns)
 static bool info_of(const struct proc_subject *who, struct process_info *to)
 {
 	if (who->tid)
-		return process_thread_info(who->process, who->tid, to);
-	process_info(who->process, to);
+		return process_thread_info(who->process, who->ns, who->tid, to);
+	process_info(who->process, who->ns, to);
 	return true;
 }
 
@@ -63,7 +63,7 @@ static struct sizes sizes_of(struct process *p)
 }
 
 /* The terminal's device number as stat(2) encodes it, and its foreground group. */
-static u32 terminal_of(struct process *p, i32 *group)
+static u32 terminal_of(struct process *p, const struct pid_ns *ns, i32 *group)
 {
 	struct session *s = session_of(p);
 	struct tty *t = s ? session_tty(s) : NULL;
@@ -73,7 +73,7 @@ static u32 terminal_of(struct process *p, i32 *group)
 	if (t) {
 		minor = CHARDEV_MINOR(t->number);
 		number = (minor & 0xff) | CHARDEV_MAJOR(t->number) << 8 | (minor & ~0xffu) << 12;
-		(void)tty_job_get_group(t, true, group);
+		(void)tty_job_get_group(t, true, ns, group);
 		tty_put(t);
 	}
 	if (s)
@@ -99,7 +99,7 @@ int proc_stat_show(const struct proc_subject *who, struct text *to)
 
 	if (!info_of(who, &i))
 		return -ESRCH;
-	tty = terminal_of(who->process, &group);
+	tty = terminal_of(who->process, who->ns, &group);
 	text_add(to, "%d (%s) %c %d %d %d %u %d %u", who->tid ? who->tid : i.pid, i.name, i.state,
 		 i.ppid, i.pgrp, i.session, tty, group,
 		 FLAG_RANDOMIZE | (who->process->has_execed ? 0 : FLAG_FORKNOEXEC));
@@ -152,6 +152,30 @@ static const char *state_name(char state)
 	}
 }
 
+/* What `of` is called in each namespace from the reader's down to pid's own. */
+static void show_levels(struct text *to, const char *name, const struct pid *of,
+			const struct pid *pid, const struct pid_ns *from)
+{
+	text_add(to, "%s:", name);
+	for (unsigned level = from->level; level <= pid->ns->level; level++)
+		text_add(to, "\t%d", of ? pid_nr(of, pid_ns_above(pid->ns, level)) : 0);
+	text_add(to, "\n");
+}
+
+static void show_numbers(const struct proc_subject *who, struct text *to)
+{
+	const struct process *p = who->process;
+	const struct pid *thread;
+
+	spin_lock(&proc_tree_lock);
+	thread = who->tid ? pid_lookup_in(who->ns, who->tid) : p->pid;
+	show_levels(to, "NStgid", p->pid, p->pid, who->ns);
+	show_levels(to, "NSpid", thread, p->pid, who->ns);
+	show_levels(to, "NSpgid", p->group, p->pid, who->ns);
+	show_levels(to, "NSsid", p->session ? p->session->pid : NULL, p->pid, who->ns);
+	spin_unlock(&proc_tree_lock);
+}
+
 static void show_ids(const struct proc_subject *who, const struct process_info *i,
 		     struct text *to)
 {
@@ -172,8 +196,9 @@ static void show_ids(const struct proc_subject *who, const struct process_info *
 	text_add(to, "FDSize:\t%u\nGroups:\t", fds ? fd_table_size(fds) : 0);
 	for (u32 n = 0; c && n < c->group_count; n++)
 		text_add(to, n ? " %u" : "%u", c->groups[n]);
-	text_add(to, " \nNStgid:\t%d\nNSpid:\t%d\nNSpgid:\t%d\nNSsid:\t%d\nKthread:\t0\n", i->pid,
-		 who->tid ? who->tid : i->pid, i->pgrp, i->session);
+	text_add(to, " \n");
+	show_numbers(who, to);
+	text_add(to, "Kthread:\t0\n");
 	if (c)
 		cred_put(c);
 	fd_table_put(fds);
@@ -225,7 +250,7 @@ static void show_cpu_list(struct text *to, u64 mask)
 static void show_cpus(const struct proc_subject *who, const struct process_info *i,
 		      struct text *to)
 {
-	struct task *t = process_task(who->process, who->tid ? who->tid : i->pid);
+	struct task *t = process_task(who->process, who->ns, who->tid ? who->tid : i->pid);
 	u64 mask = (1ul << hal_cpu_count()) - 1;
 
 	if (t) {

@@ -265,7 +265,7 @@ int proc_loadavg_show(const struct proc_subject *who, struct text *to)
 		text_add(to, "%lu.%02lu ", rounded / LOAD_ONE,
 			 rounded % LOAD_ONE * 100 / LOAD_ONE);
 	}
-	text_add(to, "%u/%u %d\n", running, process_thread_total(), pid_last());
+	text_add(to, "%u/%u %d\n", running, process_thread_total(), pid_last(pid_ns_here()));
 	return 0;
 }
 

@@ -20,7 +20,8 @@ static co_t proc_timers(struct co *co, struct proc_timers *f)
 {
 	CO_BEGIN;
 	f->made.id = INT32_MAX;
-	while (!f->text->failed && posix_timer_below(f->who->process, f->made.id, &f->made)) {
+	while (!f->text->failed &&
+	       posix_timer_below(f->who->process, f->who->ns, f->made.id, &f->made)) {
 		show_timer(f->text, &f->made);
 		CO_BREATHE;
 	}

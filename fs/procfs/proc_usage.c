@@ -8,8 +8,8 @@
 static bool info_of(const struct proc_subject *who, struct process_info *to)
 {
 	if (who->tid)
-		return process_thread_info(who->process, who->tid, to);
-	process_info(who->process, to);
+		return process_thread_info(who->process, who->ns, who->tid, to);
+	process_info(who->process, who->ns, to);
 	return true;
 }
 
@@ -45,7 +45,7 @@ int proc_sched_show(const struct proc_subject *who, struct text *to)
 
 	if (!info_of(who, &i))
 		return -ESRCH;
-	t = process_task(who->process, who->tid ? who->tid : i.pid);
+	t = process_task(who->process, who->ns, who->tid ? who->tid : i.pid);
 	if (!t)
 		return -ESRCH;
 	voluntary = atomic_load_relaxed(&t->sched.switches_voluntary);
@@ -83,11 +83,11 @@ int proc_children_show(const struct proc_subject *who, struct text *to)
 {
 	struct process *p = who->process, *child;
 
-	if (who->tid != process_pid(p))
+	if (who->tid != pid_nr(p->pid, who->ns))
 		return 0;	/* all are listed at the first thread */
 	spin_lock(&proc_tree_lock);
 	list_each(child, &p->children, sibling)
-		text_add(to, "%d ", process_pid(child));
+		text_add(to, "%d ", pid_nr(child->pid, who->ns));
 	spin_unlock(&proc_tree_lock);
 	return 0;
 }
