@@ -1,7 +1,9 @@
 /* Threads to be looked at by debuggers: they come and go in an order that is the same every time,
  * or wait together. */
+#include <fcntl.h>
 #include <pthread.h>
 #include <signal.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -21,6 +23,27 @@ __attribute__((noinline)) static void *turn(void *name)
 	return NULL;
 }
 
+/* What debuggers show of the first thread is in which call it is: it shall be in its join. */
+static void wait_until_joined(void)
+{
+	char path[64], call[4] = "";
+
+	snprintf(path, sizeof(path), "/proc/self/task/%d/syscall", getpid());
+	while (memcmp(call, "98 ", 3)) {        /* futex */
+		int file = open(path, O_RDONLY);
+
+		if (file < 0 || read(file, call, sizeof(call)) < 0)
+			abort();
+		close(file);
+	}
+}
+
+static void *joined_turn(void *name)
+{
+	wait_until_joined();
+	return turn(name);
+}
+
 /* A thread that can be joined is not gone: its end may still be on its way to who traces it. */
 static void wait_until_gone(pid_t thread)
 {
@@ -34,7 +57,7 @@ static void one_by_one(void)
 	pthread_t thread;
 
 	for (int i = 0; i < 3; i++) {
-		if (pthread_create(&thread, NULL, turn, names[i]))
+		if (pthread_create(&thread, NULL, joined_turn, names[i]))
 			abort();
 		if (write(ends[1], "x", 1) != 1)
 			abort();
