@@ -344,6 +344,33 @@ static long prctl_process(struct task *t, int op, u64 a)
 	}
 }
 
+/* Linux notes that something was set before it looks at what. */
+static long prctl_memory_failure(struct thread *t, u64 what, u64 policy, u64 c, u64 d)
+{
+	if (c || d)
+		return -EINVAL;
+	if (what == PR_MCE_KILL_CLEAR && !policy) {
+		t->failure_set = false;
+		return 0;
+	}
+	if (what != PR_MCE_KILL_SET)
+		return -EINVAL;
+	t->failure_set = policy != PR_MCE_KILL_DEFAULT;
+	if (policy > PR_MCE_KILL_DEFAULT)
+		return -EINVAL;
+	t->failure_early = policy == PR_MCE_KILL_EARLY;
+	return 0;
+}
+
+static long prctl_get_memory_failure(const struct thread *t, u64 a, u64 b, u64 c, u64 d)
+{
+	if (a || b || c || d)
+		return -EINVAL;
+	if (!t->failure_set)
+		return PR_MCE_KILL_DEFAULT;
+	return t->failure_early ? PR_MCE_KILL_EARLY : PR_MCE_KILL_LATE;
+}
+
 static long sys_prctl(struct task *t, int op, u64 a, u64 b, u64 c, u64 d)
 {
 	u64 tid_address;
@@ -369,6 +396,10 @@ static long sys_prctl(struct task *t, int op, u64 a, u64 b, u64 c, u64 d)
 		if (a == SECCOMP_MODE_STRICT)
 			return seccomp_set_strict(thread_of(t));
 		return a == SECCOMP_MODE_FILTER ? SYS_MUST_WAIT : -EINVAL;
+	case PR_MCE_KILL:
+		return prctl_memory_failure(thread_of(t), a, b, c, d);
+	case PR_MCE_KILL_GET:
+		return prctl_get_memory_failure(thread_of(t), a, b, c, d);
 	case PR_GET_TIMERSLACK:
 		return 50000;
 	case PR_SET_TIMERSLACK:

@@ -154,12 +154,15 @@ co_t stream_send(struct co *co, struct stream_send *f)
 /* Who sent it, for the caller. */
 static void stream_note_sender(struct stream_receive *f, const struct packet *p)
 {
-	struct socket_control *c = f->message->control;
+	struct socket_message *m = f->message;
+	struct socket_control *c = m->control;
 
-	if (!c || f->named)
+	if (f->named)
 		return;
 	f->named = true;
-	if (!p->has_cred)
+	if (m->name && f->socket->ops->from)
+		m->name_len = (u32)f->socket->ops->from(f->socket, p, m->name);
+	if (!c || !p->has_cred)
 		return;
 	c->has_cred = true;
 	c->pid = p->pid;
@@ -173,7 +176,7 @@ static bool stream_is_from_another(const struct stream_receive *f, const struct 
 {
 	const struct socket_control *c = f->message->control;
 
-	if (!f->named || !socket_is_set(f->socket, SOCKET_PASSCRED))
+	if (!c || !f->named || !socket_is_set(f->socket, SOCKET_PASSCRED))
 		return false;
 	return c->has_cred != p->has_cred ||
 	       (p->has_cred && (c->pid != p->pid || c->uid != p->uid || c->gid != p->gid));

@@ -27,7 +27,7 @@ struct stream_receive {
 	u32 skip;		/* MSG_PEEK: bytes already seen */
 	char byte;		/* MSG_OOB */
 	bool ends;		/* what follows belongs to another message */
-	bool named;		/* control holds a sender */
+	bool named;		/* the message holds its sender */
 	long err;
 };
 co_t stream_receive(struct co *co, struct stream_receive *f);

@@ -160,6 +160,17 @@ static int unix_name(struct socket *s, bool peer, char *to)
 	return len;
 }
 
+/* From the peer, which a connected one keeps until it is closed itself. */
+static int unix_stream_from(struct socket *s, const struct packet *p, char *to)
+{
+	const struct net_name *name = atomic_load(&unix_of(atomic_load(&s->peer))->name);
+
+	if (!name)
+		return 0;
+	memcpy(to, name->bytes, name->len);
+	return (int)name->len;
+}
+
 static int unix_listen(struct socket *s, u32 backlog)
 {
 	struct cred *cred = task_current()->cred;
@@ -316,6 +327,7 @@ const struct socket_ops unix_stream_ops = {
 	.name = unix_name,
 	.shutdown = unix_shutdown,
 	.check = unix_stream_check,
+	.from = unix_stream_from,
 	.limit = unix_limit,
 	.took = stream_took,
 	.poll = unix_poll,

@@ -155,6 +155,8 @@ static void clone_thread_state(struct thread *child, struct thread *me, const st
 {
 	child->task.affinity = me->task.affinity;
 	child->ioprio = atomic_load_relaxed(&me->ioprio);
+	child->failure_set = me->failure_set;
+	child->failure_early = me->failure_early;
 	clone_sched(&child->task.sched, &me->task.sched);
 	child->blocked = me->mask_is_saved ? me->saved_mask : me->blocked;
 	if (!(f->flags & CLONE_VM) || (f->flags & CLONE_VFORK)) {

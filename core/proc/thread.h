@@ -35,7 +35,9 @@ struct thread {
 	 * again (syscalls/retry.h). */
 	u32 retry_len;
 	u64 retry_addr;
-	bool retry_write;
+	bool retry_write : 1;
+	/* PR_MCE_KILL: what it wants of a failure of memory, of which there are none here. */
+	bool failure_set : 1, failure_early : 1;
 
 	/* Signals. */
 	bool mask_is_saved;

@@ -201,6 +201,45 @@ TEST(abstract_names)
 	CHECK_ERR(connect(socket(AF_UNIX, SOCK_STREAM, 0), (void *)&a, len - 1), ECONNREFUSED);
 }
 
+/* Whoever reads from a stream may ask who wrote it, if that one has a name. */
+TEST(a_stream_says_who_wrote)
+{
+	struct sockaddr_un a = un("untouched");
+	socklen_t len = sizeof(a);
+	struct iovec v = { .iov_len = 1, .iov_base = (char[1]){ 0 } };
+	struct msghdr m = { .msg_name = &a, .msg_iov = &v, .msg_iovlen = 1 };
+	int fds[2];
+
+	pair(SOCK_STREAM, fds);
+	CHECK_EQ(write(fds[1], "abcde", 5), 5);
+	CHECK_EQ(recvfrom(fds[0], v.iov_base, 1, 0, (void *)&a, &len), 1);
+	CHECK_EQ(len, 0);
+	CHECK(!strcmp(a.sun_path, "untouched"));
+	unlink("writer");
+	CHECK_EQ(bind(fds[1], SUN("writer"), SUN_LEN_OF("writer")), 0);
+	len = sizeof(a);
+	CHECK_EQ(recvfrom(fds[0], v.iov_base, 1, MSG_PEEK, (void *)&a, &len), 1);
+	CHECK_EQ(len, SUN_LEN_OF("writer"));
+	CHECK(!strcmp(a.sun_path, "writer"));
+	a = un("untouched");
+	m.msg_namelen = 5;
+	CHECK_EQ(recvmsg(fds[0], &m, 0), 1);
+	CHECK_EQ(m.msg_namelen, SUN_LEN_OF("writer"));
+	CHECK(!strcmp(a.sun_path, "wriouched"));
+	m.msg_name = NULL;
+	m.msg_namelen = 5;
+	CHECK_EQ(recvmsg(fds[0], &m, 0), 1);
+	CHECK_EQ(m.msg_namelen, 5);
+	close(fds[1]);
+	len = sizeof(a);
+	CHECK_EQ(recvfrom(fds[0], v.iov_base, 1, 0, (void *)&a, &len), 1);
+	CHECK_EQ(len, SUN_LEN_OF("writer"));
+	len = sizeof(a);
+	CHECK_EQ(recvfrom(fds[0], v.iov_base, 1, 0, (void *)&a, &len), 1);
+	CHECK_EQ(recvfrom(fds[0], v.iov_base, 1, 0, (void *)&a, &len), 0);
+	CHECK_EQ(len, 0);
+}
+
 TEST(autobind)
 {
 	int fd = socket(AF_UNIX, SOCK_DGRAM, 0);

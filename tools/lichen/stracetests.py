@@ -64,7 +64,7 @@ def make(out):
     source, objects = scratch / "strace", scratch / "objects"
     source.mkdir()
     objects.mkdir()
-    archive = next((scratch / "root/source").glob("strace_*.orig.tar.*z*"))
+    archive = next((scratch / "root/source").glob("strace_*.orig.tar.?z"))
     base.run(["tar", "-x", "-f", archive, "-C", source, "--strip-components=1"], "unpacking")
     compiler = f"CC=clang-19 --target={TARGET} --sysroot={scratch}/root -fuse-ld=lld"
     base.say("building strace's tests, once: some minutes")
