@@ -425,6 +425,11 @@ struct sys_sendfile {
 static co_t sys_sendfile(struct co *co, struct sys_sendfile *f)
 {
 	CO_BEGIN;
+	/* Before all else: a bad address is told of whatever the descriptors are. */
+	if (f->offset.raw)
+		CO_COPY_FROM_USER(f->n, &f->from_pos, f->offset, sizeof(f->from_pos));
+	if (f->n)
+		CO_RETURN(f->n);
 	f->from = fd_get(fd_current(co), f->from_fd);
 	f->to = fd_get(fd_current(co), f->to_fd);
 	f->n = -EBADF;
@@ -437,7 +442,10 @@ static co_t sys_sendfile(struct co *co, struct sys_sendfile *f)
 	if (f->from->ops->stream || S_ISDIR(f->from->inode->mode) ||
 	    (f->to->flags & O_APPEND) || (i64)f->len < 0)
 		goto out;
-	CO_AWAIT(f->n, read_position, .file = f->from, .user = f->offset, .pos = &f->from_pos);
+	if (f->offset.raw)
+		f->n = f->from_pos < 0 ? -EINVAL : 0;
+	else
+		CO_AWAIT(f->n, read_position, .file = f->from, .pos = &f->from_pos);
 	if (f->n)
 		goto out;
 	f->to_pos = FILE_POS;

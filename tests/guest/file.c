@@ -379,6 +379,9 @@ TEST(allocate_and_copy)
 	CHECK_EQ(sendfile(to, from, &at, 4), 4);
 	CHECK_EQ(at, 6);
 	CHECK_EQ(strcmp(test_read_file("g"), "2345"), 0);
+	CHECK_ERR(sendfile(-1, from, &at, 4), EBADF);
+	CHECK_ERR(sendfile(-1, -1, (off_t *)1, 4), EFAULT);
+	CHECK_ERR(sendfile(to, -1, (off_t *)1, 4), EFAULT);
 	CHECK_EQ(copy_file_range(from, NULL, to, NULL, 3, 0), 3);
 	CHECK_EQ(strcmp(test_read_file("g"), "2345012"), 0);
 	CHECK_EQ(fallocate(to, 0, 0, 10000), 0);
