@@ -41,7 +41,8 @@ NOT_WANTED = (".c", ".h", ".o", ".a", ".am")
 NO_UNWINDER = "strace-k"    # tests of what is not built in
 LIMIT = 240                 # seconds for a test
 # What is in a script that runs hundreds of programs, or strace a thousand times: when asked for.
-LONG, LONG_LIMIT = (b"\ntest_trace_expr ", b"\ncheck_syscall()"), 7200
+LONG = (b"\ntest_trace_expr ", b"/qualify_personality.sh\"", b"\ncheck_syscall()")
+LONG_LIMIT = 7200
 BOOTS_MAX = 40
 SKIPPED = "77"
 
