@@ -234,7 +234,6 @@ static HOT struct task *executor_leave(struct executor *ex, struct task *t, bool
 	atomic_store_relaxed(&t->sched.picked_ns, now);
 	if (executor_stock(ex)) {
 		next = ex->policy->swap(ex->runq, t, ran, again);
-		__builtin_assume(next.task || !again);
 	} else {
 		ex->policy->put(ex->runq, t, ran, again);
 	}
@@ -391,11 +390,19 @@ static COLD struct task *executor_finish(struct executor *ex, struct task *t)
 	return next;
 }
 
+/* Its queue may have a task then. */
+static COLD void executor_look_again(struct executor *ex, u64 when)
+{
+	atomic_store_relaxed(&ex->slice_end_ns, when);
+	if (when < ex->timer_set_ns)
+		timer_run_due(ex);
+}
+
 /* Nothing to run: announce it, look again, steal, sleep. A task, or none after a sleep. */
 static struct runq_pick executor_idle(struct executor *ex)
 {
 	struct runq_pick next = {0};
-	u64 slept;
+	u64 slept, again_in = 0;
 
 	executor_load_space(ex, NULL);
 	atomic_or(&idle_cpus, 1ul << ex->id);
@@ -403,12 +410,17 @@ static struct runq_pick executor_idle(struct executor *ex)
 	atomic_fence();
 	if (executor_stock(ex))
 		next = ex->policy->pick(ex->runq);
-	if (!next.task && ex->spare)
+	if (!next.task && ex->spare) {
+		again_in = next.slice_ns;
 		next = executor_steal(ex);
+	}
 	if (!next.task) {
 		slept = hal_clock_ns();
 		atomic_store_relaxed(&ex->idle_since_ns, slept);
+		if (again_in)
+			executor_look_again(ex, slept + again_in);
 		hal_cpu_idle();
+		atomic_store_relaxed(&ex->slice_end_ns, CO_FOREVER);
 		atomic_store_relaxed(&ex->idle_since_ns, 0ul);
 		ex->stats.idle_ns += hal_clock_ns() - slept;
 		ex->slept = true;
@@ -541,8 +553,7 @@ struct hal_user *executor_run(void)
 	return executor_step_on(ex, executor_next(ex));
 }
 
-void executor_use_space(struct task *t, const struct hal_space *space)
+void executor_use_space(struct task *t)
 {
-	t->hal_space = space;
-	executor_load_space(executor_this(), space);
+	executor_load_space(executor_this(), t->hal_space);
 }

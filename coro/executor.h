@@ -52,7 +52,7 @@ struct executor {
 };
 
 /* What a run queue gives: a task, and for how long until another's turn; CO_FOREVER if nobody
- * else is queued. */
+ * else is queued. Without one, not 0: there may be one after so long. */
 struct runq_pick {
 	struct task *task;		/* NULL: none */
 	u64 slice_ns;
@@ -79,13 +79,13 @@ struct runq_ops {
 	/* ns until current's slice is used up; CO_FOREVER if nobody else is queued. */
 	u64 (*slice_left)(struct runq *rq, const struct task *current);
 	/* Take a task that may run on CPU `to`; NULL if there is none to spare. The second: a
-	 * real-time one, better than a level. */
+	 * real-time one that goes before `place`. */
 	struct task *(*steal)(struct runq *from, unsigned to);
-	struct task *(*pull)(struct runq *from, unsigned to, int level);
-	/* The level of what runs there, and of the best that waits, if they are real-time ones;
-	 * else SCHED_FAIR. For a look. */
-	int (*running)(const struct runq *rq);
-	int (*waiting)(const struct runq *rq);
+	struct task *(*pull)(struct runq *from, unsigned to, i64 place);
+	/* The place of what runs there, and of the best that waits: the level of a real-time one,
+	 * less than any for one with a deadline, the earliest first; else SCHED_FAIR. For a look. */
+	i64 (*running)(const struct runq *rq);
+	i64 (*waiting)(const struct runq *rq);
 	unsigned (*length)(struct runq *rq);	/* queued, current not counted */
 };
 
@@ -176,7 +176,7 @@ void executor_move(struct task *t);
  * read and change them; they are loaded again before user mode. */
 void executor_user_sync(struct task *t);
 
-/* The current task works in another user space from now on (exec; NULL: exit). */
-void executor_use_space(struct task *t, const struct hal_space *space);
+/* The current task's space is another one now (exec; NULL: exit). */
+void executor_use_space(struct task *t);
 
 #endif

@@ -21,6 +21,9 @@ void executor_timer(void)
 		atomic_or(&ex->resched,
 			  ex->policy->charge(ex->runq, t, ran) ? RESCHED_NOW : RESCHED_ARM);
 		executor_pull(ex);
+	} else if (now >= ex->slice_end_ns) {
+		/* It woke up to look again. */
+		atomic_store(&ex->slice_end_ns, CO_FOREVER);
 	}
 	timer_run_due(ex);
 	if (ex->watchdog.due)
@@ -44,18 +47,21 @@ void executor_push(const struct executor *from, u64 allowed)
 	u64 ready = executor_ready_mask() & allowed & ~(1ul << from->id);
 	u64 idle = ready & executor_idle_mask();
 	struct executor *lowest = NULL;
-	int level = from->policy->waiting(from->runq);
+	i64 place;
 
 	if (idle) {
 		hal_cpu_kick((unsigned)__builtin_ctzll(idle)); /* it looks by itself */
 		return;
 	}
+	if (!ready)
+		return;
+	place = from->policy->waiting(from->runq);
 	for (; ready; ready &= ready - 1) {
 		struct executor *ex = executor_nth((unsigned)__builtin_ctzll(ready));
-		int running = ex->policy->running(ex->runq);
+		i64 running = ex->policy->running(ex->runq);
 
-		if (running > level) {
-			level = running;
+		if (running > place) {
+			place = running;
 			lowest = ex;
 		}
 	}
@@ -69,12 +75,12 @@ void executor_pull(struct executor *ex)
 {
 	for (u64 ready = executor_ready_mask() & ~(1ul << ex->id); ready; ready &= ready - 1) {
 		struct executor *from = executor_nth((unsigned)__builtin_ctzll(ready));
-		int level = min(ex->policy->running(ex->runq), ex->policy->waiting(ex->runq));
+		i64 place = min(ex->policy->running(ex->runq), ex->policy->waiting(ex->runq));
 		struct task *t;
 
-		if (ex->policy->waiting(from->runq) >= level)
+		if (ex->policy->waiting(from->runq) >= place)
 			continue;
-		t = ex->policy->pull(from->runq, ex->id, level);
+		t = ex->policy->pull(from->runq, ex->id, place);
 		if (!t)
 			continue;
 		atomic_store(&t->home, ex);

@@ -22,7 +22,7 @@ void task_init(struct task *t, const char *name, struct hal_user *user,
 	sample_task(t);
 	t->user = user;
 	t->ops = ops;
-	t->hal_space = NULL;
+	t->space = NULL;
 	t->exiting = false;
 	string_copy(t->name, name, sizeof(t->name));
 	spin_lock(&tasks_lock);

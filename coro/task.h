@@ -48,15 +48,16 @@ struct sched_task {
 		i64 vlag;		/* kept while not queued */
 	};
 	u32 slice_ns;		/* [a] of a request */
-	u32 weight;		/* in its queue; 0: real-time */
+	u32 weight;		/* in its queue; 0: real-time, SCHED_DEADLINE's too */
 	i8 nice;		/* [a] -20 .. 19 */
 	i8 level;		/* [a] what it runs at: its own, or a better one lent */
 	u8 boost;		/* [a] 20 - the level it is lent; 0: none */
 	u8 yielded;		/* [own] not 0: asked to let the others go first */
 	u8 policy;		/* [a] enum sched_policy */
-	u8 priority;		/* [a] of a real-time policy, 1 .. 99; else 0 */
+	u8 priority;		/* [a] of SCHED_TASK_FIFO and _RR, 1 .. 99; else 0 */
 	bool forgets;		/* [a] its children begin with the usual policy */
 	u8 queue;		/* under its lock: 1 + the CPU in whose queue it counts; 0: none */
+	struct deadline *deadline;	/* [a] owned: sched/deadline.h; NULL: it never had one */
 	u64 ran_ns;		/* [a] total, for accounting, up to picked_ns */
 	u64 picked_ns;		/* [a] when it was last picked, charged or put back */
 	u64 split;		/* [a] user and system time: coro/sample.c */
@@ -70,17 +71,13 @@ enum sched_policy {
 	SCHED_TASK_RR,
 	SCHED_TASK_BATCH,
 	SCHED_TASK_IDLE = 5,
+	SCHED_TASK_DEADLINE,
 };
 #define SCHED_SLICE_NS	3000000u
 
-/* Levels, the best first: -119 .. -21 real-time, by priority; -20 .. 19 nice values; 20 those of
- * SCHED_IDLE. */
-enum { SCHED_LEVEL_BEST = -119, SCHED_FAIR = 20 };
-
-static inline bool sched_is_rt(const struct sched_task *s)
-{
-	return atomic_load_relaxed(&s->priority);
-}
+/* Levels, the best first: -120 those with deadlines; -119 .. -21 real-time, by priority; -20 .. 19
+ * nice values; 20 those of SCHED_IDLE. */
+enum { SCHED_LEVEL_DEADLINE = -120, SCHED_LEVEL_BEST = SCHED_LEVEL_DEADLINE, SCHED_FAIR = 20 };
 
 /* What it runs at. Its run queue sets it (executor_reweigh), or who made it, before it runs. */
 static inline i8 sched_task_level(const struct sched_task *s)
@@ -88,9 +85,13 @@ static inline i8 sched_task_level(const struct sched_task *s)
 	int own = atomic_load_relaxed(&s->nice), lent = 20 - atomic_load_relaxed(&s->boost);
 	int priority = atomic_load_relaxed(&s->priority);
 
-	if (priority)
+	u8 policy = atomic_load_relaxed(&s->policy);
+
+	if (policy == SCHED_TASK_DEADLINE)
+		own = SCHED_LEVEL_DEADLINE;
+	else if (priority)
 		own = -20 - priority;
-	else if (atomic_load_relaxed(&s->policy) == SCHED_TASK_IDLE)
+	else if (policy == SCHED_TASK_IDLE)
 		own = SCHED_FAIR;
 	return (i8)min(own, lent);
 }
@@ -116,10 +117,12 @@ struct task {
 	struct executor *home;		/* [a] where it runs or last ran */
 	struct sched_task sched;
 	struct hal_user *user;		/* [I] NULL for a worker */
-	const struct hal_space *hal_space;
 	const struct task_ops *ops;	/* [I] */
-	/* Slots of higher layers, opaque here. */
-	struct space *space;
+	/* Slots of higher layers, opaque here, but that a space begins with its hal_space. */
+	union {
+		struct space *space;
+		const struct hal_space *hal_space;
+	};
 	struct cred *cred;
 	struct fs_context *fs;
 	struct fd_table *fds;

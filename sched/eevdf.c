@@ -22,6 +22,7 @@
 #include "core/base/log.h"
 #include "hal/clock.h"
 #include "mem/phys/slab.h"
+#include "sched/deadline.h"
 #include "sched/eevdf_lag.h"
 #include "sched/rt.h"
 
@@ -82,7 +83,7 @@ static bool eevdf_preempts(struct runq *rq, const struct task *t) REQUIRES(rq->l
 }
 
 /* Not in the queue, or taken out of it: in by its level. */
-static void eevdf_enter(struct runq *rq, struct sched_task *s) REQUIRES(rq->lock)
+static void eevdf_enter(struct runq *rq, struct sched_task *s, bool woken) REQUIRES(rq->lock)
 {
 	u32 weight = eevdf_due_weight(s);
 
@@ -92,7 +93,7 @@ static void eevdf_enter(struct runq *rq, struct sched_task *s) REQUIRES(rq->lock
 		if (s->weight)
 			s->vruntime = 0;
 		s->weight = 0;
-		rt_insert(rq, s, true);
+		rt_enter(rq, s, woken);
 		return;
 	}
 	if (!s->weight)
@@ -110,11 +111,13 @@ static u32 eevdf_rt_arrived(struct runq *rq, const struct sched_task *s) REQUIRE
 	u32 why = 0;
 
 	rt_note(rq);
+	if (deadline_is_held(s))
+		return RESCHED_ARM;
 	if (!current)
 		return 0;
-	if (current->weight || s->level < current->level)
+	if (current->weight || rt_place(s) < rt_place(current))
 		why = RESCHED_NOW;
-	else if (s->level == current->level)
+	else if (rt_place(s) == rt_place(current))
 		why = RESCHED_ARM;
 	return current->weight ? why : why | RESCHED_PUSH;
 }
@@ -125,7 +128,7 @@ eevdf_enqueue_any(struct runq *rq, struct task *t, bool woken) RELEASES(rq->lock
 {
 	u32 why;
 
-	eevdf_enter(rq, &t->sched);
+	eevdf_enter(rq, &t->sched, woken);
 	if (t->sched.weight)
 		why = eevdf_preempts(rq, t) ? RESCHED_NOW : 0;
 	else
@@ -195,14 +198,16 @@ static void eevdf_stop_rt(struct runq *rq, struct sched_task *s, u64 ran_ns, boo
 {
 	bool over = rt_charge(rq, s, ran_ns) || s->yielded;
 
+	if (s->yielded && deadline_is_own(s))
+		deadline_yield(rq, s);
 	s->yielded = 0;
 	s->vlag = 0;
 	if (over)
 		s->vruntime = 0;
 	if (!again)
 		s->queue = 0;
-	else if (eevdf_due_weight(s))
-		eevdf_enter(rq, s);
+	else if (eevdf_due_weight(s) || s->level == SCHED_LEVEL_DEADLINE)
+		eevdf_enter(rq, s, false);
 	else
 		rt_insert(rq, s, over);
 }
@@ -221,7 +226,7 @@ static void eevdf_stop_any(struct runq *rq, struct sched_task *s, u64 ran_ns, bo
 	} else if (again) {
 		eevdf_keep_lag(rq, s);
 		eevdf_uncount(rq, s);
-		eevdf_enter(rq, s);
+		eevdf_enter(rq, s, false);
 	}
 }
 
@@ -279,14 +284,24 @@ static u64 eevdf_slice_any(struct runq *rq, const struct sched_task *s, u64 from
 	return rq->has_rt ? min(slice, rt_slice(rq, s, from)) : slice;
 }
 
+/* Who waits may be for another CPU. */
+static void eevdf_offer(struct runq *rq) REQUIRES(rq->lock)
+{
+	struct sched_task *s = rt_best(rq);
+
+	if (s)
+		executor_push(executor_nth(rq->mark - 1u), atomic_load(&runq_task(s)->affinity));
+}
+
 /* The best of all is current now. Real-time ones may be there, or were: if less runs here than
  * did before, another CPU may have better to give, so the timer comes soon. */
 static struct runq_pick eevdf_pick_any(struct runq *rq) REQUIRES(rq->lock)
 {
 	struct runq_pick picked = {0};
+	bool released = rt_release(rq);
 	struct sched_task *best = rt_best(rq);
-	int ran = rq->running;
-	u64 now;
+	i64 ran = rq->running;
+	u64 now = rq->has_rt ? hal_clock_ns() : 0;
 
 	if (best) {
 		rt_take(rq, best);
@@ -297,14 +312,18 @@ static struct runq_pick eevdf_pick_any(struct runq *rq) REQUIRES(rq->lock)
 			eevdf_take(rq, best);
 	}
 	if (best) {
-		now = rq->has_rt ? hal_clock_ns() : 0;
 		rq->current = runq_task(best);
 		picked = (struct runq_pick){rq->current, eevdf_slice_any(rq, best, now)};
+	} else if (rq->held.root) {
+		/* It may be due since a moment. */
+		picked.slice_ns = max(rt_slice(rq, NULL, now), 1ul);
 	}
 	if (rq->has_rt)
 		rt_note(rq);
-	if (rq->running > ran)
+	if (rq->running > ran && picked.task)
 		picked.slice_ns = 0;
+	if (released && rq->rt.root)
+		eevdf_offer(rq);
 	return picked;
 }
 
@@ -449,12 +468,12 @@ static struct task *eevdf_runq_steal(struct runq *from, unsigned to)
 	return found ? runq_task(found) : NULL;
 }
 
-static struct task *eevdf_runq_pull(struct runq *from, unsigned to, int level)
+static struct task *eevdf_runq_pull(struct runq *from, unsigned to, i64 place)
 {
 	struct sched_task *found;
 
 	spin_lock(&from->lock);
-	found = rt_for(from, to, level);
+	found = rt_for(from, to, place);
 	if (found)
 		eevdf_leave(from, found);
 	spin_unlock(&from->lock);
@@ -485,7 +504,7 @@ static u32 eevdf_runq_reweigh(struct runq *rq, struct task *t)
 		why = RESCHED_NOW;
 	} else {
 		eevdf_leave(rq, s);
-		eevdf_enter(rq, s);
+		eevdf_enter(rq, s, false);
 		if (s->weight)
 			why = eevdf_preempts(rq, t) ? RESCHED_NOW : 0;
 		else
@@ -495,19 +514,21 @@ static u32 eevdf_runq_reweigh(struct runq *rq, struct task *t)
 	return why;
 }
 
-static int eevdf_runq_running(const struct runq *rq)
+static i64 eevdf_runq_running(const struct runq *rq)
 {
 	return atomic_load(&rq->running);
 }
 
-static int eevdf_runq_waiting(const struct runq *rq)
+static i64 eevdf_runq_waiting(const struct runq *rq)
 {
 	return atomic_load(&rq->waiting);
 }
 
 static unsigned eevdf_runq_length(struct runq *rq)
 {
-	return atomic_load_relaxed(&rq->queued);
+	i32 n = (i32)(atomic_load_relaxed(&rq->queued) - atomic_load_relaxed(&rq->held_count));
+
+	return (unsigned)max(n, 0);
 }
 
 const struct runq_ops eevdf_runq_ops = {

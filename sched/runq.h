@@ -1,9 +1,11 @@
-/* sched/runq.h -- a CPU's run queue, as the two halves of the policy share it: eevdf.c for those
- * who share the CPU by weight, rt.c for the real-time ones, who go before them.
+/* sched/runq.h -- a CPU's run queue, as the parts of the policy share it: eevdf.c for those
+ * who share the CPU by weight, rt.c for the real-time ones, who go before them, of whom those with
+ * deadlines (deadline.c) are the first.
  *
  * Locking  each queue's own lock. A task belongs to the queue that its `queue` names, until it
  *          leaves it, and only under that lock; of those who belong to it all but `current` are
- *          in one of the trees. A real-time task weighs nothing, so it is in no sum.
+ *          in one of the trees. A real-time task weighs nothing, so it is in no sum. A place is
+ *          as in coro/executor.h.
  */
 #ifndef SCHED_RUNQ_H
 #define SCHED_RUNQ_H
@@ -20,12 +22,14 @@ struct runq {
 	u64 weight;		/* of all runnable, current included */
 	i64 weighted;		/* sum of weight * (vruntime - base) */
 	i64 base;
-	unsigned queued;	/* [a] written under lock; in both trees */
+	unsigned queued;	/* [a] written under lock; in all trees */
 	/* Real time. */
 	bool has_rt;		/* [a] written under lock; one is queued or current */
-	i8 running;		/* [a] current's level, SCHED_FAIR if it is not real-time */
-	i8 waiting;		/* [a] of the best that is queued and may run */
-	struct rb_tree rt;	/* by level, then as they came */
+	i64 running;		/* [a] current's place, SCHED_FAIR if it is not real-time */
+	i64 waiting;		/* [a] of the best that is queued and may run */
+	struct rb_tree rt;	/* by deadline; by level, then as they came */
+	struct rb_tree held;	/* deadline.c's: by when they may run again; that is vdeadline */
+	unsigned held_count;	/* [a] written under lock */
 	i64 rt_first, rt_last;	/* places before and behind all others of a level */
 	u64 rt_period_end_ns;
 	i64 rt_left_ns;		/* of what they may run in this period, if others wait */

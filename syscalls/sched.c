@@ -34,7 +34,7 @@ bool sched_owns(struct task *t, struct thread *target)
 	return owns;
 }
 
-static u64 sched_online(void)
+u64 sched_online(void)
 {
 	return (1ul << hal_cpu_count()) - 1;
 }
@@ -69,8 +69,9 @@ static long sys_sched_setaffinity(struct task *t, int pid, u32 len, uptr from)
 	err = sched_owns(t, target) || cred_capable(t->cred, CAP_SYS_NICE) ? 0 : -EPERM;
 	if (!err && !(mask & sched_online()))
 		err = -EINVAL;
+	if (!err)
+		err = sched_confine(target, mask & sched_online());
 	if (!err) {
-		atomic_store(&target->task.affinity, mask & sched_online());
 		/* If it runs where it may not any more, its CPU sends it on. */
 		executor_move(&target->task);
 	}

@@ -1,7 +1,4 @@
-/* syscalls/sched_attr.c -- scheduling policies and their parameters.
- *
- * SCHED_DEADLINE is not there: it is refused once its parameters are found right.
- */
+/* syscalls/sched_attr.c -- scheduling policies and their parameters. */
 #include <linux/resource.h>
 #include <linux/sched.h>
 #include <linux/sched/types.h>
@@ -9,18 +6,21 @@
 #include "core/cred/cred.h"
 #include "core/proc/futex_pi.h"
 #include "coro/executor.h"
-#include "sched/rt.h"
+#include "sched/deadline.h"
 #include "syscalls/retry.h"
 #include "syscalls/sched.h"
 
 #define PRIORITY_MAX	99
 #define SLICE_MIN_NS	100000ul
 #define SLICE_MAX_NS	100000000ul
+#define RUNTIME_MIN_NS	1024ul
+#define NS_OF_US	1000ul
 #define KEEP_POLICY	(-1)
+#define DEADLINE_FLAGS	((u64)(SCHED_FLAG_RECLAIM | SCHED_FLAG_DL_OVERRUN))
 
 static_assert(SCHED_NORMAL == SCHED_TASK_NORMAL && SCHED_FIFO == SCHED_TASK_FIFO &&
 	      SCHED_RR == SCHED_TASK_RR && SCHED_BATCH == SCHED_TASK_BATCH &&
-	      SCHED_IDLE == SCHED_TASK_IDLE);
+	      SCHED_IDLE == SCHED_TASK_IDLE && SCHED_DEADLINE == SCHED_TASK_DEADLINE);
 
 /* What is looked at and then set belongs together. */
 static spinlock attr_lock = SPINLOCK_INIT(RANK_PROC_OTHER);
@@ -35,6 +35,27 @@ static bool attr_is_rt(int policy)
 	return policy == SCHED_FIFO || policy == SCHED_RR;
 }
 
+static struct deadline_params attr_deadline(const struct sched_attr *attr)
+{
+	return (struct deadline_params){
+		.runtime_ns = attr->sched_runtime,
+		.deadline_ns = attr->sched_deadline,
+		.period_ns = attr->sched_period ? attr->sched_period : attr->sched_deadline,
+		.reclaims = attr->sched_flags & SCHED_FLAG_RECLAIM,
+		.tells = attr->sched_flags & SCHED_FLAG_DL_OVERRUN,
+	};
+}
+
+static bool attr_has_deadline(const struct sched_attr *attr)
+{
+	struct deadline_params p = attr_deadline(attr);
+	struct deadline_limits limits = deadline_limits();
+
+	return p.runtime_ns >= RUNTIME_MIN_NS && p.deadline_ns >= p.runtime_ns &&
+	       p.period_ns >= p.deadline_ns && p.period_ns >= limits.period_min_us * NS_OF_US &&
+	       p.period_ns <= limits.period_max_us * NS_OF_US;
+}
+
 /* What is asked for, with SCHED_FLAG_RESET_ON_FORK in its flags. */
 static int attr_check(int policy, const struct sched_attr *attr)
 {
@@ -44,11 +65,7 @@ static int attr_check(int policy, const struct sched_attr *attr)
 		return -EINVAL;
 	if (attr->sched_priority > PRIORITY_MAX || attr_is_rt(policy) != !!attr->sched_priority)
 		return -EINVAL;
-	if (policy == SCHED_DEADLINE &&
-	    (attr->sched_runtime < 1024 || attr->sched_deadline < attr->sched_runtime ||
-	     (attr->sched_period && attr->sched_period < attr->sched_deadline)))
-		return -EINVAL;
-	return 0;
+	return policy == SCHED_DEADLINE && !attr_has_deadline(attr) ? -EINVAL : 0;
 }
 
 /* What an unprivileged caller's limits allow; they are read before anything is locked. */
@@ -95,7 +112,8 @@ static void attr_commit(struct sched_task *s, int policy, const struct sched_att
 	atomic_store_relaxed(&s->forgets, (attr->sched_flags & SCHED_FLAG_RESET_ON_FORK) != 0);
 	if (attr->sched_flags & SCHED_FLAG_KEEP_PARAMS)
 		return;
-	atomic_store_relaxed(&s->policy, (u8)policy);
+	/* Its record is seen as it is now by who sees the policy. */
+	atomic_store(&s->policy, (u8)policy);
 	atomic_store_relaxed(&s->priority, (u8)attr->sched_priority);
 	if (!attr_is_fair(policy))
 		return;
@@ -111,27 +129,94 @@ static void attr_keep(const struct sched_task *s, struct sched_attr *attr)
 	attr->sched_runtime = s->priority ? 0 : s->slice_ns;
 }
 
+/* Those of one with a deadline. */
+static void attr_fill_deadline(const struct task *t, struct sched_attr *attr)
+{
+	struct deadline_params p = deadline_params(t);
+
+	attr->sched_runtime = p.runtime_ns;
+	attr->sched_deadline = p.deadline_ns;
+	attr->sched_period = p.period_ns;
+	attr->sched_flags &= ~DEADLINE_FLAGS;
+	attr->sched_flags |= (p.reclaims ? SCHED_FLAG_RECLAIM : 0) |
+			     (p.tells ? SCHED_FLAG_DL_OVERRUN : 0);
+}
+
+static bool attr_same_deadline(const struct task *t, const struct deadline_params *p)
+{
+	struct deadline_params now = deadline_params(t);
+
+	return t->sched.policy == SCHED_DEADLINE && now.runtime_ns == p->runtime_ns &&
+	       now.deadline_ns == p->deadline_ns && now.period_ns == p->period_ns &&
+	       now.reclaims == p->reclaims && now.tells == p->tells;
+}
+
+/* May be anywhere, as it was admitted for all CPUs together. */
+static bool attr_is_unbound(u16 affinity)
+{
+	return !(sched_online() & ~(u64)affinity);
+}
+
+/* Take on what SCHED_DEADLINE promises. */
+static int attr_admit(struct task *t, const struct sched_attr *attr)
+{
+	struct deadline_params p = attr_deadline(attr);
+	i32 limit = rt_limits().runtime_us;
+
+	if ((attr->sched_flags & SCHED_FLAG_KEEP_PARAMS) || attr_same_deadline(t, &p))
+		return 0;
+	if (!limit || (limit > 0 && !attr_is_unbound(atomic_load(&t->affinity))))
+		return -EPERM;
+	return deadline_admit(t, &p);
+}
+
+int sched_confine(struct thread *target, u64 mask)
+{
+	struct task *t = &target->task;
+	int err = 0;
+
+	spin_lock(&attr_lock);
+	if (t->sched.policy == SCHED_DEADLINE && rt_limits().runtime_us >= 0 &&
+	    !attr_is_unbound((u16)mask))
+		err = -EBUSY;
+	else
+		atomic_store(&t->affinity, (u16)mask);
+	spin_unlock(&attr_lock);
+	return err;
+}
+
 static long attr_set(struct task *t, struct thread *target, int policy, struct sched_attr *attr)
 {
 	struct sched_task *s = &target->task.sched;
 	struct attr_rights may = attr_rights(t, target, attr->sched_nice);
+	bool had_deadline;
 	long err;
 
 	spin_lock(&attr_lock);
+	had_deadline = s->policy == SCHED_DEADLINE;
 	if (policy == KEEP_POLICY) {
 		policy = s->policy;
+		attr->sched_flags &= ~(u64)SCHED_FLAG_RESET_ON_FORK;
 		if (s->forgets)
 			attr->sched_flags |= SCHED_FLAG_RESET_ON_FORK;
 	}
-	if (attr->sched_flags & SCHED_FLAG_KEEP_PARAMS)
+	if (attr->sched_flags & SCHED_FLAG_KEEP_PARAMS) {
 		attr_keep(s, attr);
+		if (had_deadline)
+			attr_fill_deadline(&target->task, attr);
+	}
 	err = attr_check(policy, attr);
 	if (!err && !attr_may(&may, s, policy, attr))
 		err = -EPERM;
-	if (!err && (policy == SCHED_DEADLINE || (attr->sched_flags & SCHED_FLAG_UTIL_CLAMP)))
+	if (!err && (attr->sched_flags & SCHED_FLAG_UTIL_CLAMP))
 		err = -EOPNOTSUPP;
-	if (!err)
+	if (!err && policy == SCHED_DEADLINE)
+		err = attr_admit(&target->task, attr);
+	if (!err) {
 		attr_commit(s, policy, attr);
+		if (had_deadline && s->policy != SCHED_DEADLINE)
+			deadline_discharge(&target->task);
+	}
 	spin_unlock(&attr_lock);
 	if (err)
 		return err;
@@ -273,7 +358,9 @@ static long sys_sched_getattr(struct task *t, int pid, uptr to, u32 size, u32 fl
 	attr.sched_policy = s->policy;
 	attr.sched_flags = s->forgets ? SCHED_FLAG_RESET_ON_FORK : 0;
 	attr.sched_priority = s->priority;
-	if (!s->priority) {
+	if (s->policy == SCHED_DEADLINE) {
+		attr_fill_deadline(&target->task, &attr);
+	} else if (!s->priority) {
 		attr.sched_nice = s->nice;
 		attr.sched_runtime = s->slice_ns;
 	}
@@ -298,7 +385,7 @@ static long sys_sched_get_priority_min(struct task *t, int policy)
 }
 SYSCALL_PLAIN(sched_get_priority_min, int);
 
-/* How long its turn is; none for SCHED_FIFO. */
+/* How long its turn is; none for SCHED_FIFO and SCHED_DEADLINE. */
 static long sys_sched_rr_get_interval(struct task *t, int pid, uptr to)
 {
 	struct thread *target;
@@ -312,7 +399,7 @@ static long sys_sched_rr_get_interval(struct task *t, int pid, uptr to)
 		return -ESRCH;
 	if (target->task.sched.policy == SCHED_RR)
 		ns = rt_limits().turn_ms * 1000000ul;
-	else if (target->task.sched.policy != SCHED_FIFO)
+	else if (attr_is_fair(target->task.sched.policy))
 		ns = target->task.sched.slice_ns;
 	task_put(&target->task);
 	ts.tv_nsec = (i64)(ns % 1000000000);

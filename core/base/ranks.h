@@ -57,6 +57,7 @@ enum {
 	RANK_SLAB = 54,
 	RANK_BUDDY_CPU = 55,	/* mem/phys: a CPU's stack of pages */
 	RANK_BUDDY = 56,
+	RANK_ADMISSION = 57,	/* sched: how much real-time tasks may have, and was promised */
 	RANK_LOG = 0,
 };
 

@@ -27,6 +27,7 @@ static int clone_check(const struct thread_clone *f)
 	u64 flags = f->flags;
 	struct process *me = process_current();
 	const struct cred *cred = task_current()->cred;
+	const struct sched_task *me_sched = &task_current()->sched;
 	u32 count = atomic_load(&me->user->processes);
 
 	if ((flags & CLONE_THREAD) && !(flags & CLONE_SIGHAND))
@@ -51,6 +52,8 @@ static int clone_check(const struct thread_clone *f)
 		return -EBADF;
 	if (count >= rlimit_get(me, RLIMIT_NPROC) && cred->uid &&
 	    !cred_capable(cred, CAP_SYS_RESOURCE) && !cred_capable(cred, CAP_SYS_ADMIN))
+		return -EAGAIN;
+	if (me_sched->policy == SCHED_TASK_DEADLINE && !me_sched->forgets)
 		return -EAGAIN;
 	if (f->set_tid && (f->set_tid < 1 || f->set_tid >= PID_MAX))
 		return -EINVAL;
@@ -143,9 +146,11 @@ static void clone_sched(struct sched_task *child, const struct sched_task *me)
 	child->priority = me->priority;
 	child->nice = me->nice;
 	if (me->forgets) {
-		if (sched_is_rt(child))
+		bool rt = me->priority || me->policy == SCHED_TASK_DEADLINE;
+
+		if (rt)
 			child->policy = SCHED_TASK_NORMAL;
-		child->nice = me->priority || me->nice < 0 ? 0 : me->nice;
+		child->nice = rt || me->nice < 0 ? 0 : me->nice;
 		child->priority = 0;
 	}
 	child->level = sched_task_level(child);
@@ -332,7 +337,6 @@ co_t thread_clone(struct co *co, struct thread_clone *f)
 			goto undo;
 	}
 	f->child->task.space = f->space;
-	f->child->task.hal_space = &f->space->hal;
 	if (f->made) {
 		space_get(f->space);
 		f->made->space = f->space;

@@ -353,6 +353,7 @@ again:
 	deliver_rewind(t, f);
 	for (;;) {
 		task_clear_flags(&t->task, TASK_WORK | TASK_RETURN);
+		thread_tell_overrun(t);
 		if (deliver_must_die(t, &f->status)) {
 			/* A dump shows it where it is, and may change what it ends with. */
 			if (atomic_load(&t->process->core)) {

@@ -246,7 +246,7 @@ static struct space *exec_switch_space(struct thread *t, struct exec_image *im)
 	space_get(im->space);
 	t->task.space = im->space;
 	spin_unlock(&p->sig_lock);
-	executor_use_space(&t->task, &im->space->hal);
+	executor_use_space(&t->task);
 	im->space = NULL;
 	if (record)
 		space_put(record);

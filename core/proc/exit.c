@@ -23,6 +23,7 @@
 #include "mem/space/pin.h"
 #include "mem/space/space.h"
 #include "mem/space/uaccess.h"
+#include "sched/deadline.h"
 #include "vfs/fd.h"
 #include "vfs/fs_context.h"
 
@@ -201,7 +202,7 @@ static struct space *exit_take_space(struct thread *t)
 	spin_lock(&p->sig_lock);
 	t->task.space = NULL;
 	spin_unlock(&p->sig_lock);
-	executor_use_space(&t->task, NULL);
+	executor_use_space(&t->task);
 	return s;
 }
 
@@ -461,6 +462,7 @@ co_t thread_exit(struct co *co, struct thread_exit *f)
 	exit_stop_is_complete(t);
 	while (trace_release_one(t))
 		CO_BREATHE;
+	deadline_discharge(&t->task);
 	exit_finish(t, f->status);
 	co_task(co)->exiting = true;
 	/* Not straight back to user mode from exit(2). */

@@ -78,7 +78,8 @@ int futex_enter(struct futex_waiter *w, uptr addr, u32 wanted, struct task *task
 		err = -EAGAIN;
 	} else {
 		w->task = task;
-		w->urgency = atomic_load_relaxed(&task->sched.priority);
+		w->urgency = atomic_load_relaxed(&task->sched.policy) == SCHED_TASK_DEADLINE ?
+			     FUTEX_FIRST : atomic_load_relaxed(&task->sched.priority);
 		atomic_store(&w->bucket, b);
 		futex_insert(b, w);
 	}

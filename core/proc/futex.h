@@ -15,13 +15,15 @@ struct futex_bucket {
 	struct list waiters;	/* under lock; the most urgent first, then the oldest */
 };
 
+#define FUTEX_FIRST 100	/* it had a deadline */
+
 struct futex_waiter {
 	struct list link;		/* under the bucket's lock */
 	struct futex_bucket *bucket;	/* [a] NULL: woken */
 	struct futex_key key;
 	struct task *task;
 	u32 bitset;
-	u8 urgency;			/* the real-time priority it came with, or 0 */
+	u8 urgency;			/* the real-time priority it came with, or 0; FUTEX_FIRST */
 	bool goes_over;			/* [I] to a lock with an owner, never woken: futex_cond.h */
 };
 

@@ -2,7 +2,7 @@
  *
  * Whoever waits is on his lock's list and in a table by thread, so that the way from a thread
  * to what it waits for, to its owner, and so on can be followed: for circles, and to hand the
- * better level on. All of it is slow paths under one lock.
+ * better place on. All of it is slow paths under one lock.
  *
  * A lock whose owner unlocks it goes to the best waiter at once, its word with it. If the owner
  * died, who inherits writes the word himself, as the memory may not be the dead one's any more;
@@ -15,6 +15,7 @@
 #include "coro/executor.h"
 #include "mem/phys/slab.h"
 #include "mem/space/uaccess.h"
+#include "sched/deadline.h"
 
 #define PI_SLOTS     64u
 #define PI_DEPTH_MAX 1024	/* links from owner to owner, as on Linux */
@@ -74,27 +75,31 @@ static struct futex_pi *pi_blocks(const struct thread *t) REQUIRES(pi_lock)
 	return NULL;
 }
 
-/* --- levels (coro/task.h) --- */
+/* --- places (coro/executor.h) --- */
 
-static int pi_level(const struct thread *t)
+static i64 pi_place(const struct thread *t)
 {
-	return sched_task_level(&t->task.sched);
+	return deadline_place(&t->task);
 }
 
 /* 20: none. */
-static void pi_boost(struct thread *t, int level)
+static void pi_boost(struct thread *t, i64 place)
 {
-	atomic_store_relaxed(&t->task.sched.boost, (u8)(20 - level));
+	if (place < SCHED_LEVEL_DEADLINE) {
+		deadline_lend(&t->task, place);
+		place = SCHED_LEVEL_DEADLINE;
+	}
+	atomic_store_relaxed(&t->task.sched.boost, (u8)(20 - place));
 	executor_reweigh(&t->task);
 }
 
 /* From t along the chain of owners: each runs at least as well as those who wait for him. */
-static void pi_hand_on(struct thread *t, int level) REQUIRES(pi_lock)
+static void pi_hand_on(struct thread *t, i64 place) REQUIRES(pi_lock)
 {
 	struct futex_pi *pi;
 
-	for (int depth = 0; depth < PI_DEPTH_MAX && level < pi_level(t); depth++) {
-		pi_boost(t, level);
+	for (int depth = 0; depth < PI_DEPTH_MAX && place < pi_place(t); depth++) {
+		pi_boost(t, place);
 		pi = pi_blocks(t);
 		if (!pi)
 			break;
@@ -107,14 +112,14 @@ static void pi_settle(struct thread *t) REQUIRES(pi_lock)
 {
 	struct futex_pi *pi;
 	struct futex_pi_waiter *w;
-	int best = 20;
+	i64 best = 20;
 
 	if (!atomic_load_relaxed(&t->task.sched.boost))
 		return;
 	list_each(pi, pi_thread_slot(pi_owners, t), by_owner)
 		if (pi->owner == t)
 			list_each(w, &pi->waiters, link)
-				best = min(best, pi_level(w->thread));
+				best = min(best, pi_place(w->thread));
 	pi_boost(t, best);
 }
 
@@ -126,7 +131,7 @@ void futex_pi_reweighed(struct thread *t)
 	pi = pi_blocks(t);
 	if (pi) {
 		pi_settle(pi->owner);
-		pi_hand_on(pi->owner, pi_level(t));
+		pi_hand_on(pi->owner, pi_place(t));
 	}
 	spin_unlock(&pi_lock);
 }
@@ -171,7 +176,7 @@ static void pi_enlist(struct futex_pi *pi, struct futex_pi_waiter *w, struct thr
 	w->state = FUTEX_PI_WAITS;
 	list_add_back(&pi->waiters, &w->link);
 	list_add_back(pi_thread_slot(pi_waiting, me), &w->by_task);
-	pi_hand_on(pi->owner, pi_level(me));
+	pi_hand_on(pi->owner, pi_place(me));
 }
 
 static void pi_delist(struct futex_pi_waiter *w) REQUIRES(pi_lock)
@@ -186,7 +191,7 @@ static struct futex_pi_waiter *pi_best(struct futex_pi *pi) REQUIRES(pi_lock)
 	struct futex_pi_waiter *w, *best = NULL;
 
 	list_each(w, &pi->waiters, link)
-		if (!best || pi_level(w->thread) < pi_level(best->thread))
+		if (!best || pi_place(w->thread) < pi_place(best->thread))
 			best = w;
 	return best;
 }
@@ -203,7 +208,7 @@ static void pi_grant(struct futex_pi *pi, struct futex_pi_waiter *w, enum futex_
 	pi->mending = how == FUTEX_PI_INHERITS;
 	pi_settle(old);
 	list_each(other, &pi->waiters, link)
-		pi_hand_on(new, pi_level(other->thread));
+		pi_hand_on(new, pi_place(other->thread));
 	/* He cannot end before he has had pi_lock. */
 	atomic_store(&w->state, (u32)how);
 	task_wake(&new->task);

@@ -69,6 +69,9 @@ void process_add_usage(struct process_usage *to, const struct process_usage *u);
 void process_usage_locked(struct process *p, struct process_usage *to);
 void thread_usage(struct thread *t, struct process_usage *to);
 
+/* thread.c: SIGXCPU for who overran its budget and wants to hear of it (sched/deadline.h). */
+void thread_tell_overrun(struct thread *t);
+
 /* posix_timer.c */
 void posix_timer_release_all(struct process *p, bool exec);
 

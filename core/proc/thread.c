@@ -19,6 +19,7 @@
 #include "hal/clock.h"
 #include "mem/phys/slab.h"
 #include "mem/space/fault.h"
+#include "sched/deadline.h"
 
 static struct slab_cache *threads;
 
@@ -27,6 +28,12 @@ const struct thread_undo_ops *thread_undo;
 void thread_init(void)
 {
 	threads = slab_cache_new("thread", sizeof(struct thread), 0);
+}
+
+void thread_tell_overrun(struct thread *t)
+{
+	if (deadline_overran(&t->task))
+		signal_process(t->process, SIGXCPU, NULL);
 }
 
 static co_t thread_returned(struct task *task)
@@ -40,6 +47,8 @@ static co_t thread_returned(struct task *task)
 		return CO_DONE;
 	if (asked) {
 		task_clear_flags(task, TASK_RETURN);
+		thread_tell_overrun(t);
+		flags |= atomic_load(&task->flags) & ~(u32)TASK_RETURN;
 		if (atomic_load(&async_pending)) {
 			async_deliver();
 			flags |= atomic_load(&task->flags);
@@ -66,6 +75,7 @@ static void thread_release(struct task *task)
 	struct thread *t = thread_of(task);
 
 	process_count_thread(-1);
+	deadline_free(task);
 	trace_free(t->trace);
 	signal_queue_flush(&t->pending, ~0ul);
 	thread_forget_restart(t);

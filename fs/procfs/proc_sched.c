@@ -1,7 +1,7 @@
 /* fs/procfs/proc_sched.c -- /proc/sys/kernel/sched_*: the limits of real-time tasks. */
 #include "core/base/string.h"
 #include "fs/procfs/proc.h"
-#include "sched/rt.h"
+#include "sched/deadline.h"
 
 static int period_show(const struct proc_subject *who, struct text *to)
 {
@@ -65,9 +65,50 @@ static int turn_store(const struct proc_subject *who, const char *text, size_t l
 	return rt_set_limits(&limits);
 }
 
+static int period_max_show(const struct proc_subject *who, struct text *to)
+{
+	text_add(to, "%u\n", deadline_limits().period_max_us);
+	return 0;
+}
+
+static int period_min_show(const struct proc_subject *who, struct text *to)
+{
+	text_add(to, "%u\n", deadline_limits().period_min_us);
+	return 0;
+}
+
+static bool parse_u32(const char *text, u32 *to)
+{
+	const char *end;
+	u64 n;
+
+	if (!string_to_u64(text, &end, 10, &n) || n > UINT32_MAX || (*end && *end != '\n'))
+		return false;
+	*to = (u32)n;
+	return true;
+}
+
+static int period_max_store(const struct proc_subject *who, const char *text, size_t len)
+{
+	struct deadline_limits limits = deadline_limits();
+
+	return parse_u32(text, &limits.period_max_us) ? deadline_set_limits(&limits) : -EINVAL;
+}
+
+static int period_min_store(const struct proc_subject *who, const char *text, size_t len)
+{
+	struct deadline_limits limits = deadline_limits();
+
+	return parse_u32(text, &limits.period_min_us) ? deadline_set_limits(&limits) : -EINVAL;
+}
+
 #define FILE(name_, mode_, ...) {.name = name_, .mode = S_IFREG | (mode_), __VA_ARGS__}
 
 const struct proc_entry proc_sched_limits[] = {
+	FILE("sched_deadline_period_max_us", 0644, .show = period_max_show,
+	     .store = period_max_store),
+	FILE("sched_deadline_period_min_us", 0644, .show = period_min_show,
+	     .store = period_min_store),
 	FILE("sched_rr_timeslice_ms", 0644, .show = turn_show, .store = turn_store),
 	FILE("sched_rt_period_us", 0644, .show = period_show, .store = period_store),
 	FILE("sched_rt_runtime_us", 0644, .show = runtime_show, .store = runtime_store),

@@ -74,7 +74,7 @@ struct vma {
 };
 
 struct space {
-	struct hal_space hal;		/* [I] for executor_use_space */
+	struct hal_space hal;		/* [I] first: task.hal_space */
 	refcount refs;			/* [a] */
 	refcount users;			/* [a] */
 
@@ -106,6 +106,7 @@ struct space {
 	u64 limit_as, limit_data, limit_stack, limit_memlock; /* [a] bytes; ~0: none */
 	u32 membarrier;			/* [a] registrations, proc's */
 };
+static_assert(offsetof(struct space, hal) == 0);
 
 /* At boot, after slab_init. Panics without memory. */
 void space_init(void);
