@@ -63,19 +63,6 @@ u64 executor_idle_mask(void)
 	return atomic_load(&idle_cpus);
 }
 
-u32 executor_runnable(void)
-{
-	u64 ready = executor_ready_mask(), awake = ready & ~executor_idle_mask();
-	u32 n = (u32)__builtin_popcountll(awake);
-
-	for (; ready; ready &= ready - 1) {
-		struct executor *ex = executor_nth((unsigned)__builtin_ctzll(ready));
-
-		n += ex->policy->length(ex->runq);
-	}
-	return n;
-}
-
 /* On another CPU than before its owner has something to tell the program (which CPU it is). */
 static inline void executor_set_home(struct task *t, struct executor *ex)
 {

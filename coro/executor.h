@@ -82,8 +82,8 @@ struct runq_ops {
 	 * real-time one that goes before `place`. */
 	struct task *(*steal)(struct runq *from, unsigned to);
 	struct task *(*pull)(struct runq *from, unsigned to, i64 place);
-	/* The place of what runs there, and of the best that waits: the level of a real-time one,
-	 * less than any for one with a deadline, the earliest first; else SCHED_FAIR. For a look. */
+	/* The place of what runs there, and of the best that waits: a real-time one's level, or
+	 * less than any by its deadline; else SCHED_FAIR. For a look. */
 	i64 (*running)(const struct runq *rq);
 	i64 (*waiting)(const struct runq *rq);
 	unsigned (*length)(struct runq *rq);	/* queued, current not counted */

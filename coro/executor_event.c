@@ -1,4 +1,4 @@
-/* coro/executor_event.c -- what interrupts and other CPUs want of an executor. */
+/* coro/executor_event.c -- what interrupts, other CPUs and reports want of an executor. */
 #include "coro/executor.h"
 
 #include "hal/clock.h"
@@ -129,4 +129,17 @@ void executor_move(struct task *t)
 	atomic_or(&ex->resched, RESCHED_NOW);
 	if (ex != executor_this())
 		hal_cpu_kick(ex->id);
+}
+
+u32 executor_runnable(void)
+{
+	u64 ready = executor_ready_mask(), awake = ready & ~executor_idle_mask();
+	u32 n = (u32)__builtin_popcountll(awake);
+
+	for (; ready; ready &= ready - 1) {
+		struct executor *ex = executor_nth((unsigned)__builtin_ctzll(ready));
+
+		n += ex->policy->length(ex->runq);
+	}
+	return n;
 }

@@ -46,9 +46,9 @@ struct deadline_params deadline_params(const struct task *t)
 	if (!d)
 		return (struct deadline_params){0};
 	return (struct deadline_params){
-		.runtime_ns = atomic_load_relaxed(&d->runtime_ns),
-		.deadline_ns = atomic_load_relaxed(&d->deadline_ns),
-		.period_ns = atomic_load_relaxed(&d->period_ns),
+		.runtime = atomic_load_relaxed(&d->runtime_ns),
+		.deadline = atomic_load_relaxed(&d->deadline_ns),
+		.period = atomic_load_relaxed(&d->period_ns),
 		.reclaims = atomic_load_relaxed(&d->reclaims),
 		.tells = atomic_load_relaxed(&d->tells),
 	};
@@ -97,11 +97,11 @@ int deadline_admit(struct task *t, const struct deadline_params *p)
 
 	if (!d)
 		return -ENOMEM;
-	if (!deadline_book(d, (u32)((p->runtime_ns << WHOLE_SHIFT) / p->period_ns)))
+	if (!deadline_book(d, (u32)((p->runtime << WHOLE_SHIFT) / p->period)))
 		return -EBUSY;
-	atomic_store_relaxed(&d->runtime_ns, p->runtime_ns);
-	atomic_store_relaxed(&d->deadline_ns, p->deadline_ns);
-	atomic_store_relaxed(&d->period_ns, p->period_ns);
+	atomic_store_relaxed(&d->runtime_ns, p->runtime);
+	atomic_store_relaxed(&d->deadline_ns, p->deadline);
+	atomic_store_relaxed(&d->period_ns, p->period);
 	atomic_store_relaxed(&d->reclaims, p->reclaims);
 	atomic_store_relaxed(&d->tells, p->tells);
 	if (atomic_load_relaxed(&t->sched.policy) != SCHED_TASK_DEADLINE)

@@ -19,23 +19,26 @@
 #include "sched/rt.h"
 
 struct deadline_params {
-	u64 runtime_ns, deadline_ns, period_ns;	/* 0 < runtime <= deadline <= period <= 2^42 */
+	u64 runtime, deadline, period;	/* 0 < runtime <= deadline <= period <= 2^42 */
 	bool reclaims;		/* it may use what is nobody's */
 	bool tells;		/* deadline_overran says when it is held for its budget's end */
 };
 
 struct deadline {
-	/* [a] as asked for */
-	u64 runtime_ns, deadline_ns, period_ns;
-	u32 bandwidth;		/* admitted; 0: none */
-	bool reclaims, tells;
-	bool anew;		/* the next time it is queued it begins anew */
-	bool overran;		/* and has not been told */
+	/* As asked for. */
+	u64 runtime_ns;		/* [a] */
+	u64 deadline_ns;	/* [a] */
+	u64 period_ns;		/* [a] */
+	bool reclaims;		/* [a] */
+	bool tells;		/* [a] */
+	bool anew;		/* [a] the next time it is queued it begins anew */
+	bool overran;		/* [a] and has not been told */
+	u32 bandwidth;		/* [a] admitted; 0: none */
 	/* Under the queue's lock. */
 	bool held;
 	i64 left_ns;		/* of the budget */
 	i64 due_ns;		/* [a] the deadline */
-	i64 lent_ns;		/* [a] the earliest of those who wait for it, while lent that level */
+	i64 lent_ns;		/* [a] the earliest of who waits for it, while lent that */
 };
 
 /* --- what is asked for --- */

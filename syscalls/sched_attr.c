@@ -38,9 +38,9 @@ static bool attr_is_rt(int policy)
 static struct deadline_params attr_deadline(const struct sched_attr *attr)
 {
 	return (struct deadline_params){
-		.runtime_ns = attr->sched_runtime,
-		.deadline_ns = attr->sched_deadline,
-		.period_ns = attr->sched_period ? attr->sched_period : attr->sched_deadline,
+		.runtime = attr->sched_runtime,
+		.deadline = attr->sched_deadline,
+		.period = attr->sched_period ? attr->sched_period : attr->sched_deadline,
 		.reclaims = attr->sched_flags & SCHED_FLAG_RECLAIM,
 		.tells = attr->sched_flags & SCHED_FLAG_DL_OVERRUN,
 	};
@@ -51,9 +51,9 @@ static bool attr_has_deadline(const struct sched_attr *attr)
 	struct deadline_params p = attr_deadline(attr);
 	struct deadline_limits limits = deadline_limits();
 
-	return p.runtime_ns >= RUNTIME_MIN_NS && p.deadline_ns >= p.runtime_ns &&
-	       p.period_ns >= p.deadline_ns && p.period_ns >= limits.period_min_us * NS_OF_US &&
-	       p.period_ns <= limits.period_max_us * NS_OF_US;
+	return p.runtime >= RUNTIME_MIN_NS && p.deadline >= p.runtime &&
+	       p.period >= p.deadline && p.period >= limits.period_min_us * NS_OF_US &&
+	       p.period <= limits.period_max_us * NS_OF_US;
 }
 
 /* What is asked for, with SCHED_FLAG_RESET_ON_FORK in its flags. */
@@ -134,9 +134,9 @@ static void attr_fill_deadline(const struct task *t, struct sched_attr *attr)
 {
 	struct deadline_params p = deadline_params(t);
 
-	attr->sched_runtime = p.runtime_ns;
-	attr->sched_deadline = p.deadline_ns;
-	attr->sched_period = p.period_ns;
+	attr->sched_runtime = p.runtime;
+	attr->sched_deadline = p.deadline;
+	attr->sched_period = p.period;
 	attr->sched_flags &= ~DEADLINE_FLAGS;
 	attr->sched_flags |= (p.reclaims ? SCHED_FLAG_RECLAIM : 0) |
 			     (p.tells ? SCHED_FLAG_DL_OVERRUN : 0);
@@ -146,8 +146,8 @@ static bool attr_same_deadline(const struct task *t, const struct deadline_param
 {
 	struct deadline_params now = deadline_params(t);
 
-	return t->sched.policy == SCHED_DEADLINE && now.runtime_ns == p->runtime_ns &&
-	       now.deadline_ns == p->deadline_ns && now.period_ns == p->period_ns &&
+	return t->sched.policy == SCHED_DEADLINE && now.runtime == p->runtime &&
+	       now.deadline == p->deadline && now.period == p->period &&
 	       now.reclaims == p->reclaims && now.tells == p->tells;
 }
 

@@ -461,7 +461,7 @@ TEST(limits_in_proc)
 	CHECK(!write_file(MIN_FILE, "4194305"));
 	CHECK_EQ(errno, EINVAL);
 	CHECK(write_file(MIN_FILE, "50"));
-	set_soon(0, 1024, 50000, 0);
+	set_soon(0, 30000, 50000, 0);
 	CHECK(write_file(MIN_FILE, "100"));
 	CHECK_EQ(attr_of(0).sched_period, 50000);
 	set_usual(SCHED_OTHER, 0);

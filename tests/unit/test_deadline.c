@@ -226,13 +226,13 @@ static void promises(u64 seed)
 static void admission(u64 seed)
 {
 	struct task tasks[64] = {0};
-	struct deadline_params p = {.deadline_ns = 100 * MS, .period_ns = 100 * MS};
+	struct deadline_params p = {.deadline = 100 * MS, .period = 100 * MS};
 	u64 sum = 0;
 
 	random_state = seed * 0x9e3779b97f4a7c15ul + 1;
 	for (int i = 0; i < 500; i++) {
 		struct task *t = &tasks[draw(64)];
-		u64 had = deadline_params(t).runtime_ns, percent = 1 + draw(30);
+		u64 had = deadline_params(t).runtime, percent = 1 + draw(30);
 		int err;
 
 		if (!draw(4)) {
@@ -241,14 +241,14 @@ static void admission(u64 seed)
 			sum -= had;
 			continue;
 		}
-		p.runtime_ns = percent * MS;
+		p.runtime = percent * MS;
 		err = deadline_admit(t, &p);
-		CHECK(seed, err == (p.runtime_ns > had && sum - had + p.runtime_ns > 95 * MS ?
+		CHECK(seed, err == (p.runtime > had && sum - had + p.runtime > 95 * MS ?
 					    -EBUSY : 0));
 		if (!err)
-			sum += p.runtime_ns - had;
+			sum += p.runtime - had;
 		else if (!had)
-			CHECK(seed, !deadline_params(t).runtime_ns);
+			CHECK(seed, !deadline_params(t).runtime);
 	}
 	for (int i = 0; i < 64; i++)
 		deadline_free(&tasks[i]);
