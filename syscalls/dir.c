@@ -66,9 +66,6 @@ static co_t dir_read_page(struct co *co, struct dir_read_page *f)
 	CO_READ_LOCK(&f->file->inode->lock);
 	if (f->file->inode->flags & INODE_DEAD)
 		f->err = -ENOENT;
-	else if (f->file->ops->readdir.step)
-		CO_AWAIT_OP(f->err, f->file->ops->readdir, .dir = f->file->inode,
-			    .pos = &f->pos, .to = &f->page.emit);
 	else
 		CO_AWAIT_OP(f->err, f->file->inode->ops->readdir, .dir = f->file->inode,
 			    .pos = &f->pos, .to = &f->page.emit);
@@ -104,7 +101,7 @@ static co_t sys_getdents64(struct co *co, struct sys_getdents64 *f)
 		CO_RETURN(-EBADF);
 	f->n = (i32)f->size < 0 ? -EINVAL : -ENOTDIR;
 	if (f->n == -EINVAL || !S_ISDIR(f->file->inode->mode) ||
-	    !(f->file->ops->readdir.step || f->file->inode->ops->readdir.step))
+	    !f->file->inode->ops->readdir.step)
 		goto out;
 	CO_LOCK(&f->file->pos_lock);
 	do {

@@ -14,34 +14,16 @@
 #include "vfs/reaper.h"
 #include "vfs/super.h"
 
-struct sync_super {
-	struct co_frame co;
-	struct super *super;
-	long err;
-};
-static co_t sync_super(struct co *co, struct sync_super *f)
-{
-	CO_BEGIN;
-	if (f->super->ops->sync.step)
-		CO_AWAIT_OP(f->err, f->super->ops->sync, .inode = f->super->root);
-	CO_RETURN(f->err);
-	CO_END;
-}
-
+/* File systems have nothing of their own to bring to storage: what can be written to is in memory,
+ * or is a device. */
 struct sys_sync {
 	struct co_frame co;
-	unsigned n;
-	struct super *super;
 	long ignored;
 };
 static co_t sys_sync(struct co *co, struct sys_sync *f)
 {
 	CO_BEGIN;
 	CO_AWAIT(f->ignored, reaper_wait);
-	for (f->n = 0; (f->super = super_nth(f->n)); f->n++) {
-		CO_AWAIT(f->ignored, sync_super, .super = f->super);
-		super_put(f->super);
-	}
 	if (super_devices.step)
 		CO_AWAIT_OP(f->ignored, super_devices);
 	CO_RETURN(0);
@@ -52,7 +34,7 @@ SYSCALL_CO(sync);
 struct sync_fd {
 	struct co_frame co;
 	int fd;
-	bool data_only, whole;
+	bool data_only;
 	struct file *file;
 	long err;
 };
@@ -62,10 +44,7 @@ static co_t sync_fd(struct co *co, struct sync_fd *f)
 	f->file = fd_get(fd_current(co), f->fd);
 	if (!f->file)
 		CO_RETURN(-EBADF);
-	if (f->whole)
-		CO_AWAIT(f->err, sync_super, .super = f->file->inode->super);
-	else
-		CO_AWAIT(f->err, file_sync, .file = f->file, .data_only = f->data_only);
+	CO_AWAIT(f->err, file_sync, .file = f->file, .data_only = f->data_only);
 	file_put(f->file);
 	CO_RETURN(f->err);
 	CO_END;
@@ -81,11 +60,17 @@ co_t begin_fdatasync(struct co *co, const u64 *a)
 {
 	return co_begin(co, sync_fd, .fd = (int)a[0], .data_only = true);
 }
-co_t begin_syncfs(struct co *co, const u64 *a);
-co_t begin_syncfs(struct co *co, const u64 *a)
+
+static long sys_syncfs(struct task *t, int fd)
 {
-	return co_begin(co, sync_fd, .fd = (int)a[0], .whole = true);
+	struct file *file = fd_get(t->fds, fd);
+
+	if (!file)
+		return -EBADF;
+	file_put(file);
+	return 0;
 }
+SYSCALL_PLAIN(syncfs, int);
 
 /* Advice changes nothing a program can see; the sequential window adapts by itself. */
 static long sys_fadvise64(struct task *t, int fd, i64 offset, i64 len, u32 advice)

@@ -97,9 +97,6 @@ struct file_ops {
 	/* What it says of itself in /proc/pid/fdinfo, in lines, with numbers of processes as ns
 	 * has them; NULL: nothing. Never waits. */
 	void (*fdinfo)(struct file *file, const struct pid_ns *ns, struct text *to);
-	/* Entries of a directory that is not the inode's own (overlay); .step NULL: the inode's
-	 * readdir. */
-	struct inode_readdir_op readdir;
 };
 
 struct file {

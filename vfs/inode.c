@@ -89,7 +89,7 @@ static void inode_free(struct inode *inode)
 
 bool inode_try_evict(struct inode *inode)
 {
-	if ((inode->ops && inode->ops->evict.step) || page_try_drop_all(&inode->mapping))
+	if (page_try_drop_all(&inode->mapping))
 		return false;
 	inode_unhash(inode);
 	inode_free(inode);
@@ -100,8 +100,6 @@ co_t inode_evict_now(struct co *co, struct inode_evict_now *f)
 {
 	CO_BEGIN;
 	inode_unhash(f->inode);
-	if (f->inode->ops && f->inode->ops->evict.step)
-		CO_AWAIT_OP(f->ignored, f->inode->ops->evict, .inode = f->inode);
 	CO_AWAIT(f->ignored, page_truncate, .mapping = &f->inode->mapping, .size = 0);
 	inode_free(f->inode);
 	CO_RETURN(0);

@@ -3,8 +3,8 @@
  * A file system embeds struct inode in its own, fills ops and file_ops, and hands inodes out
  * from its lookup/create operations with one reference.
  *
- * Ownership  inode_get/inode_put; the last put evicts it: out of the inode table, ops->evict,
- *            its pages dropped, super->ops->free_inode. A dentry holds one reference, an open
+ * Ownership  inode_get/inode_put; the last put evicts it: out of the inode table, its
+ *            pages dropped, super->ops->free_inode. A dentry holds one reference, an open
  *            file holds its dentry; a file system whose inodes are their only storage holds
  *            one per link itself.
  * Units      size in bytes, blocks in 512-byte units, times in ns since 1970 (struct
@@ -164,11 +164,6 @@ struct inode_setacl {
 	struct acl *acl;	/* [a] of it only its count */
 	const struct inode_attr *attr;
 };
-/* Nobody refers to it any more; if nlink is 0 its storage goes. */
-struct inode_evict {
-	struct co_frame co;
-	struct inode *inode;
-};
 
 CO_OPERATION(inode_lookup);
 CO_OPERATION(inode_create);
@@ -178,7 +173,6 @@ CO_OPERATION(inode_rename);
 CO_OPERATION(inode_readlink);
 CO_OPERATION(inode_setattr);
 CO_OPERATION(inode_readdir);
-CO_OPERATION(inode_evict);
 CO_OPERATION(inode_getxattr);
 CO_OPERATION(inode_setxattr);
 CO_OPERATION(inode_listxattr);
@@ -197,7 +191,6 @@ struct inode_ops {
 	struct inode_readlink_op readlink;
 	struct inode_setattr_op setattr;
 	struct inode_readdir_op readdir;
-	struct inode_evict_op evict;
 	/* Absent: no such attributes (-EOPNOTSUPP), no list. */
 	struct inode_getxattr_op getxattr;
 	struct inode_setxattr_op setxattr;

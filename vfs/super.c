@@ -200,10 +200,8 @@ co_t super_tear_down(struct co *co, struct super_tear_down *f)
 	CO_BEGIN;
 	while (inotify_unmounted(f->super))
 		CO_BREATHE;
-	if (f->super->ops->sync.step)
-		CO_AWAIT_OP(f->ignored, f->super->ops->sync, .inode = f->super->root);
 	if (f->super->ops->unmounted.step)
-		CO_AWAIT_OP(f->ignored, f->super->ops->unmounted, .inode = f->super->root);
+		CO_AWAIT_OP(f->ignored, f->super->ops->unmounted, .super = f->super);
 	dentry_shrink_super(f->super);
 	if (f->super->root_dentry)
 		dentry_put(f->super->root_dentry);

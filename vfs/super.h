@@ -31,13 +31,18 @@ struct super_by_number {
 };
 CO_OPERATION(super_by_number);
 
+struct super_let_go {
+	struct co_frame co;
+	struct super *super;
+};
+CO_OPERATION(super_let_go);
+
 struct super_ops {
-	struct inode_evict_op sync;	/* optional; .inode is the root: bring all to storage */
 	void (*free_inode)(struct inode *inode);	/* memory only */
 	void (*statfs)(struct super *s, struct statfs_info *to);
 	/* The last mount is gone: let go of what the file system itself holds (tmpfs: its tree).
-	 * Optional; .inode is the root. */
-	struct inode_evict_op unmounted;
+	 * Optional. */
+	struct super_let_go_op unmounted;
 	/* Everything is evicted: release the device and memory (s->private). May be NULL. */
 	void (*shutdown)(struct super *s);
 	/* Without waiting: take on new options and this read-only state, or an error. NULL: it
@@ -124,7 +129,7 @@ struct super_tear_down {
 co_t super_tear_down(struct co *co, struct super_tear_down *f);
 /* Another read-only state, and new options: 0, -EBUSY while files are written, -EINVAL, -EROFS. */
 int super_change(struct super *s, bool read_only, const char *options);
-/* The n-th live super with a reference, NULL past the last: sync(2). */
+/* The n-th live super with a reference, NULL past the last: for tests that count them. */
 struct super *super_nth(unsigned n);
 /* What was written to devices themselves, for sync(2) too: in the layer above; set at boot. */
 struct super_sync_devices {

@@ -300,14 +300,14 @@ static void statfs(struct super *s, struct statfs_info *to)
 }
 
 struct devpts_unmounted {
-	struct inode_evict;
+	struct super_let_go;
 };
 static co_t devpts_unmounted(struct co *co, struct devpts_unmounted *f)
 {
 	struct devpts *d;
 
 	CO_BEGIN;
-	d = f->inode->super->private;
+	d = f->super->private;
 	pty_forget_host(&d->host);
 	inode_put(d->ptmx);
 	CO_RETURN(0);
@@ -337,7 +337,7 @@ static void show_options(struct super *s, char *to, size_t size)
 static const struct super_ops super_ops = {
 	.free_inode = free_inode,
 	.statfs = statfs,
-	.unmounted = CO_IMPLEMENTS(inode_evict, devpts_unmounted),
+	.unmounted = CO_IMPLEMENTS(super_let_go, devpts_unmounted),
 	.shutdown = shutdown,
 	.show_options = show_options,
 };

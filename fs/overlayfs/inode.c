@@ -87,7 +87,7 @@ co_t overlay_unpin_all(struct co *co, struct overlay_unpin_all *f)
 {
 	CO_BEGIN;
 	while (f->bucket < OVERLAY_BUCKETS) {
-		struct overlay *ov = overlay_fs(f->inode);
+		struct overlay *ov = f->super->private;
 
 		f->o = NULL;
 		spin_lock(&ov->lock);
@@ -397,7 +397,7 @@ static void overlay_shutdown(struct super *s)
 const struct super_ops overlay_super_ops = {
 	.free_inode = overlay_free_inode,
 	.statfs = overlay_statfs,
-	.unmounted = CO_IMPLEMENTS(inode_evict, overlay_unpin_all),
+	.unmounted = CO_IMPLEMENTS(super_let_go, overlay_unpin_all),
 	.shutdown = overlay_shutdown,
 	.show_options = overlay_show_options,
 };

@@ -128,8 +128,7 @@ void overlay_unlinked(struct overlay *ov, struct overlay_inode *o);
 u64 overlay_ino(int layer, u64 real);
 /* Let go of all of the table. */
 struct overlay_unpin_all {
-	struct co_frame co;
-	struct inode *inode;	/* the root */
+	struct super_let_go;
 	struct overlay_inode *o;
 	unsigned bucket;
 };

@@ -175,7 +175,7 @@ static void tmpfs_shutdown(struct super *s)
 
 /* Everything goes: directories queue up on a list, so the depth of the tree does not matter. */
 struct tmpfs_unmounted {
-	struct inode_evict;
+	struct super_let_go;
 	struct list work;
 	struct inode *dir, *child;
 	long ignored;
@@ -184,8 +184,8 @@ static co_t tmpfs_unmounted(struct co *co, struct tmpfs_unmounted *f)
 {
 	CO_BEGIN;
 	list_init(&f->work);
-	inode_get(f->inode);
-	list_add_back(&f->work, &tmpfs_of(f->inode)->work);
+	inode_get(f->super->root);
+	list_add_back(&f->work, &tmpfs_of(f->super->root)->work);
 	while (!list_empty(&f->work)) {
 		f->dir = &list_first(&f->work, struct tmpfs_inode, work)->inode;
 		list_remove(&tmpfs_of(f->dir)->work);
@@ -208,7 +208,7 @@ static co_t tmpfs_unmounted(struct co *co, struct tmpfs_unmounted *f)
 static const struct super_ops tmpfs_super_ops = {
 	.free_inode = tmpfs_inode_free,
 	.statfs = tmpfs_statfs,
-	.unmounted = CO_IMPLEMENTS(inode_evict, tmpfs_unmounted),
+	.unmounted = CO_IMPLEMENTS(super_let_go, tmpfs_unmounted),
 	.shutdown = tmpfs_shutdown,
 	.remount = tmpfs_remount,
 	.show_options = tmpfs_show_options,

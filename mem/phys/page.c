@@ -75,7 +75,7 @@ bool phys_page_get_live(struct page *p)
 	return false;
 }
 
-#define LOOK_AT_ONCE 4096 /* records */
+#define LOOK_AT_ONCE 1024 /* records */
 
 /* How many records to go on by: a free block is one step. */
 static u64 count_mapped(const struct page *p, struct phys_mapped *to)

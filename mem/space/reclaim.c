@@ -11,47 +11,21 @@
 #define ROUNDS	  4
 #define AT_A_TIME 64ul /* pages: freeing one at a time would come back here for each */
 
-static const struct reclaim_ops *reclaim_ops;	/* [a] */
 static const struct reclaim_kill_ops *kill_ops; /* [a] */
-
-void reclaim_set(const struct reclaim_ops *ops)
-{
-	atomic_store(&reclaim_ops, ops);
-}
 
 void reclaim_set_kill(const struct reclaim_kill_ops *ops)
 {
 	atomic_store(&kill_ops, ops);
 }
 
-static u64 shrink_now(u64 pages)
+/* What the caches can give; false if that is nothing. */
+static bool shrink_now(u64 pages)
 {
-	u64 before = buddy_free_pages(), after;
+	u64 before = buddy_free_pages();
 
 	shrink_run(max(pages, AT_A_TIME));
 	slab_drain();
-	after = buddy_free_pages();
-	return after > before ? after - before : 0;
-}
-
-/* What the caches can give, the dirty pages too: 0, or -ENOMEM if that is nothing. */
-struct reclaim_caches {
-	struct co_frame co;
-	u64 pages;
-	long freed;
-};
-static co_t reclaim_caches(struct co *co, struct reclaim_caches *f)
-{
-	CO_BEGIN;
-	if (shrink_now(f->pages))
-		CO_RETURN(0);
-	if (!atomic_load(&reclaim_ops))
-		CO_RETURN(-ENOMEM);
-	CO_AWAIT_OP(f->freed, atomic_load(&reclaim_ops)->clean, .pages = max(f->pages, AT_A_TIME));
-	if (shrink_now(f->pages) || f->freed > 0)
-		CO_RETURN(0);
-	CO_RETURN(-ENOMEM);
-	CO_END;
+	return buddy_free_pages() > before;
 }
 
 co_t reclaim_await(struct co *co, struct reclaim_await *f)
@@ -59,9 +33,10 @@ co_t reclaim_await(struct co *co, struct reclaim_await *f)
 	CO_BEGIN;
 	if (atomic_load_relaxed(&co_task(co)->flags) & TASK_KILLED)
 		CO_RETURN(-EINTR);
-	CO_AWAIT(f->err, reclaim_caches, .pages = f->pages);
-	if (!f->err || !atomic_load(&kill_ops))
-		CO_RETURN(f->err);
+	if (shrink_now(f->pages))
+		CO_RETURN(0);
+	if (!atomic_load(&kill_ops))
+		CO_RETURN(-ENOMEM);
 	CO_AWAIT_OP(f->err, atomic_load(&kill_ops)->kill);
 	CO_RETURN(f->err);
 	CO_END;
@@ -76,15 +51,13 @@ static u64 useless_until; /* [a] hal_clock_ns: no use starting it again before *
 
 struct reclaim_worker {
 	struct co_frame co;
-	long err;
 };
 
 static co_t reclaim_worker(struct co *co, struct reclaim_worker *f)
 {
 	CO_BEGIN;
 	while (!buddy_is_plenty()) {
-		CO_AWAIT(f->err, reclaim_caches, .pages = AT_A_TIME);
-		if (f->err) {
+		if (!shrink_now(AT_A_TIME)) {
 			atomic_store(&useless_until, hal_clock_ns() + PAUSE_NS);
 			break;
 		}

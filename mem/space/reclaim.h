@@ -1,15 +1,13 @@
 /* mem/space/reclaim.h -- allocating a page when that may take waiting for one.
  *
- * Try, run the shrinkers (mem/phys/shrink.h), try again, let the cleaner write dirty pages
- * and wait for it, and if that does not help have a process ended (core/proc/oom.h) and wait
- * for that; if nobody can be ended there is no memory.
+ * Try, run the shrinkers (mem/phys/shrink.h), try again, and if that does not help have a
+ * process ended (core/proc/oom.h) and wait for that; if nobody can be ended there is no memory.
  *
  * Allocations that cannot wait (records, page tables) must find something too. So whoever
  * takes pages in numbers calls reclaim_check, and when few are left a worker shrinks the
  * caches in the background until there is plenty again.
  *
- * Locking  await it with no space lock held that the cleaner could want: it wants none of
- *          mem/space's.
+ * Locking  a space's lock may be held.
  */
 #ifndef SPACE_RECLAIM_H
 #define SPACE_RECLAIM_H
@@ -43,17 +41,6 @@ static inline void reclaim_check(void)
 	if (__builtin_expect(buddy_is_low(), false))
 		reclaim_start();
 }
-
-/* Write about `pages` dirty pages out and wait; returns how many. One cleaner, set at boot
- * by the page cache. */
-struct reclaim_clean {
-	struct co_frame co;
-	u64 pages;
-};
-struct reclaim_ops {
-	CO_OPERATION(reclaim_clean) clean;
-};
-void reclaim_set(const struct reclaim_ops *ops);
 
 /* Nothing else helps: have a process ended and wait until its memory is free. 0: it may be, try
  * again; or as reclaim_await. One, set at boot by core/proc. */
