@@ -153,7 +153,7 @@ static u32 blk_config(struct host_virtio *v, unsigned offset)
 {
 	struct virtio_blk_config config = {
 		.capacity = v->disk->size / SECTOR,
-		.seg_max = VQ_CHAIN - 2,
+		.seg_max = v->disk->segments ? v->disk->segments : VQ_CHAIN - 2,
 		.size_max = 1u << 20,
 		.blk_size = SECTOR,
 	};
@@ -162,6 +162,11 @@ static u32 blk_config(struct host_virtio *v, unsigned offset)
 	if (offset + sizeof(word) <= sizeof(config))
 		memcpy(&word, (u8 *)&config + offset, sizeof(word));
 	return word;
+}
+
+void host_disk_fails(unsigned disk, u32 error_rate)
+{
+	host_config.disk[disk].error_rate = error_rate;
 }
 
 const struct host_virtio_kind host_blk = {

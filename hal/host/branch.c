@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -56,7 +57,7 @@ static struct branch *branch_place(void)
 void host_branches_end(void)
 {
 	for (unsigned i = 0; i < BRANCHES; i++)
-		if (branches[i].pid)
+		while (branches[i].pid)
 			branch_wait();
 }
 
@@ -81,7 +82,8 @@ bool host_branch(u64 n)
 		return false;
 	host_result = &results[b - branches];
 	memset(branches, 0, sizeof(branches));
-	alarm(60);
+	/* Of its own time, not of a loaded host's. */
+	setrlimit(RLIMIT_CPU, &(struct rlimit){60, 60});
 	host_off_one_core();
 	return true;
 }

@@ -47,6 +47,7 @@ struct host_disk {
 	bool read_only;
 	u32 error_rate;		/* completes with an I/O error, data not moved */
 	u32 slow_rate;		/* takes up to 100 ms instead of up to 1 ms */
+	u32 segments;		/* it takes in a request; 0: as many as it can */
 	u64 cut_at_write;	/* not 0: power goes during the n-th write; unflushed ones tear */
 };
 
@@ -91,6 +92,9 @@ struct host_result {
 	char console[65536];	/* the last of it, terminated */
 	size_t console_len;
 };
+
+/* In the run: another error_rate, from the next request on. */
+void host_disk_fails(unsigned disk, u32 error_rate);
 
 /* One run. The result is also complete if the run crashed. */
 enum host_end host_run(const struct host_config *config, struct host_result *result);

@@ -245,7 +245,7 @@ void *hal_mmio_map(paddr base, size_t size)
 {
 	u64 at = base.raw - MMIO_PHYS;
 
-	return at + size <= sizeof(windows) ? windows[0] + at : NULL;
+	return at + size <= sizeof(windows) ? &windows[at / MMIO_SIZE][at % MMIO_SIZE] : NULL;
 }
 
 u32 hal_mmio_read32(const volatile void *reg)

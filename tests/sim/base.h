@@ -50,6 +50,7 @@
 
 unsigned prog_if_not_negative(struct prog *p, unsigned reg);
 void work_exit(struct prog *p, int status);
+void work_hook(struct prog *p, unsigned what);
 /* A page of the program's memory that nothing has touched, if its process is young. */
 u64 work_fresh(struct prog *p);
 /* Wait for one's own child (in x20), its status in x21. */
@@ -57,6 +58,8 @@ void work_wait(struct prog *p);
 /* A path of one's own, in x[reg]: format_ with who. */
 void work_own_path(struct prog *p, unsigned reg, const char *format_);
 void work_sleep(struct prog *p);
+/* From now on, how much it is to be taken for who has to end (oom_score_adj). */
+void work_needs(struct prog *p, const char *score);
 /* A handler for `sig` that counts at COUNT. */
 void work_handler(struct prog *p, int sig);
 
@@ -67,6 +70,7 @@ extern work_fn *const work_files[], *const work_tasks[], *const work_devices[],
 extern work_fn *const sweep_names[], *const sweep_files[], *const sweep_tasks[],
 	*const sweep_memory[], *const sweep_devices[], *const sweep_ipc[], *const sweep_net[],
 	*const sweep_trace[], *const sweep_wait[], *const sweep_layers[], *const sweep_cold[], *const sweep_more[], *const sweep_rare[], *const sweep_ends[],
+	*const sweep_proc[], *const sweep_refused[], *const sweep_second[],
 	*const sweep_mounting[];	/* for one that is alone */
 
 #endif

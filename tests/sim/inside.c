@@ -106,6 +106,18 @@ void inside_hook(struct hal_user *u, i64 what)
 		fault_at(0);
 		host_lenient = false;
 		break;
+	case WORK_REFUSE:
+		fault_at(u->x[24]);
+		break;
+	case WORK_REFUSED:
+		fault_at(0);
+		break;
+	case WORK_BAD_DISK:
+		host_disk_fails(0, 1024);
+		break;
+	case WORK_GOOD_DISK:
+		host_disk_fails(0, 0);
+		break;
 	case WORK_SAME:
 		memory_now(&after);
 		memory_compare(&before, &after);

@@ -1,7 +1,9 @@
 #!/usr/bin/env python3
-"""An ext4 image for the simulation: a pattern file, a few directories, a symbolic link.
+"""Two ext4 images for the simulation. The first: a pattern file, a few directories, a symbolic link.
+The second has what is seldom seen: more groups than a block describes (meta_bg), a directory of
+several blocks without an index; one whose names have the same hash on both sides of a block's end.
 
-Usage: make_disk.py MKE2FS E2FSCK IMAGE
+Usage: make_disk.py MKE2FS E2FSCK IMAGE SECOND
 """
 import os
 import pathlib
@@ -13,6 +15,11 @@ import tempfile
 
 PATTERN = 0x1e3779b97f4a7c15
 WORDS = 24576
+HASH_SEED = "00000000-0000-0000-0000-000000000001"
+# The ends of names that begin with 190 n's: with this seed two each have the same hash, but for the
+# last, which has the lowest. With it a block, which holds four, ends between two of them.
+SAME_HASHES = ("0029a2", "0253e2", "003251", "0043f3", "012819", "0224a4", "0136f9", "023d29",
+               "019526")
 
 
 def set_attributes(top, image):
@@ -48,8 +55,44 @@ def map_by_blocks(image, name):
     debugfs(image, *(f"set_inode_field {name} {field} {value}" for field, value in fields))
 
 
+def make(mke2fs, root, image, *options):
+    *options, blocks = options
+    subprocess.run([mke2fs, "-q", "-F", "-t", "ext4", "-d", root, "-b", "1024",
+                    "-E", "hash_seed=" + HASH_SEED, *options, image, blocks], check=True,
+                   env={**os.environ, "SOURCE_DATE_EPOCH": "1750000000"})
+
+
+def index_directories(e2fsck, image):
+    """Directories get their index; 1: it changed something, as it was asked to."""
+    if subprocess.run([e2fsck, "-fyD", image], stdout=subprocess.DEVNULL,
+                      stderr=subprocess.DEVNULL).returncode not in (0, 1):
+        sys.exit("make_disk: e2fsck failed")
+
+
+def make_second(mke2fs, e2fsck, image):
+    with tempfile.TemporaryDirectory() as root:
+        top = pathlib.Path(root)
+        (top / "same").mkdir()
+        for n in SAME_HASHES:
+            (top / "same" / ("n" * 190 + n)).write_text(n)
+        (top / "far").mkdir()
+        for n in range(300):
+            (top / "far" / f"file-with-a-longer-name-{n}").touch()
+        (top / "large").write_bytes(bytes(range(256)) * 512)
+        make(mke2fs, root, image, "-O", "meta_bg,^resize_inode,^has_journal", "-g", "256", "-N", "384",
+             "-U", "00000000-0000-0000-0000-000000000003", "6144")
+        index_directories(e2fsck, image)
+        long = [f"symlink /linear/{'l' * 50}{n} target" for n in range(40)]
+        debugfs(image, "mkdir /linear", *long)
+        hashes = [line.split()[3].rstrip(",") for line in debugfs(image, "htree_dump /same").splitlines()
+                  if line.startswith("Entry #")]
+        assert any(int(h, 16) & 1 for h in hashes), hashes
+
+
 def main():
-    mke2fs, e2fsck, image = sys.argv[1:]
+    mke2fs, e2fsck, image, second = sys.argv[1:]
+    make_second(mke2fs, e2fsck, second + ".new")
+    os.replace(second + ".new", second)
     with tempfile.TemporaryDirectory() as root:
         top = pathlib.Path(root)
         words = (k * PATTERN & (1 << 64) - 1 for k in range(WORDS))
@@ -70,17 +113,11 @@ def main():
                 f.seek(n * 70000)
                 f.write(b"data")
         temporary = image + ".new"
-        subprocess.run([mke2fs, "-q", "-F", "-t", "ext4", "-O", "ea_inode", "-d", root,
-                        "-b", "1024", "-N", "600",
-                        "-E", "hash_seed=00000000-0000-0000-0000-000000000001",
-                        "-U", "00000000-0000-0000-0000-000000000002", temporary, "3072"],
-                       check=True, env={**os.environ, "SOURCE_DATE_EPOCH": "1750000000"})
+        make(mke2fs, root, temporary, "-O", "ea_inode", "-N", "600",
+             "-U", "00000000-0000-0000-0000-000000000002", "3072")
         set_attributes(top, temporary)
         map_by_blocks(temporary, "/indirect")
-        # Directories get their index; 1: it changed something, as it was asked to.
-        if subprocess.run([e2fsck, "-fyD", temporary], stdout=subprocess.DEVNULL,
-                          stderr=subprocess.DEVNULL).returncode not in (0, 1):
-            sys.exit("make_disk: e2fsck failed")
+        index_directories(e2fsck, temporary)
         os.replace(temporary, image)
 
 

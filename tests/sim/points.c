@@ -64,7 +64,9 @@ static bool branch_of(u64 n)
 {
 	if (points->only)
 		return n + 1 == points->only;
-	branch.log = ++points->branches % POINTS_LOG;
+	points->branches++;
+	for (branch.log = 0; points->log[branch.log].n; branch.log++)
+		; /* at most three are at work, or were and their end is not known yet */
 	points->log[branch.log].n = n + 1;
 	points->log[branch.log].through = false;
 	return host_branch(n);
@@ -343,8 +345,10 @@ void points_hook(struct hal_user *u, i64 what)
 		armed = true;
 		watchdog = NULL; /* it has yet to come; this was the last one's */
 		break;
-	case WORK_ALONE:
+	case WORK_ALONE: /* and whoever was to be refused something, or fail, has ended */
 		lenient = false;
+		fault_at(0);
+		host_disk_fails(0, 0);
 		break;
 	case WORK_DISARM:
 		armed = false;
@@ -379,6 +383,7 @@ void points_branched(u64 n, const struct host_result *result)
 
 	while (i < POINTS_LOG - 1 && points->log[i].n != n + 1)
 		i++;
+	points->log[i].n = 0;
 	if (result->end == HOST_OFF && points->log[i].through)
 		return;
 	points->failures++;

@@ -44,8 +44,8 @@ struct points {
 	u32 broke_off[POINTS_CALLS];	/* short counts, which the program did not expect */
 	u32 tried[POINTS_CALLS];	/* awaits of that call */
 	u64 branches, failures, refused;
-	struct {			/* of the latest branches */
-		u64 n;
+	struct {			/* of the branches that have not ended */
+		u64 n;			/* its number + 1; 0: free */
 		bool through;		/* it came to its end */
 		char where[160];
 	} log[POINTS_LOG];

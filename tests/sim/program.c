@@ -158,11 +158,11 @@ size_t prog_elf_shared(const struct prog *p, const char *interp, u8 *to)
 	return 4096 + code;
 }
 
-static size_t cpio_one(u8 *to, const char *name, u32 mode, const void *bytes, size_t size)
+static size_t cpio_one(u8 *to, const char *name, u32 mode, const void *bytes, size_t size, unsigned links)
 {
 	size_t n = (size_t)sprintf((char *)to,
 				   "070701%08x%08x%08x%08x%08x%08x%08zx%08x%08x%08x%08x%08zx%08x", 1,
-				   mode, 0, 0, 1, 0, size, 0, 0, 0, 0, strlen(name) + 1, 0);
+				   mode, 0, 0, links ? links : 1, 0, size, 0, 0, 0, 0, strlen(name) + 1, 0);
 
 	memcpy(to + n, name, strlen(name) + 1);
 	n += strlen(name) + 1;
@@ -180,8 +180,8 @@ size_t prog_cpio(const struct prog_file *files, unsigned n, u8 *to)
 	size_t at = 0;
 
 	for (unsigned i = 0; i < n; i++)
-		at += cpio_one(to + at, files[i].name, files[i].mode, files[i].bytes, files[i].size);
-	at += cpio_one(to + at, "TRAILER!!!", 0, "", 0);
+		at += cpio_one(to + at, files[i].name, files[i].mode, files[i].bytes, files[i].size, files[i].links);
+	at += cpio_one(to + at, "TRAILER!!!", 0, "", 0, 1);
 	while (at % 4096)
 		to[at++] = 0;
 	return at;

@@ -91,6 +91,7 @@ struct prog_file {
 	u32 mode;		/* with S_IF* */
 	const void *bytes;
 	size_t size;
+	unsigned links;		/* 0: one; those with more are names of one file */
 };
 size_t prog_cpio(const struct prog_file *files, unsigned n, u8 *to);
 

@@ -45,6 +45,7 @@ static void names(struct prog *p)
 	COLD(p, __NR_mkdirat, I(AT_FDCWD), I(none), I(0755));
 	COLD(p, __NR_openat, I(AT_FDCWD), I(none), I(O_RDWR | O_CREAT), I(0644));
 	COLD(p, __NR_openat, I(AT_FDCWD), I(prog_string(p, "/mnt/link")), I(O_RDWR | O_CREAT), I(0644));
+	COLD(p, __NR_openat, I(AT_FDCWD), I(none), I(O_RDWR | O_CREAT | O_EXCL), I(0644));
 	COLD(p, __NR_linkat, I(AT_FDCWD), I(file), I(AT_FDCWD), I(prog_string(p, INNER "/new")), I(0));
 	COLD(p, __NR_renameat2, I(AT_FDCWD), I(file), I(AT_FDCWD), I(none), I(0));
 	COLD(p, __NR_unlinkat, I(AT_FDCWD), I(file), I(0));
@@ -84,6 +85,24 @@ static void names(struct prog *p)
 	     I(8000));
 	COLD(p, __NR_chdir, I(prog_string(p, INNER)));
 	COLD(p, __NR_openat, I(AT_FDCWD), I(prog_string(p, "file")), I(O_RDONLY));
+}
+
+/* A directory by its handle, when no name on the way to it is known. */
+static void handles(struct prog *p)
+{
+	const u64 handle = PROG_SPACE + 0x30000;
+
+	SYS(p, __NR_openat, I(AT_FDCWD), I(prog_string(p, "/mnt")), I(O_RDONLY | O_DIRECTORY));
+	MOVE(p, 25, 0);
+	SET(p, 22, handle);
+	SET(p, 23, 100);
+	STORE(p, 4, 23, 22, 0);
+	SYS(p, __NR_name_to_handle_at, I(AT_FDCWD), I(prog_string(p, INNER)), I(handle), I(handle + 200),
+	    I(0));
+	IF(p, 0, EQ, 0) {
+		COLD(p, __NR_open_by_handle_at, R(25), I(handle), I(O_RDONLY));
+		COLD(p, __NR_open_by_handle_at, R(25), I(handle), I(O_RDONLY));
+	}
 }
 
 /* A file system made step by step, moved by its descriptor, asked about. */
@@ -164,4 +183,4 @@ static void mounting(struct prog *p)
 	EXPECT(p, 0, 0);
 }
 
-work_fn *const sweep_cold[] = {names, steps, NULL}, *const sweep_mounting[] = {mounting, NULL};
+work_fn *const sweep_cold[] = {names, handles, steps, NULL}, *const sweep_mounting[] = {mounting, NULL};

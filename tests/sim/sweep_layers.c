@@ -118,6 +118,26 @@ static void overlay(struct prog *p)
 	SYS(p, __NR_umount2, I(prog_string(p, "/over")), I(8)); /* UMOUNT_NOFOLLOW: busy or not */
 }
 
+/* An upper layer that was there before: directories of both layers that were not copied up. */
+static void layers_again(struct prog *p)
+{
+	SYS(p, __NR_mkdirat, I(AT_FDCWD), I(prog_string(p, "up")), I(0755));
+	SYS(p, __NR_mkdirat, I(AT_FDCWD), I(prog_string(p, "up/directory")), I(0755));
+	SYS(p, __NR_mkdirat, I(AT_FDCWD), I(prog_string(p, "up/many")), I(0755));
+	SYS(p, __NR_mkdirat, I(AT_FDCWD), I(prog_string(p, "work")), I(0755));
+	SYS(p, __NR_mkdirat, I(AT_FDCWD), I(prog_string(p, "both")), I(0755));
+	SYS(p, __NR_mount, I(prog_string(p, "both")), I(prog_string(p, "both")), I(prog_string(p, "overlay")),
+	    I(0), I(prog_string(p, "lowerdir=/mnt,upperdir=up,workdir=work")));
+	IF(p, 0, EQ, 0) { /* the disk may fail */
+		open_at(p, "both", O_RDONLY | O_DIRECTORY);
+		WITH_FD(p) {
+			SYS(p, __NR_getdents64, R(19), I(work_fresh(p)), I(4000));
+			SYS(p, __NR_close, R(19));
+		}
+		open_at(p, "both/directory/new", O_RDWR | O_CREAT);
+	}
+}
+
 /* The remaining ways to a name. */
 static void names(struct prog *p)
 {
@@ -150,4 +170,4 @@ static void names(struct prog *p)
 	unlink_at(p, "two", 0);
 }
 
-work_fn *const sweep_layers[] = {attributes, overlay, names, NULL};
+work_fn *const sweep_layers[] = {attributes, overlay, layers_again, names, NULL};

@@ -142,4 +142,13 @@ static void too_much(struct prog *p)
 	EXPECT(p, 21, SIGKILL);
 }
 
-work_fn *const sweep_memory[] = {moving, protection, files, too_much, NULL};
+/* Far below where it ends: more than is mapped to begin with. */
+static void stack_grows(struct prog *p)
+{
+	EMIT(p, {.op = HOST_OP_SP, .d = 22});
+	STORE(p, 8, 22, 22, -0x40000);
+	LOAD(p, 8, 21, 22, -0x40000);
+	EXPECT_REG(p, 21, 22);
+}
+
+work_fn *const sweep_memory[] = {stack_grows, moving, protection, files, too_much, NULL};

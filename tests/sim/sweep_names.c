@@ -306,6 +306,24 @@ static void spaces(struct prog *p)
 	EXPECT(p, 21, 0);
 }
 
+/* A file system is watched, and goes. */
+static void watched_to_the_end(struct prog *p)
+{
+	make_dir(p, "watched");
+	mount_at(p, "t", "watched", "tmpfs", 0, "");
+	EXPECT(p, 0, 0);
+	make_file(p, "watched/file");
+	SYS(p, __NR_inotify_init1, I(0));
+	MOVE(p, 19, 0);
+	SYS(p, __NR_inotify_add_watch, R(19), I(prog_string(p, "watched")), I(0xfff));
+	EXPECT_OK(p, 0);
+	SYS(p, __NR_inotify_add_watch, R(19), I(prog_string(p, "watched/file")), I(0xfff));
+	EXPECT_OK(p, 0);
+	SYS(p, __NR_umount2, I(prog_string(p, "watched")), I(0));
+	EXPECT(p, 0, 0);
+	work_sleep(p);
+}
+
 /* Files by handles, with and without names that are cached. */
 static void handles(struct prog *p)
 {
@@ -394,5 +412,5 @@ static void overlay(struct prog *p)
 	}
 }
 
-work_fn *const sweep_names[] = {links, renames, attributes, the_disk, mounts, spaces, handles, overlay,
-				NULL};
+work_fn *const sweep_names[] = {links, renames, attributes, the_disk, mounts, spaces, watched_to_the_end, handles,
+				overlay, NULL};

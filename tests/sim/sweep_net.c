@@ -199,6 +199,30 @@ static void make_pair(struct prog *p, int type)
 	LOAD(p, 4, 24, 22, 4);
 }
 
+/* One that has to wait for its end, sent and never received: nobody who may wait closes it. */
+static void rights_unread(struct prog *p)
+{
+	static const struct vector byte = {BUFFER, 1};
+	const struct header out = {.vectors = prog_data(p, &byte, 16), .count = 1,
+				   .control = MORE + 0x1000, .control_len = 20};
+
+	make_pair(p, 1);
+	SYS(p, __NR_epoll_create1, I(0));
+	MOVE(p, 19, 0);
+	SET(p, 22, MORE + 0x1000);
+	SET(p, 21, 20);
+	STORE(p, 8, 21, 22, 0);
+	SET(p, 21, 1ul << 32 | 1); /* SOL_SOCKET, SCM_RIGHTS */
+	STORE(p, 8, 21, 22, 8);
+	STORE(p, 4, 19, 22, 16);
+	SYS(p, __NR_sendmsg, R(23), I(prog_data(p, &out, 56)), I(0));
+	EXPECT(p, 0, 1);
+	SYS(p, __NR_close, R(19));
+	SYS(p, __NR_close, R(23));
+	SYS(p, __NR_close, R(24));
+	work_sleep(p);
+}
+
 /* The sockets themselves, sent through themselves, and closed: only the collector finds them. */
 static void rights(struct prog *p)
 {
@@ -315,4 +339,4 @@ static void unix_names(struct prog *p)
 	EXPECT(p, 0, -ECONNREFUSED);
 }
 
-work_fn *const sweep_net[] = {tcp, udp, interfaces, netlink, rights, many, unix_names, NULL};
+work_fn *const sweep_net[] = {tcp, udp, interfaces, netlink, rights, rights_unread, many, unix_names, NULL};

@@ -92,9 +92,7 @@ static void many_tables(struct prog *p)
 static void too_much(struct prog *p)
 {
 	CHILD(p) {
-		open_at(p, "/proc/self/oom_score_adj", O_WRONLY);
-		MOVE(p, 19, 0);
-		SYS(p, __NR_write, R(19), I(prog_string(p, "1000")), I(4));
+		work_needs(p, "1000");
 		SYS(p, NR_MMAP, I(0), PAGES(7000), I(RW), I(MAP_SHARED | MAP_ANONYMOUS | MAP_NORESERVE), I(-1),
 		    I(0));
 		MOVE(p, 20, 0);
@@ -110,6 +108,30 @@ static void too_much(struct prog *p)
 	EXPECT(p, 21, SIGKILL);
 }
 
+/* One that sleeps has most of the memory, and is chosen to end; another one wants it, and waits for that. */
+static void chosen(struct prog *p)
+{
+	work_needs(p, "-1000");
+	CHILD(p) {
+		work_needs(p, "1000");
+		map(p, 2500, MAP_SHARED);
+		SYS(p, __NR_ppoll, I(0), I(0), I(0), I(0), I(0));
+		work_exit(p, 0);
+	}
+	MOVE(p, 20, 0);
+	SYS(p, __NR_nanosleep, I(prog_data(p, (const u64[]){0, 500000000}, 16)), I(0));
+	CHILD(p) {
+		map(p, 4000, MAP_SHARED);
+		work_exit(p, 0);
+	}
+	MOVE(p, 25, 0);
+	work_wait(p);
+	EXPECT(p, 21, SIGKILL);
+	MOVE(p, 20, 25);
+	work_wait(p);
+	EXPECT(p, 21, 0);
+}
+
 /* What is locked into memory grows there. */
 static void locked(struct prog *p)
 {
@@ -118,36 +140,6 @@ static void locked(struct prog *p)
 	EXPECT(p, 0, 0);
 	SYS(p, __NR_mremap, R(19), PAGES(10), PAGES(20), I(1), I(0));
 	EXPECT_OK(p, 0);
-}
-
-/* Files of /proc that no other thing looks into. */
-static void proc_files(struct prog *p)
-{
-	static const u64 event[8] = {0, (u64)SIGUSR1 | 1ul << 32}; /* SIGEV_NONE */
-
-	for (int i = 0; i < 3; i++)
-		SYS(p, __NR_timer_create, I(1), I(prog_data(p, event, 64)), I(work_fresh(p)));
-	open_at(p, "/dev/kmsg", O_WRONLY);
-	WITH_FD(p)
-		SYS(p, __NR_write, R(19), I(MORE + 0x8000), I(20));
-	read_file(p, "/proc/self/timers");
-	read_file(p, "/proc/meminfo");
-	open_at(p, "/proc/self/pagemap", O_RDONLY);
-	WITH_FD(p)
-		SYS(p, __NR_pread64, R(19), I(MORE), I(8192), I(PROG_CODE >> 9));
-	open_at(p, "/proc/self/mem", O_RDWR);
-	WITH_FD(p)
-		SYS(p, __NR_pwrite64, R(19), I(MORE + 0x3000), I(100), I(BUFFER));
-	open_at(p, "/proc/self/ns/user", O_RDONLY);
-	WITH_FD(p)
-		SYS(p, __NR_ioctl, R(19), I(0xb704), I(MORE + 0x4000)); /* NS_GET_OWNER_UID */
-	static const char *const folders[] = {"/proc", "/proc/self/task", "/dev/pts", "/dev/mqueue"};
-
-	for (size_t i = 0; i < sizeof(folders) / sizeof(folders[0]); i++) {
-		open_at(p, folders[i], O_RDONLY | O_DIRECTORY);
-		WITH_FD(p)
-			SYS(p, __NR_getdents64, R(19), I(MORE + 0x5000), I(4000));
-	}
 }
 
 /* Memory that is there when a program wants it, and not when the kernel does. */
@@ -495,5 +487,5 @@ static void folders(struct prog *p)
 	EXPECT(p, 0, 0);
 }
 
-work_fn *const sweep_rare[] = {many_pages, many_tables, too_much, locked, proc_files, absent, robust,
+work_fn *const sweep_rare[] = {many_pages, many_tables, too_much, locked, chosen, absent, robust,
 			       inherited, sent_on, cpu_time, stopped, frames, frame_of_a_file, contended, closing, folders, NULL};

@@ -11,6 +11,17 @@ void work_exit(struct prog *p, int status)
 	SYS(p, __NR_exit_group, I(status));
 }
 
+void work_hook(struct prog *p, unsigned what)
+{
+	EMIT(p, {.op = HOST_OP_HOOK, .imm = what});
+}
+
+void work_needs(struct prog *p, const char *score)
+{
+	SYS(p, __NR_openat, I(AT_FDCWD), I(prog_string(p, "/proc/self/oom_score_adj")), I(O_WRONLY));
+	SYS(p, __NR_write, R(0), I(prog_string(p, score)), I(strlen(score)));
+}
+
 unsigned prog_if_not_negative(struct prog *p, unsigned reg)
 {
 	EMIT(p, {.op = HOST_OP_IF_LT, .a = (u8)reg, .b = P_NONE});
@@ -78,7 +89,8 @@ static work_fn *const *const allocating[] = {work_files, work_tasks, work_device
 /* For somebody who is alone. */
 static work_fn *const *const alone[] = {sweep_names, sweep_files, sweep_tasks, sweep_memory,
 					sweep_devices, sweep_ipc, sweep_net, sweep_trace,
-					sweep_wait, sweep_layers, sweep_cold, sweep_more, sweep_rare, sweep_ends, sweep_mounting,
+					sweep_wait, sweep_layers, sweep_cold, sweep_more, sweep_rare, sweep_ends,
+					sweep_proc, sweep_refused, sweep_second, sweep_mounting,
 					work_files, work_tasks, work_devices, work_events,
 					work_ipc, NULL};
 
@@ -177,11 +189,6 @@ static void work_one(struct prog *p, work_fn *thing)
 	}
 	IF(p, 0, NE, -ECHILD)
 		prog_go_to(p, top);
-}
-
-static void work_hook(struct prog *p, unsigned what)
-{
-	EMIT(p, {.op = HOST_OP_HOOK, .imm = what});
 }
 
 void work_allocations(struct prog *p)

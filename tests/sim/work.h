@@ -10,7 +10,11 @@
 
 /* Hooks the programs call (host_config.hook). */
 enum { WORK_QUIET = 1, WORK_FAIL, WORK_FAILED, WORK_SAME, WORK_NOTE,
-       WORK_ARM, WORK_DISARM, WORK_WATCH, WORK_HANDLED, WORK_STUCK, WORK_ENDED, WORK_ALONE };
+       WORK_ARM, WORK_DISARM, WORK_WATCH, WORK_HANDLED, WORK_STUCK, WORK_ENDED, WORK_ALONE,
+       WORK_REFUSE,	/* the x24-th allocation from now fails */
+       WORK_REFUSED,	/* none does */
+       WORK_BAD_DISK,	/* the first disk fails */
+       WORK_GOOD_DISK };
 
 /* Mount the disk and let four processes do `rounds` random things each. */
 void work_mixed(struct prog *p, unsigned rounds);
