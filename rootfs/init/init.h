@@ -59,6 +59,9 @@ void mounts_root(const struct options *options);
 void mounts_late(void);
 bool wait_for(const char *device);
 
+/* network.c */
+void network_up(void);
+
 /* modules.c */
 void modules_insert(void);
 

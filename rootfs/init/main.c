@@ -38,6 +38,7 @@ int main(int argc, char **argv)
 	modules_insert();
 	mounts_root(&options);
 	mounts_late();
+	network_up();
 	if (!strcmp(options.mode, "exec"))
 		job_run(&options);
 	else if (!strcmp(options.mode, "shell"))
