@@ -12,6 +12,7 @@
 #include "core/dev/ramdisk.h"
 #include "core/dev/virtio.h"
 #include "core/ipc/ipc.h"
+#include "core/net/netlink.h"
 #include "core/net/rights.h"
 #include "core/proc/async.h"
 #include "core/proc/exec.h"
@@ -50,6 +51,7 @@ static void start_register(void)
 	blk_cache_start();
 	console_init();
 	ipc_init();
+	netlink_init();
 	tmpfs_register();
 	ext4_register();
 	overlayfs_register();

@@ -14,6 +14,7 @@
 #include "core/proc/clock.h"
 #include "core/proc/exit.h"
 #include "core/proc/load.h"
+#include "core/proc/proc_event.h"
 #include "core/proc/seccomp.h"
 #include "core/proc/trace.h"
 #include "core/proc/uts.h"
@@ -305,6 +306,7 @@ static long prctl_set_name(struct task *t, uptr from)
 			return SYS_MUST_WAIT;
 	name[sizeof(name) - 1] = 0;
 	string_copy(t->name, name, sizeof(t->name));
+	proc_event_thread(thread_of(t), PROC_EVENT_COMM);
 	return 0;
 }
 

@@ -5,6 +5,7 @@
 
 #include "core/cred/cred.h"
 #include "core/proc/exit.h"
+#include "core/proc/proc_event.h"
 #include "core/proc/session.h"
 #include "coro/executor.h"
 #include "mem/phys/slab.h"
@@ -210,7 +211,11 @@ SYSCALL_PLAIN(getsid, int);
 
 static long sys_setsid(struct task *t)
 {
-	return session_create(thread_of(t)->process);
+	int nr = session_create(thread_of(t)->process);
+
+	if (nr > 0)
+		proc_event_thread(thread_of(t), PROC_EVENT_SID);
+	return nr;
 }
 SYSCALL_PLAIN(setsid);
 

@@ -12,7 +12,14 @@
 #define NETLINK_GROUPS	   32u
 #define NETLINK_ANSWER_MAX 16384u
 
-static spinlock netlink_lock = SPINLOCK_INIT(RANK_NET_TABLE);
+/* Of these the kernel says nothing, and nobody asks. */
+static const struct netlink_protocol netlink_uevent = {.protocol = NETLINK_KOBJECT_UEVENT};
+
+static const struct netlink_protocol *const netlink_protocols[] = {
+	&netlink_route, &netlink_connector, &netlink_uevent, &netlink_generic,
+};
+
+spinlock netlink_lock = SPINLOCK_INIT(RANK_NET_TABLE);
 static struct list netlink_all GUARDED_BY(&netlink_lock) = LIST_INIT(netlink_all);
 
 static struct netlink_socket *netlink_of(struct socket *s)
@@ -22,12 +29,13 @@ static struct netlink_socket *netlink_of(struct socket *s)
 
 /* --- ports --- */
 
-static struct netlink_socket *netlink_find(u16 protocol, u32 port) REQUIRES(netlink_lock)
+static struct netlink_socket *netlink_find(const struct netlink_protocol *p, u32 port)
+	REQUIRES(netlink_lock)
 {
 	struct netlink_socket *n;
 
 	list_each(n, &netlink_all, all)
-		if (n->socket.protocol == protocol && n->port == port)
+		if (n->protocol == p && n->port == port)
 			return n;
 	return NULL;
 }
@@ -39,7 +47,7 @@ static int netlink_take_port(struct netlink_socket *n, u32 port)
 	spin_lock(&netlink_lock);
 	if (n->port)
 		err = n->port == port ? 0 : -EINVAL;
-	else if (netlink_find(n->socket.protocol, port))
+	else if (netlink_find(n->protocol, port))
 		err = -EADDRINUSE;
 	else
 		atomic_store(&n->port, port);
@@ -121,86 +129,16 @@ static int netlink_name(struct socket *s, bool peer, char *to)
 	return sizeof(nl);
 }
 
-/* --- writing answers --- */
-
-static void *netlink_room(struct netlink_answer *a, u32 size)
-{
-	u32 aligned = NLMSG_ALIGN(size);
-	void *at = a->data + a->len;
-
-	if (a->full || a->room - a->len < aligned) {
-		a->full = true;
-		return NULL;
-	}
-	memset(at, 0, aligned);
-	a->len += aligned;
-	return at;
-}
-
-u32 netlink_begin(struct netlink_answer *a, u16 type, u16 flags, const void *body, u32 size)
-{
-	u32 start = a->len;
-	struct nlmsghdr *h = netlink_room(a, NLMSG_LENGTH(size));
-
-	if (h) {
-		*h = (struct nlmsghdr){.nlmsg_type = type, .nlmsg_flags = flags,
-				       .nlmsg_seq = a->seq, .nlmsg_pid = a->port};
-		memcpy(NLMSG_DATA(h), body, size);
-	}
-	return start;
-}
-
-void netlink_add(struct netlink_answer *a, u16 type, const void *data, u32 size)
-{
-	struct nlattr *at = netlink_room(a, NLA_HDRLEN + size);
-
-	if (!at)
-		return;
-	at->nla_len = (u16)(NLA_HDRLEN + size);
-	at->nla_type = type;
-	memcpy((char *)at + NLA_HDRLEN, data, size);
-}
-
-void netlink_end(struct netlink_answer *a, u32 start)
-{
-	if (!a->full)
-		((struct nlmsghdr *)(void *)(a->data + start))->nlmsg_len = a->len - start;
-}
-
-static void netlink_done(struct netlink_answer *a)
-{
-	int nothing = 0;
-
-	netlink_end(a, netlink_begin(a, NLMSG_DONE, NLM_F_MULTI, &nothing, sizeof(nothing)));
-}
-
-static void netlink_ack(struct netlink_answer *a, const struct nlmsghdr *h, int err, bool brief)
-{
-	struct nlmsgerr e = {.error = err, .msg = *h};
-	u32 more = err && !brief ? h->nlmsg_len - (u32)sizeof(*h) : 0, start;
-	char *rest;
-
-	start = netlink_begin(a, NLMSG_ERROR, err && !brief ? 0 : NLM_F_CAPPED, &e, sizeof(e));
-	if (more) {
-		rest = netlink_room(a, more);
-		if (rest)
-			memcpy(rest, NLMSG_DATA(h), more);
-	}
-	netlink_end(a, start);
-}
-
 /* --- asking --- */
 
-/* Put what was written into the asker's queue. */
-static void netlink_reply(struct netlink_socket *n, struct netlink_answer *a)
+/* Put this into its queue, as from the kernel, to the groups of this mask. */
+static void netlink_queue(struct netlink_socket *n, const void *data, u32 len, u32 groups)
 {
-	static const struct sockaddr_nl kernel = {.nl_family = AF_NETLINK};
-	struct uio uio = uio_kernel(a->data, a->len);
+	struct sockaddr_nl kernel = {.nl_family = AF_NETLINK, .nl_groups = groups};
+	struct uio uio = uio_kernel((void *)data, len);
 	struct packet *p;
 
-	if (!a->len)
-		return;
-	p = atomic_load(&n->socket.charge) < n->socket.rcvbuf ? packet_new(a->len) : NULL;
+	p = atomic_load(&n->socket.charge) < n->socket.rcvbuf ? packet_new(len) : NULL;
 	if (p)
 		p->name = net_name_new(&kernel, sizeof(kernel));
 	if (p && p->name) {
@@ -209,7 +147,8 @@ static void netlink_reply(struct netlink_socket *n, struct netlink_answer *a)
 			return;
 	}
 	packet_put(p);
-	socket_fail(&n->socket, ENOBUFS);
+	if (!atomic_load(&n->loses_quietly))
+		socket_fail(&n->socket, ENOBUFS);
 }
 
 int netlink_hold(const struct file *file, struct socket **socket)
@@ -227,9 +166,29 @@ int netlink_hold(const struct file *file, struct socket **socket)
 
 void netlink_tell(struct socket *s, const void *data, u32 len)
 {
-	struct netlink_answer a = {.data = (char *)data, .len = len};
+	netlink_queue(netlink_of(s), data, len, 0);
+}
 
-	netlink_reply(netlink_of(s), &a);
+void netlink_broadcast(const struct netlink_protocol *p, u32 group, const void *data, u32 len,
+		       bool (*wants)(const struct netlink_socket *n, const void *data))
+{
+	u32 mask = 1u << (group - 1);
+	struct netlink_socket *n;
+
+	spin_lock(&netlink_lock);
+	list_each(n, &netlink_all, all)
+		if (n->protocol == p && (atomic_load_relaxed(&n->groups) & mask) &&
+		    (!wants || wants(n, data)))
+			netlink_queue(n, data, len, mask);
+	spin_unlock(&netlink_lock);
+}
+
+void netlink_tell_port(const struct netlink_protocol *p, u32 port, const void *data, u32 len)
+{
+	struct netlink_socket *n = netlink_find(p, port);
+
+	if (n)
+		netlink_queue(n, data, len, 0);
 }
 
 static void netlink_answer_one(struct netlink_socket *n, const struct nlmsghdr *h, char *room)
@@ -240,10 +199,8 @@ static void netlink_answer_one(struct netlink_socket *n, const struct nlmsghdr *
 	bool dumps = false;
 	int err = 0;
 
-	if (asks && n->socket.protocol == NETLINK_ROUTE)
-		err = netlink_route(h, &a);
-	else if (asks)
-		err = -EOPNOTSUPP;
+	if (asks)
+		err = n->protocol->answer ? n->protocol->answer(n, h, &a) : -EOPNOTSUPP;
 	if (err || a.full) {
 		a.len = 0;
 		a.full = false;
@@ -253,9 +210,13 @@ static void netlink_answer_one(struct netlink_socket *n, const struct nlmsghdr *
 	}
 	if (dumps)
 		netlink_done(&a);
-	else if (err || (h->nlmsg_flags & NLM_F_ACK))
-		netlink_ack(&a, h, err, atomic_load(&n->short_acks));
-	netlink_reply(n, &a);
+	if (a.len)
+		netlink_queue(n, a.data, a.len, 0);
+	if (dumps || !(err || (h->nlmsg_flags & NLM_F_ACK)))
+		return;
+	a.len = 0;
+	netlink_ack(&a, h, err, atomic_load(&n->short_acks));
+	netlink_queue(n, a.data, a.len, 0);
 }
 
 struct netlink_send {
@@ -270,12 +231,17 @@ struct netlink_send {
 /* The next message of the buffer: those behind one that is damaged are not looked at. */
 static bool netlink_answer_next(struct netlink_send *f)
 {
+	struct netlink_socket *n = netlink_of(f->socket);
 	struct nlmsghdr *h = (void *)(f->buf + f->at);
 	u32 left = f->len - f->at;
 
 	if (left < sizeof(*h) || h->nlmsg_len < sizeof(*h) || h->nlmsg_len > left)
 		return false;
-	netlink_answer_one(netlink_of(f->socket), h, f->room);
+	if (n->protocol->take) {
+		n->protocol->take(n, h);
+		return false;
+	}
+	netlink_answer_one(n, h, f->room);
 	f->at += min(NLMSG_ALIGN(h->nlmsg_len), left);
 	return true;
 }
@@ -317,7 +283,7 @@ static long netlink_deliver(struct netlink_send *f)
 	if (!f->packet->name)
 		return -ENOBUFS;
 	spin_lock(&netlink_lock);
-	to = netlink_find(f->socket->protocol, f->to);
+	to = netlink_find(netlink_of(f->socket)->protocol, f->to);
 	if (to)
 		socket_get(&to->socket);
 	spin_unlock(&netlink_lock);
@@ -405,8 +371,10 @@ static int netlink_set_option(struct socket *s, int level, int option, const cha
 	case NETLINK_CAP_ACK:
 		atomic_store(&n->short_acks, (bool)v);
 		return 0;
+	case NETLINK_NO_ENOBUFS:
+		atomic_store(&n->loses_quietly, (bool)v);
+		return 0;
 	case NETLINK_EXT_ACK:		/* no error has a text here */
-	case NETLINK_NO_ENOBUFS:	/* nothing unasked is ever sent */
 	case NETLINK_GET_STRICT_CHK:
 	case NETLINK_BROADCAST_ERROR:
 		if (v)
@@ -432,8 +400,9 @@ static int netlink_get_option(struct socket *s, int level, int option, char *val
 		return option_put(value, len, atomic_load(&n->wants_info));
 	case NETLINK_CAP_ACK:
 		return option_put(value, len, atomic_load(&n->short_acks));
-	case NETLINK_EXT_ACK:
 	case NETLINK_NO_ENOBUFS:
+		return option_put(value, len, atomic_load(&n->loses_quietly));
+	case NETLINK_EXT_ACK:
 	case NETLINK_GET_STRICT_CHK:
 	case NETLINK_BROADCAST_ERROR:
 		return option_put(value, len, atomic_load(&n->ignored) >> option & 1);
@@ -444,8 +413,12 @@ static int netlink_get_option(struct socket *s, int level, int option, char *val
 
 static void netlink_closed(struct socket *s)
 {
+	struct netlink_socket *n = netlink_of(s);
+
 	spin_lock(&netlink_lock);
-	list_remove(&netlink_of(s)->all);
+	list_remove(&n->all);
+	if (n->protocol->closed)
+		n->protocol->closed(n);
 	spin_unlock(&netlink_lock);
 	spin_lock(&s->lock);
 	atomic_store(&s->dead, true);
@@ -475,21 +448,32 @@ static const struct socket_ops netlink_ops = {
 
 static int netlink_make(u32 type, u32 protocol, struct socket **made)
 {
+	const struct netlink_protocol *p = NULL;
 	struct netlink_socket *n;
 
 	if (type != SOCK_RAW && type != SOCK_DGRAM)
 		return -ESOCKTNOSUPPORT;
-	if (protocol != NETLINK_ROUTE && protocol != NETLINK_KOBJECT_UEVENT)
+	for (size_t i = 0; i < ARRAY_SIZE(netlink_protocols); i++)
+		if (netlink_protocols[i]->protocol == protocol)
+			p = netlink_protocols[i];
+	if (!p)
 		return -EPROTONOSUPPORT;
 	n = kzalloc(sizeof(*n));
 	if (!n)
 		return -ENOMEM;
 	socket_init(&n->socket, &netlink_ops, AF_NETLINK, (u16)type, (u16)protocol);
+	n->protocol = p;
 	spin_lock(&netlink_lock);
 	list_add_back(&netlink_all, &n->all);
 	spin_unlock(&netlink_lock);
 	*made = &n->socket;
 	return 0;
+}
+
+void netlink_init(void)
+{
+	netlink_connector_init();
+	netlink_taskstats_init();
 }
 
 const struct socket_family netlink_family = {.family = AF_NETLINK, .make = netlink_make};

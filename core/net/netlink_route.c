@@ -42,23 +42,6 @@ static void route_add_link(struct netlink_answer *a, u16 flags)
 	netlink_end(a, start);
 }
 
-/* The attribute of a message whose body is `body` bytes; NULL: there is none. */
-static const struct nlattr *route_attribute(const struct nlmsghdr *h, u32 body, u16 type)
-{
-	u32 at = NLMSG_LENGTH(NLMSG_ALIGN(body));
-
-	while (h->nlmsg_len >= at + NLA_HDRLEN) {
-		const struct nlattr *attr = (const void *)((const char *)h + at);
-
-		if (attr->nla_len < NLA_HDRLEN || attr->nla_len > h->nlmsg_len - at)
-			return NULL;
-		if ((attr->nla_type & NLA_TYPE_MASK) == type)
-			return attr;
-		at += NLA_ALIGN(attr->nla_len);
-	}
-	return NULL;
-}
-
 static int route_get_link(const struct nlmsghdr *h, struct netlink_answer *a, bool dump)
 {
 	const struct ifinfomsg *ask = NLMSG_DATA(h);
@@ -71,7 +54,7 @@ static int route_get_link(const struct nlmsghdr *h, struct netlink_answer *a, bo
 	}
 	if (h->nlmsg_len < NLMSG_LENGTH(sizeof(*ask)))
 		return -EINVAL;
-	name = route_attribute(h, sizeof(*ask), IFLA_IFNAME);
+	name = netlink_attribute(h, sizeof(*ask), IFLA_IFNAME);
 	if (ask->ifi_index <= 0 && !name)
 		return ask->ifi_index < 0 ? -ENODEV : -EINVAL;
 	if (ask->ifi_index > 0 && ask->ifi_index != LOOPBACK_INDEX)
@@ -158,7 +141,7 @@ static int route_get_routes(u8 family, struct netlink_answer *a, bool dump)
 	return 0;
 }
 
-int netlink_route(const struct nlmsghdr *h, struct netlink_answer *a)
+static int route_answer(struct netlink_socket *n, const struct nlmsghdr *h, struct netlink_answer *a)
 {
 	bool dump = (h->nlmsg_flags & NLM_F_DUMP) == NLM_F_DUMP;
 	u8 family;
@@ -185,3 +168,5 @@ int netlink_route(const struct nlmsghdr *h, struct netlink_answer *a)
 		return -EOPNOTSUPP;
 	}
 }
+
+const struct netlink_protocol netlink_route = {.protocol = NETLINK_ROUTE, .answer = route_answer};

@@ -6,6 +6,7 @@
 #include "core/proc/internal.h"
 #include "core/proc/itimer.h"
 #include "core/proc/pidfd.h"
+#include "core/proc/proc_event.h"
 #include "core/proc/seccomp.h"
 #include "core/proc/trace.h"
 #include "core/proc/uts.h"
@@ -361,6 +362,7 @@ co_t thread_clone(struct co *co, struct thread_clone *f)
 	if (f->made && itimer_limit(f->made))
 		signal_process(f->made, SIGKILL, NULL);
 	f->wait = f->child->vforked;
+	proc_event_fork(f->child);
 	task_start(&f->child->task);
 	if (f->event)
 		TRACE_EVENT(f->ignored, f->event, f->traced_nr);

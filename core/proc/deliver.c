@@ -7,6 +7,7 @@
 #include "core/proc/core.h"
 #include "core/proc/exit.h"
 #include "core/proc/internal.h"
+#include "core/proc/proc_event.h"
 #include "core/proc/session.h"
 #include "core/proc/trace.h"
 #include "mem/space/uaccess.h"
@@ -333,6 +334,7 @@ static co_t deliver_one(struct co *co, struct deliver_one *f)
 			CO_AWAIT(f->err, trace_notify, .code = SIGTRAP, .why = CLD_TRAPPED);
 		}
 	} else if (deliver_dumps(t, r)) {
+		proc_event_core(t);
 		CO_AWAIT(f->err, core_dump, .sig = r->sig, .info = &r->info);
 	} else if (r->act.handler == (u64)SIG_DFL) {
 		deliver_default(t, r->sig, &r->info);

@@ -16,6 +16,7 @@
 #include "core/proc/exit.h"
 #include "core/proc/hwdebug.h"
 #include "core/proc/internal.h"
+#include "core/proc/proc_event.h"
 #include "core/proc/trace.h"
 #include "coro/executor.h"
 #include "mem/phys/slab.h"
@@ -385,6 +386,8 @@ out:
 		exec_count(t->process, -1);
 	if (!f->err && trace_of(t))
 		CO_AWAIT(f->ignored, trace_exec, .tid = f->tid);
+	if (!f->err)
+		proc_event_thread(t, PROC_EVENT_EXEC);
 	if (f->image && f->image->space)
 		CO_AWAIT(f->ignored, space_leave, .space = f->image->space);
 	exec_image_free(f->image);

@@ -17,6 +17,7 @@
 #include "core/proc/internal.h"
 #include "core/proc/oom.h"
 #include "core/proc/pidfd.h"
+#include "core/proc/proc_event.h"
 #include "core/proc/session.h"
 #include "core/proc/trace.h"
 #include "coro/executor.h"
@@ -26,6 +27,9 @@
 #include "sched/deadline.h"
 #include "vfs/fd.h"
 #include "vfs/fs_context.h"
+
+u32 exit_listeners;
+void (*exit_tell)(struct thread *t, int status, bool last);
 
 /* --- leaving --- */
 
@@ -349,6 +353,7 @@ static void exit_give_away_children(struct process *p) REQUIRES(proc_tree_lock)
 	list_each_safe(child, next, &p->children, sibling) {
 		list_remove(&child->sibling);
 		process_set_parent(child, reaper);
+		child->parent_tid = process_pid(reaper);
 		list_add_back(&reaper->children, &child->sibling);
 		child->exit_signal = SIGCHLD;
 		if (child->state == PROCESS_ZOMBIE) {
@@ -399,9 +404,12 @@ static void exit_finish(struct thread *t, int status)
 {
 	struct process *p = t->process;
 	struct process_usage usage;
+	struct proc_event event = {0};
 	bool last, zombie;
 
 	spin_lock(&proc_tree_lock);
+	if (proc_event_wanted())
+		proc_event_exit(&event, t, status);
 	spin_lock(&p->sig_lock);
 	thread_usage(t, &usage);
 	process_add_usage(&p->dead_usage, &usage);
@@ -428,6 +436,8 @@ static void exit_finish(struct thread *t, int status)
 	if (last)
 		exit_process(p);
 	spin_unlock(&proc_tree_lock);
+	if (event.what)
+		proc_event_send(&event);
 	process_put(p);
 }
 
@@ -443,6 +453,8 @@ co_t thread_exit(struct co *co, struct thread_exit *f)
 		TRACE_EVENT(f->ignored, PTRACE_EVENT_EXIT, f->status);
 	}
 	f->last = exit_leave(t, f->status);
+	if (atomic_load_relaxed(&exit_listeners))
+		exit_tell(t, f->status, f->last);
 	if (f->last)
 		posix_timer_release_all(t->process, false);
 	CO_AWAIT(f->ignored, exit_release_user);

@@ -16,6 +16,11 @@ struct thread_exit {
 };
 co_t thread_exit(struct co *co, struct thread_exit *f);
 
+/* Who else is told of threads as they end, while anybody listens: `last` of its process, its space
+ * still there. Set at boot. */
+extern u32 exit_listeners;	/* [a] */
+extern void (*exit_tell)(struct thread *t, int status, bool last);
+
 /* The current thread lets go of its space (exec, exit): tells the vfork parent, clears
  * clear_tid, walks the robust list. Does not leave the space. */
 struct exit_release_user {

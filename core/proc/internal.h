@@ -67,7 +67,6 @@ void process_count_thread(int by);
 void process_add_usage(struct process_usage *to, const struct process_usage *u);
 /* With either lock of the process held. */
 void process_usage_locked(struct process *p, struct process_usage *to);
-void thread_usage(struct thread *t, struct process_usage *to);
 
 /* thread.c: SIGXCPU for who overran its budget and wants to hear of it (sched/deadline.h). */
 void thread_tell_overrun(struct thread *t);

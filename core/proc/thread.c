@@ -14,6 +14,7 @@
 #include "core/proc/async.h"
 #include "core/proc/core.h"
 #include "core/proc/internal.h"
+#include "core/proc/proc_event.h"
 #include "core/proc/trace.h"
 #include "coro/executor.h"
 #include "hal/clock.h"
@@ -193,6 +194,7 @@ void thread_set_cred(struct thread *t, struct cred *cred)
 		user = NULL;
 	}
 	spin_unlock(&p->sig_lock);
+	proc_event_ids(t, old);
 	cred_put(old);
 	user_counts_put(user);
 	user_counts_put(old_user);

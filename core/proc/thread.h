@@ -168,6 +168,9 @@ HAL_ENTRY struct hal_user *thread_interrupted(struct hal_user *u);
 
 void thread_init(void);		/* the slab cache; at boot */
 
+/* CPU time, faults and switches of t so far; by itself or under its process's lock. */
+void thread_usage(struct thread *t, struct process_usage *to);
+
 /* Replace the task's credentials: takes over the caller's reference. */
 void thread_set_cred(struct thread *t, struct cred *cred);
 struct cred *thread_cred(struct thread *t);	/* a reference */

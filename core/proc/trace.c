@@ -9,6 +9,7 @@
 #include "core/proc/exit.h"
 #include "core/proc/hwdebug.h"
 #include "core/proc/internal.h"
+#include "core/proc/proc_event.h"
 #include "core/proc/seccomp.h"
 #include "mem/phys/slab.h"
 
@@ -217,6 +218,7 @@ co_t trace_attach(struct co *co, struct trace_attach *f)
 		CO_RETURN(f->err);
 	CO_WAIT_KILLABLE(err, &process_of(co)->child_wait, trace_is_in_place(f->thread));
 	(void)err;
+	proc_event_trace(f->thread, thread_of_co(co));
 	CO_RETURN(0);
 	CO_END;
 }
@@ -268,7 +270,10 @@ int trace_detach(struct thread *t, int sig)
 	if (held)
 		trace_unlink(t->trace);
 	spin_unlock(&proc_tree_lock);
-	return held ? 0 : -ESRCH;
+	if (!held)
+		return -ESRCH;
+	proc_event_trace(t, NULL);
+	return 0;
 }
 
 bool trace_release_one(struct thread *tracer)

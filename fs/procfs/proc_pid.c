@@ -1,6 +1,7 @@
 /* fs/procfs/proc_pid.c -- the table of /proc/<pid>, and its smaller files. */
 #include "core/cred/cred.h"
 #include "core/proc/oom.h"
+#include "core/proc/proc_event.h"
 #include "core/proc/thread.h"
 #include "coro/executor.h"
 #include "fs/procfs/proc.h"
@@ -37,6 +38,7 @@ static int comm_store(const struct proc_subject *who, const char *text, size_t l
 	if (len && text[len - 1] == '\n')
 		len--;
 	string_copy(t->name, text, min(len + 1, sizeof(t->name)));
+	proc_event_thread(thread_of(t), PROC_EVENT_COMM);
 	task_put(t);
 	return 0;
 }
