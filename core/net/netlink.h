@@ -113,9 +113,9 @@ struct generic_family {
 extern const struct generic_family generic_control, netlink_taskstats;
 
 /* The attribute of a message of these; NULL: there is none. */
-const struct nlattr *generic_attribute(const struct nlmsghdr *h, u16 type);
+const struct nlattr *netlink_generic_attribute(const struct nlmsghdr *h, u16 type);
 /* Begin a message of a family. */
-u32 generic_begin(struct netlink_answer *a, const struct generic_family *family, u8 command,
+u32 netlink_generic_begin(struct netlink_answer *a, const struct generic_family *family, u8 command,
 		  u16 flags);
 
 void netlink_connector_init(void);

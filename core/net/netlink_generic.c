@@ -9,12 +9,12 @@ static const struct generic_family *const generic_families[] = {
 	&generic_control, &netlink_taskstats,
 };
 
-const struct nlattr *generic_attribute(const struct nlmsghdr *h, u16 type)
+const struct nlattr *netlink_generic_attribute(const struct nlmsghdr *h, u16 type)
 {
 	return netlink_attribute(h, GENERIC_HDRLEN, type);
 }
 
-u32 generic_begin(struct netlink_answer *a, const struct generic_family *family, u8 command,
+u32 netlink_generic_begin(struct netlink_answer *a, const struct generic_family *family, u8 command,
 		  u16 flags)
 {
 	struct genlmsghdr g = {.cmd = command, .version = family->version};
@@ -58,7 +58,7 @@ static void generic_closed(struct netlink_socket *n)
 
 static void control_add(struct netlink_answer *a, const struct generic_family *family, u16 flags)
 {
-	u32 start = generic_begin(a, &generic_control, CTRL_CMD_NEWFAMILY, flags), ops, one;
+	u32 start = netlink_generic_begin(a, &generic_control, CTRL_CMD_NEWFAMILY, flags), ops, one;
 
 	netlink_add(a, CTRL_ATTR_FAMILY_NAME, family->name, (u32)strlen(family->name) + 1);
 	netlink_add(a, CTRL_ATTR_FAMILY_ID, &family->id, sizeof(family->id));
@@ -104,8 +104,8 @@ static bool control_is(const struct generic_family *family, const struct nlattr 
 static int control_get_family(struct netlink_socket *n, const struct nlmsghdr *h,
 			      struct netlink_answer *a)
 {
-	const struct nlattr *id = generic_attribute(h, CTRL_ATTR_FAMILY_ID);
-	const struct nlattr *name = generic_attribute(h, CTRL_ATTR_FAMILY_NAME);
+	const struct nlattr *id = netlink_generic_attribute(h, CTRL_ATTR_FAMILY_ID);
+	const struct nlattr *name = netlink_generic_attribute(h, CTRL_ATTR_FAMILY_NAME);
 	bool all = (h->nlmsg_flags & NLM_F_DUMP) == NLM_F_DUMP;
 
 	if (!all && !id && !name)

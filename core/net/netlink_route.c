@@ -141,7 +141,8 @@ static int route_get_routes(u8 family, struct netlink_answer *a, bool dump)
 	return 0;
 }
 
-static int route_answer(struct netlink_socket *n, const struct nlmsghdr *h, struct netlink_answer *a)
+static int route_answer(struct netlink_socket *n, const struct nlmsghdr *h,
+			struct netlink_answer *a)
 {
 	bool dump = (h->nlmsg_flags & NLM_F_DUMP) == NLM_F_DUMP;
 	u8 family;

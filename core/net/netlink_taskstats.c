@@ -149,7 +149,7 @@ static int taskstats_fill(const struct nlattr *tid, const struct nlattr *tgid,
 		taskstats_process(&stats, p);
 		process_put(p);
 	}
-	start = generic_begin(a, &netlink_taskstats, TASKSTATS_CMD_NEW, 0);
+	start = netlink_generic_begin(a, &netlink_taskstats, TASKSTATS_CMD_NEW, 0);
 	taskstats_add(a, !tid, nr, &stats);
 	netlink_end(a, start);
 	return 0;
@@ -241,10 +241,12 @@ static void taskstats_closed(struct netlink_socket *n) REQUIRES(netlink_lock)
 static int taskstats_get(struct netlink_socket *n, const struct nlmsghdr *h,
 			 struct netlink_answer *a)
 {
-	const struct nlattr *on = generic_attribute(h, TASKSTATS_CMD_ATTR_REGISTER_CPUMASK);
-	const struct nlattr *off = generic_attribute(h, TASKSTATS_CMD_ATTR_DEREGISTER_CPUMASK);
-	const struct nlattr *tid = generic_attribute(h, TASKSTATS_CMD_ATTR_PID);
-	const struct nlattr *tgid = generic_attribute(h, TASKSTATS_CMD_ATTR_TGID);
+	const struct nlattr *on =
+		netlink_generic_attribute(h, TASKSTATS_CMD_ATTR_REGISTER_CPUMASK);
+	const struct nlattr *off =
+		netlink_generic_attribute(h, TASKSTATS_CMD_ATTR_DEREGISTER_CPUMASK);
+	const struct nlattr *tid = netlink_generic_attribute(h, TASKSTATS_CMD_ATTR_PID);
+	const struct nlattr *tgid = netlink_generic_attribute(h, TASKSTATS_CMD_ATTR_TGID);
 	u32 cpus;
 	int err;
 
@@ -284,7 +286,7 @@ static void taskstats_exit(struct thread *t, int status, bool last)
 	if (!a.data)
 		return;		/* as for who has no room */
 	a.seq = atomic_add_relaxed(&taskstats_counts[cpu], 1u);
-	start = generic_begin(&a, &netlink_taskstats, TASKSTATS_CMD_NEW, 0);
+	start = netlink_generic_begin(&a, &netlink_taskstats, TASKSTATS_CMD_NEW, 0);
 	taskstats_thread(&stats, t, status, last);
 	taskstats_add(&a, false, (u32)thread_id(t), &stats);
 	if (last && taskstats_had_others(p)) {

@@ -160,7 +160,7 @@ TEST(asked)
 	CHECK(s.ac_utime + s.ac_stime > 0 && !s.ac_pid);
 }
 
-static void unprivileged(void *argument)
+static void unprivileged([[maybe_unused]] void *unused)
 {
 	unsigned nr = (unsigned)getpid();
 	int fd = generic();
