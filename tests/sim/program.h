@@ -14,7 +14,7 @@
 #define PROG_SPACE 0x600000ul	/* 256 KiB of zeros to begin with */
 #define PROG_SPACE_SIZE 0x40000ul
 #define PROG_INSNS 65536
-#define PROG_BYTES 65536
+#define PROG_BYTES 98304
 
 struct prog {
 	struct host_insn code[PROG_INSNS];
