@@ -54,12 +54,12 @@ static u32 fifo_reweigh(struct runq *rq, struct task *t)
 }
 
 /* There are no real-time tasks. */
-static struct task *fifo_pull(struct runq *from, unsigned to, int level)
+static struct task *fifo_pull(struct runq *from, unsigned to, i64 place)
 {
 	return NULL;
 }
 
-static int fifo_level(const struct runq *rq)
+static i64 fifo_place(const struct runq *rq)
 {
 	return SCHED_FAIR;
 }
@@ -155,7 +155,7 @@ static const struct runq_ops fifo_ops = {
 	.create = fifo_create, .enqueue = fifo_enqueue, .put = fifo_put, .pick = fifo_pick,
 	.swap = fifo_swap, .charge = fifo_charge, .slice_left = fifo_slice_left,
 	.steal = fifo_steal, .length = fifo_length, .reweigh = fifo_reweigh,
-	.pull = fifo_pull, .running = fifo_level, .waiting = fifo_level,
+	.pull = fifo_pull, .running = fifo_place, .waiting = fifo_place,
 };
 
 /* --- the machine's up-calls --- */
