@@ -42,7 +42,7 @@ static co_t get(struct co *co, struct get *f)
 static void space_enter(struct co *co, struct space *s)
 {
 	co_task(co)->space = s;
-	executor_use_space(co_task(co), s ? &s->hal : NULL);
+	executor_use_space(co_task(co));
 }
 
 /* Leave it, and be nowhere. */
