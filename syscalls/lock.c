@@ -67,7 +67,8 @@ static void lock_show(struct lock_records *f)
 	f->lock.l_whence = SEEK_SET;
 	f->lock.l_start = (i64)f->found.start;
 	f->lock.l_len = f->found.last == INT64_MAX ? 0 : (i64)(f->found.last - f->found.start + 1);
-	f->lock.l_pid = f->found.kind == FLOCK_OFD ? -1 : pid_translate((int)f->found.pid);
+	f->lock.l_pid = f->found.kind == FLOCK_OFD ? -1 :
+			pid_translate((int)f->found.pid, pid_ns_here());
 }
 
 co_t lock_records(struct co *co, struct lock_records *f)

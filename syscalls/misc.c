@@ -14,6 +14,7 @@
 #include "core/proc/clock.h"
 #include "core/proc/exit.h"
 #include "core/proc/load.h"
+#include "core/proc/pid_ns.h"
 #include "core/proc/proc_event.h"
 #include "core/proc/seccomp.h"
 #include "core/proc/trace.h"
@@ -268,6 +269,27 @@ SYSCALL_CO(membarrier, cmd, flags, cpu);
 
 /* --- the end of the machine --- */
 
+/* In a namespace below the first that is the end of it, and how its first process seems to end
+ * says how: as if by SIGHUP to start again, by SIGINT to stay off. */
+static long reboot_namespace(struct task *t, u32 cmd)
+{
+	switch (cmd) {
+	case LINUX_REBOOT_CMD_RESTART:
+	case LINUX_REBOOT_CMD_RESTART2:
+		pid_ns_reboot(pid_ns_here(), SIGHUP);
+		break;
+	case LINUX_REBOOT_CMD_POWER_OFF:
+	case LINUX_REBOOT_CMD_HALT:
+		pid_ns_reboot(pid_ns_here(), SIGINT);
+		break;
+	default:
+		return -EINVAL;
+	}
+	/* Who asked does not come back. */
+	signal_group_exit(thread_of(t)->process, 0);
+	return 0;
+}
+
 static long sys_reboot(struct task *t, u32 magic1, u32 magic2, u32 cmd)
 {
 	if (!cred_capable(t->cred, CAP_SYS_BOOT))
@@ -276,6 +298,8 @@ static long sys_reboot(struct task *t, u32 magic1, u32 magic2, u32 cmd)
 	    (magic2 != LINUX_REBOOT_MAGIC2 && magic2 != LINUX_REBOOT_MAGIC2A &&
 	     magic2 != LINUX_REBOOT_MAGIC2B && magic2 != LINUX_REBOOT_MAGIC2C))
 		return -EINVAL;
+	if (pid_ns_here()->level)
+		return reboot_namespace(t, cmd);
 	switch (cmd) {
 	case LINUX_REBOOT_CMD_CAD_ON:
 	case LINUX_REBOOT_CMD_CAD_OFF:

@@ -92,6 +92,8 @@ struct sys_msgctl {
 /* What fills the union; its size goes to `size`. */
 static int msgctl_look(struct sys_msgctl *f, const struct cred *cred)
 {
+	int err;
+
 	switch (f->cmd) {
 	case IPC_INFO:
 	case MSG_INFO:
@@ -101,7 +103,10 @@ static int msgctl_look(struct sys_msgctl *f, const struct cred *cred)
 	case MSG_STAT:
 	case MSG_STAT_ANY:
 		f->size = sizeof(f->ds);
-		return msg_stat(f->id, f->cmd, cred, &f->ds);
+		err = msg_stat(f->id, f->cmd, cred, &f->ds);
+		f->ds.msg_lspid = pid_translate(f->ds.msg_lspid, pid_ns_here());
+		f->ds.msg_lrpid = pid_translate(f->ds.msg_lrpid, pid_ns_here());
+		return err;
 	case IPC_RMID:
 		return msg_remove(f->id, cred);
 	}

@@ -1,12 +1,14 @@
 /* syscalls/namespace.c -- unshare, setns: leaving what is shared, and going to others' namespaces.
  *
- * Mount and UTS namespaces can be left for new ones. Of the other kinds there is one each: going
- * there is allowed to whom Linux allows it, and changes nothing.
+ * Mount, UTS and PID namespaces can be left for new ones, a PID namespace for one's children. Of
+ * the other kinds there is one each: going there is allowed to whom Linux allows it, and changes
+ * nothing.
  */
 #include <linux/sched.h>
 
 #include "core/cred/cred.h"
 #include "core/proc/nsfs.h"
+#include "core/proc/pid_ns.h"
 #include "core/proc/pidfd.h"
 #include "core/proc/thread.h"
 #include "core/proc/uts.h"
@@ -17,14 +19,13 @@
 
 #define SHARED_THINGS \
 	(CLONE_FS | CLONE_FILES | CLONE_VM | CLONE_SIGHAND | CLONE_THREAD | CLONE_SYSVSEM)
-#define SPACES_MADE (CLONE_NEWNS | CLONE_NEWUTS)
-#define SPACES_OF_ONE \
-	(CLONE_NEWIPC | CLONE_NEWPID | CLONE_NEWNET | CLONE_NEWCGROUP | CLONE_NEWTIME)
+#define SPACES_MADE (CLONE_NEWNS | CLONE_NEWUTS | CLONE_NEWPID)
+#define SPACES_OF_ONE (CLONE_NEWIPC | CLONE_NEWNET | CLONE_NEWCGROUP | CLONE_NEWTIME)
 
-/* Names are a process's, where Linux has them per thread. */
+/* Names, and where children are born, are a process's, where Linux has them per thread. */
 static bool space_is_threads(struct task *t, u64 flags)
 {
-	return (flags & CLONE_NEWUTS) &&
+	return (flags & (CLONE_NEWUTS | CLONE_NEWPID)) &&
 	       atomic_load_relaxed(&thread_of(t)->process->thread_count) > 1;
 }
 
@@ -49,6 +50,7 @@ struct unshared {
 	struct fd_table *fds;
 	struct fs_context *fs;
 	struct uts *uts;
+	struct pid_ns *child_ns;
 };
 
 static void unshare_put(struct unshared *u)
@@ -56,21 +58,30 @@ static void unshare_put(struct unshared *u)
 	fd_table_put(u->fds);
 	fs_context_leave(u->fs);
 	uts_put(u->uts);
+	pid_ns_put(u->child_ns);
 }
 
-/* Copies: 0, -ENOMEM, -ENOSPC; what there is of them is put by the caller. */
+/* Copies: 0, -ENOMEM, -ENOSPC, -EINVAL; what there is of them is put by the caller. */
 static long unshare_copy(struct task *t, u64 flags, struct unshared *to)
 {
+	struct process *p = thread_of(t)->process;
+	long err = 0;
+
 	if ((flags & CLONE_FILES) && atomic_load(&t->fds->refs.n) > 1) {
 		to->fds = fd_table_clone(t->fds);
 		if (!to->fds)
 			return -ENOMEM;
 	}
 	if (flags & CLONE_NEWUTS) {
-		to->uts = process_uts(thread_of(t)->process);
+		to->uts = process_uts(p);
 		if (!uts_renew(&to->uts))
 			return -ENOMEM;
 	}
+	/* It chooses once where they are born. */
+	if (flags & CLONE_NEWPID)
+		err = p->child_ns ? -EINVAL : pid_ns_new(p->pid->ns, &to->child_ns);
+	if (err)
+		return err;
 	if (!(flags & CLONE_NEWNS) &&
 	    !((flags & CLONE_FS) && atomic_load(&t->fs->users) > 1))
 		return 0;
@@ -98,10 +109,12 @@ static long unshare_now(struct task *t, u64 flags)
 		.fds = new.fds ? t->fds : NULL,
 		.fs = new.fs ? t->fs : NULL,
 		.uts = new.uts ? p->uts : NULL,
+		.child_ns = new.child_ns ? p->child_ns : NULL,
 	};
 	t->fds = new.fds ? new.fds : t->fds;
 	t->fs = new.fs ? new.fs : t->fs;
 	p->uts = new.uts ? new.uts : p->uts;
+	p->child_ns = new.child_ns ? new.child_ns : p->child_ns;
 	spin_unlock(&p->sig_lock);
 	unshare_put(&old);
 	return 0;
@@ -141,7 +154,7 @@ SYSCALL_CO(unshare, flags);
 /* --- setns --- */
 
 /* May the caller go to namespaces of these kinds (CLONE_NEW*)? */
-static long setns_check(struct task *t, u32 kinds)
+static long setns_check(struct task *t, u32 kinds, const struct nsfs_spaces *to)
 {
 	/* Nobody goes to the user namespace he is in. */
 	if (kinds & CLONE_NEWUSER)
@@ -155,7 +168,23 @@ static long setns_check(struct task *t, u32 kinds)
 	if ((kinds & CLONE_NEWTIME) &&
 	    atomic_load_relaxed(&thread_of(t)->process->thread_count) > 1)
 		return -EUSERS;
+	if ((kinds & CLONE_NEWPID) && !pid_ns_is_within(to->pids, pid_ns_here()))
+		return -EINVAL;
 	return space_is_threads(t, kinds) ? -EINVAL : 0;
+}
+
+/* Where children are born: NULL for the process's own. */
+static void setns_go_for_children(struct process *p, struct pid_ns *to)
+{
+	struct pid_ns *old;
+
+	if (to)
+		pid_ns_get(to);
+	spin_lock(&p->sig_lock);
+	old = p->child_ns;
+	p->child_ns = to;
+	spin_unlock(&p->sig_lock);
+	pid_ns_put(old);
 }
 
 static void setns_go(struct task *t, u32 kinds, const struct nsfs_spaces *to)
@@ -171,6 +200,8 @@ static void setns_go(struct task *t, u32 kinds, const struct nsfs_spaces *to)
 		spin_unlock(&p->sig_lock);
 		uts_put(old);
 	}
+	if (kinds & CLONE_NEWPID)
+		setns_go_for_children(p, to->pids == p->pid->ns ? NULL : to->pids);
 	if (kinds & CLONE_NEWNS)
 		fs_context_enter_ns(t->fs, to->mounts);
 }
@@ -208,7 +239,7 @@ static long sys_setns(struct task *t, int fd, u32 kinds)
 		err = setns_of(pidfd_pid(file), &to);
 	}
 	if (!err)
-		err = setns_check(t, kinds);
+		err = setns_check(t, kinds, &to);
 	if (!err)
 		setns_go(t, kinds, &to);
 	nsfs_spaces_put(&to);

@@ -105,6 +105,10 @@ static long sys_pidfd_send_signal(struct task *t, int fd, int sig, uptr from, u3
 	pid = file ? pidfd_receiver(file) : NULL;
 	if (!pid)
 		goto out;
+	/* Who is not seen cannot be meant. */
+	err = pid_nr_here(pid) ? 0 : -EINVAL;
+	if (err)
+		goto out;
 	if (!scope)
 		scope = pidfd_is_thread(file) ? PIDFD_SIGNAL_THREAD : PIDFD_SIGNAL_THREAD_GROUP;
 	if (from.raw)

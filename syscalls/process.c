@@ -5,6 +5,7 @@
 
 #include "core/cred/cred.h"
 #include "core/proc/exit.h"
+#include "core/proc/pid_ns.h"
 #include "core/proc/proc_event.h"
 #include "core/proc/session.h"
 #include "coro/executor.h"
@@ -44,7 +45,7 @@ struct sys_clone3 {
 	uptr args;
 	u64 size;
 	struct clone_args ca;
-	int set_tid;
+	int *set_tid;		/* owned; NULL: none are asked for */
 	u64 extra, at;
 	long result;
 };
@@ -68,12 +69,9 @@ static int clone3_check(const struct clone_args *ca)
 	return 0;
 }
 
-/* One level of numbers, so one number at most. */
-#define CLONE3_LEVELS_MAX 32
-
 static int clone3_check_place(const struct clone_args *ca, u64 size)
 {
-	if (ca->set_tid_size > CLONE3_LEVELS_MAX || !ca->set_tid != !ca->set_tid_size)
+	if (ca->set_tid_size > PID_NS_LEVELS || !ca->set_tid != !ca->set_tid_size)
 		return -EINVAL;
 	if ((ca->flags & CLONE_INTO_CGROUP) &&
 	    (ca->cgroup > INT32_MAX || size < CLONE_ARGS_SIZE_VER2))
@@ -102,21 +100,25 @@ static co_t sys_clone3(struct co *co, struct sys_clone3 *f)
 			CO_RETURN(-E2BIG);
 	}
 	f->result = clone3_check_place(&f->ca, f->size);
-	if (!f->result && f->ca.set_tid)
-		CO_COPY_FROM_USER(f->result, &f->set_tid, uptr_of(f->ca.set_tid),
-				  sizeof(f->set_tid));
+	if (!f->result && f->ca.set_tid) {
+		f->set_tid = kmalloc(f->ca.set_tid_size * sizeof(int));
+		if (!f->set_tid)
+			CO_RETURN(-ENOMEM);
+		CO_COPY_FROM_USER(f->result, f->set_tid, uptr_of(f->ca.set_tid),
+				  f->ca.set_tid_size * sizeof(int));
+	}
 	if (!f->result)
 		f->result = clone3_check(&f->ca);
-	/* 0 would mean: any. */
-	if (!f->result && f->ca.set_tid && (f->ca.set_tid_size > 1 || !f->set_tid))
-		f->result = -EINVAL;
 	if (f->result)
-		CO_RETURN(f->result);
+		goto out;
 	CO_AWAIT(f->result, thread_clone, .flags = f->ca.flags,
 		 .stack = f->ca.stack ? f->ca.stack + f->ca.stack_size : 0, .tls = f->ca.tls,
 		 .parent_tid = uptr_of(f->ca.parent_tid), .child_tid = uptr_of(f->ca.child_tid),
 		 .pidfd = uptr_of(f->ca.pidfd), .set_tid = f->set_tid,
+		 .set_tid_count = (unsigned)f->ca.set_tid_size,
 		 .exit_signal = (int)f->ca.exit_signal);
+out:
+	kfree(f->set_tid);
 	CO_RETURN(f->result);
 	CO_END;
 }

@@ -184,6 +184,8 @@ static co_t semctl_one(struct co *co, struct semctl_one *f)
 /* The commands that do not wait; what goes to the caller is in the union, if `size` says so. */
 static int semctl_look(struct sys_semctl *f, const struct cred *cred)
 {
+	int pid;
+
 	switch (f->cmd) {
 	case IPC_INFO:
 	case SEM_INFO:
@@ -194,8 +196,10 @@ static int semctl_look(struct sys_semctl *f, const struct cred *cred)
 	case SEM_STAT_ANY:
 		f->size = sizeof(f->ds);
 		return sem_stat(f->id, f->cmd, cred, &f->ds);
-	case GETVAL:
 	case GETPID:
+		pid = sem_value(f->id, f->n, f->cmd, cred);
+		return pid > 0 ? pid_translate(pid, pid_ns_here()) : pid;
+	case GETVAL:
 	case GETNCNT:
 	case GETZCNT:
 		return sem_value(f->id, f->n, f->cmd, cred);

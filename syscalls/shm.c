@@ -58,6 +58,8 @@ struct sys_shmctl {
 /* What fills the union; its size goes to `size`. */
 static int shmctl_look(struct sys_shmctl *f, const struct cred *cred)
 {
+	int err;
+
 	switch (f->cmd) {
 	case IPC_INFO:
 		f->size = sizeof(f->limits);
@@ -69,7 +71,10 @@ static int shmctl_look(struct sys_shmctl *f, const struct cred *cred)
 	case SHM_STAT:
 	case SHM_STAT_ANY:
 		f->size = sizeof(f->ds);
-		return segment_stat(f->id, f->cmd, cred, &f->ds);
+		err = segment_stat(f->id, f->cmd, cred, &f->ds);
+		f->ds.shm_cpid = pid_translate(f->ds.shm_cpid, pid_ns_here());
+		f->ds.shm_lpid = pid_translate(f->ds.shm_lpid, pid_ns_here());
+		return err;
 	case IPC_RMID:
 		return segment_remove(f->id, cred);
 	case SHM_LOCK:

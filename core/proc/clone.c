@@ -5,6 +5,7 @@
 #include "core/cred/cred.h"
 #include "core/proc/internal.h"
 #include "core/proc/itimer.h"
+#include "core/proc/pid_ns.h"
 #include "core/proc/pidfd.h"
 #include "core/proc/proc_event.h"
 #include "core/proc/seccomp.h"
@@ -19,9 +20,26 @@
 #include "vfs/file.h"
 #include "vfs/fs_context.h"
 
-#define CLONE_NO_NAMESPACES                                                                 \
-	(CLONE_NEWIPC | CLONE_NEWUSER | CLONE_NEWPID | CLONE_NEWNET | CLONE_NEWCGROUP |     \
-	 CLONE_NEWTIME)
+#define CLONE_NO_NAMESPACES \
+	(CLONE_NEWIPC | CLONE_NEWUSER | CLONE_NEWNET | CLONE_NEWCGROUP | CLONE_NEWTIME)
+#define CLONE_NAMESPACES (CLONE_NEWNS | CLONE_NEWUTS | CLONE_NEWPID)
+
+/* Numbers that are asked for; with those of a new namespace. */
+static int clone_check_tids(const struct thread_clone *f, const struct cred *cred)
+{
+	const struct process *me = process_current();
+	const struct pid_ns *ns = me->child_ns ? me->child_ns : me->pid->ns;
+	bool made = f->flags & CLONE_NEWPID;
+
+	if (!f->set_tid_count)
+		return 0;
+	if (f->set_tid_count > ns->level + made + 1u)
+		return -EINVAL;
+	if (f->set_tid[0] < 1 || f->set_tid[0] >= PID_MAX || (made && f->set_tid[0] != 1))
+		return -EINVAL;
+	return cred_capable(cred, CAP_SYS_ADMIN) || cred_capable(cred, CAP_CHECKPOINT_RESTORE)
+		       ? 0 : -EPERM;
+}
 
 static int clone_check(const struct thread_clone *f)
 {
@@ -39,15 +57,21 @@ static int clone_check(const struct thread_clone *f)
 		return -EINVAL;
 	if ((flags & CLONE_SIGHAND) && (flags & CLONE_CLEAR_SIGHAND))
 		return -EINVAL;
-	if ((flags & CLONE_PARENT) && me == process_first)
+	if ((flags & CLONE_PARENT) && process_is_first(me))
 		return -EINVAL;
 	if ((flags & CLONE_PIDFD) && (flags & CLONE_DETACHED))
+		return -EINVAL;
+	/* Threads are where their process is. */
+	if ((flags & CLONE_THREAD) && ((flags & CLONE_NEWPID) || me->child_ns))
 		return -EINVAL;
 	/* Of other namespaces there is one each. */
 	if (flags & CLONE_NO_NAMESPACES)
 		return -EINVAL;
-	if ((flags & (CLONE_NEWNS | CLONE_NEWUTS)) && !cred_capable(cred, CAP_SYS_ADMIN))
+	if ((flags & CLONE_NAMESPACES) && !cred_capable(cred, CAP_SYS_ADMIN))
 		return -EPERM;
+	/* It has chosen where they are born. */
+	if ((flags & CLONE_NEWPID) && me->child_ns)
+		return -EINVAL;
 	/* And no cgroups, so no descriptor is one. */
 	if (flags & CLONE_INTO_CGROUP)
 		return -EBADF;
@@ -56,12 +80,7 @@ static int clone_check(const struct thread_clone *f)
 		return -EAGAIN;
 	if (me_sched->policy == SCHED_TASK_DEADLINE && !me_sched->forgets)
 		return -EAGAIN;
-	if (f->set_tid && (f->set_tid < 1 || f->set_tid >= PID_MAX))
-		return -EINVAL;
-	if (f->set_tid && !cred_capable(cred, CAP_SYS_ADMIN) &&
-	    !cred_capable(cred, CAP_CHECKPOINT_RESTORE))
-		return -EPERM;
-	return 0;
+	return clone_check_tids(f, cred);
 }
 
 /* The part of a new process that comes from its parent. */
@@ -180,12 +199,24 @@ static void clone_thread_state(struct thread *child, struct thread *me, const st
 	child->vforked = f->made && (f->flags & CLONE_VFORK);
 }
 
+/* The child's numbers, in a new namespace if it is to have one. */
+static int clone_number(const struct thread_clone *f, struct process *me, struct pid **pid)
+{
+	struct pid_ns *ns = me->child_ns ? me->child_ns : me->pid->ns, *made = NULL;
+	int err = f->flags & CLONE_NEWPID ? pid_ns_new(ns, &made) : 0;
+
+	if (!err)
+		err = pid_new(made ? made : ns, f->set_tid, f->set_tid_count, pid);
+	pid_ns_put(made);
+	return err;
+}
+
 /* The record, everything but its space. */
 static int clone_make(struct thread_clone *f, struct thread *me)
 {
 	struct pid *pid;
 	struct process *p = me->process;
-	int err = pid_new(me->process->pid->ns, &f->set_tid, f->set_tid != 0, &pid);
+	int err = clone_number(f, me->process, &pid);
 
 	if (err)
 		return err;
@@ -233,6 +264,9 @@ static int clone_publish(struct thread_clone *f, struct thread *me)
 	/* A signal sent before the child is in the tree must find it or end the call. */
 	if (atomic_load(&me->task.flags) & (TASK_SIGNAL | TASK_KILLED))
 		err = -ERESTARTNOINTR;
+	/* Nor may it be born where all are being killed. */
+	if (!err && f->child->tid->ns->closed)
+		err = -ENOMEM;
 	/* Nor may it miss filters that come from another thread now. */
 	if (!err && !seccomp_inherit(f->child, me))
 		err = -ERESTARTNOINTR;

@@ -220,6 +220,14 @@ static struct sigact deliver_action(struct process *p, int sig)
 	return act;
 }
 
+/* The first of a namespace ends by its own faults, or because somebody above it wants that. */
+static bool deliver_may_end(const struct process *p, int sig, const struct signal_info *info)
+{
+	if (!process_is_first(p) || ((SIG_BIT(sig) & SIG_SYNCHRONOUS) && info->si_code > 0))
+		return true;
+	return p != process_first && (SIG_BIT(sig) & SIG_UNBLOCKABLE);
+}
+
 /* What happens without a handler. */
 static void deliver_default(struct thread *t, int sig, const struct signal_info *info)
 {
@@ -227,8 +235,7 @@ static void deliver_default(struct thread *t, int sig, const struct signal_info 
 
 	if (SIG_BIT(sig) & SIG_IGNORED_BY_DEFAULT)
 		return;
-	/* Init only dies of its own faults. */
-	if (p == process_first && !((SIG_BIT(sig) & SIG_SYNCHRONOUS) && info->si_code > 0))
+	if (!deliver_may_end(p, sig, info))
 		return;
 	if (SIG_BIT(sig) & SIG_STOPS) {
 		deliver_start_stop(t, sig);
@@ -240,7 +247,8 @@ static void deliver_default(struct thread *t, int sig, const struct signal_info 
 static bool deliver_dumps(struct thread *t, const struct user_return *r)
 {
 	return (SIG_BIT(r->sig) & SIG_DUMPS) && t->process != process_first &&
-	       r->act.handler == (u64)SIG_DFL;
+	       r->act.handler == (u64)SIG_DFL &&
+	       deliver_may_end(t->process, r->sig, &r->info);
 }
 
 static bool deliver_is_handler(const struct sigact *act)

@@ -2,6 +2,7 @@
  *
  *	leave      no signal reaches it any more; shared ones go to others
  *	let go     robust list, clear_tid, vfork parent; space, files, directory
+ *	others     the first process of a namespace ends the others there
  *	finish     out of the lists; the last thread makes the process a zombie, gives its
  *	           children to a reaper and tells the parent
  */
@@ -16,6 +17,7 @@
 #include "core/proc/futex_pi.h"
 #include "core/proc/internal.h"
 #include "core/proc/oom.h"
+#include "core/proc/pid_ns.h"
 #include "core/proc/pidfd.h"
 #include "core/proc/proc_event.h"
 #include "core/proc/session.h"
@@ -335,14 +337,15 @@ void exit_set_reaper(struct process *p, bool on)
 	spin_unlock(&proc_tree_lock);
 }
 
-/* Who gets p's children: the nearest ancestor that asked, else init. */
+/* Who gets p's children: the nearest ancestor in its namespace that asked, else the first there. */
 static struct process *exit_reaper(struct process *p) REQUIRES(proc_tree_lock)
 {
 	/* A chain of children may be long. */
-	for (struct process *a = p->parent; a && exit_reapers; a = a->parent)
+	for (struct process *a = p->parent; a && a->pid->ns == p->pid->ns && exit_reapers;
+	     a = a->parent)
 		if (a->subreaper && a->state == PROCESS_ALIVE && !list_empty(&a->threads))
 			return a;
-	return process_first;
+	return p->pid->ns->first;
 }
 
 static void exit_give_away_children(struct process *p) REQUIRES(proc_tree_lock)
@@ -353,7 +356,7 @@ static void exit_give_away_children(struct process *p) REQUIRES(proc_tree_lock)
 	list_each_safe(child, next, &p->children, sibling) {
 		list_remove(&child->sibling);
 		process_set_parent(child, reaper);
-		child->parent_tid = process_pid(reaper);
+		child->parent_tid = reaper->pid->nr;
 		list_add_back(&reaper->children, &child->sibling);
 		child->exit_signal = SIGCHLD;
 		if (child->state == PROCESS_ZOMBIE) {
@@ -474,6 +477,8 @@ co_t thread_exit(struct co *co, struct thread_exit *f)
 	exit_stop_is_complete(t);
 	while (trace_release_one(t))
 		CO_BREATHE;
+	if (f->last && process_is_first(t->process) && t->process != process_first)
+		CO_AWAIT(f->ignored, pid_ns_end);
 	deadline_discharge(&t->task);
 	exit_finish(t, f->status);
 	co_task(co)->exiting = true;

@@ -8,7 +8,9 @@
 #include <linux/stat.h>
 
 #include "core/base/log.h"
+#include "core/proc/pid_ns.h"
 #include "core/proc/rlimit.h"
+#include "core/proc/thread.h"
 #include "core/proc/uts.h"
 #include "mem/phys/slab.h"
 #include "mem/space/uaccess.h"
@@ -55,6 +57,8 @@ bool nsfs_spaces_of(struct process *p, struct nsfs_spaces *to)
 		return false;
 	to->mounts = fs_context_ns(fs);
 	to->uts = process_uts(p);
+	to->pids = p->pid->ns;
+	pid_ns_get(to->pids);
 	fs_context_put(fs);
 	return true;
 }
@@ -63,6 +67,7 @@ void nsfs_spaces_put(struct nsfs_spaces *s)
 {
 	mount_ns_put(s->mounts);
 	uts_put(s->uts);
+	pid_ns_put(s->pids);
 	*s = (struct nsfs_spaces){};
 }
 
@@ -77,13 +82,19 @@ static struct nsfs_spaces nsfs_one(enum nsfs_kind kind, const struct nsfs_spaces
 	} else if (kind == NSFS_UTS) {
 		one.uts = of->uts;
 		uts_get(one.uts);
+	} else if (kind == NSFS_PID) {
+		one.pids = of->pids;
+		pid_ns_get(one.pids);
 	}
 	return one;
 }
 
 static u64 nsfs_number(enum nsfs_kind kind, const struct nsfs_spaces *of)
 {
-	u64 id = kind == NSFS_MNT ? of->mounts->id : kind == NSFS_UTS ? of->uts->id : 1;
+	u64 id = kind == NSFS_MNT   ? of->mounts->id
+		 : kind == NSFS_UTS ? of->uts->id
+		 : kind == NSFS_PID ? of->pids->id
+				    : 1;
 
 	return FIRST_INO + (id - 1) * NSFS_KINDS + kind;
 }
@@ -120,13 +131,13 @@ u32 nsfs_of(const struct file *file, struct nsfs_spaces *to)
 	return kinds[nsfs_inode(file->inode)->kind].type;
 }
 
-/* A descriptor of the one user namespace, for the current process. */
-static long nsfs_open_user(struct co *co)
+/* A descriptor of one, for the current process. */
+static long nsfs_open(struct co *co, enum nsfs_kind kind, const struct nsfs_spaces *of)
 {
 	struct task *t = co_task(co);
 	struct path path;
 	struct file *file;
-	long fd = nsfs_path(NSFS_USER, NULL, &path);
+	long fd = nsfs_path(kind, of, &path);
 
 	if (fd)
 		return fd;
@@ -139,6 +150,42 @@ static long nsfs_open_user(struct co *co)
 	if (fd < 0)
 		file_put(file);
 	return fd;
+}
+
+/* The one above, if the caller is in that or above it. */
+static long nsfs_open_parent(struct co *co, const struct nsfs_inode *n)
+{
+	struct nsfs_spaces parent = {};
+
+	/* The first user namespace has none. */
+	if (n->kind == NSFS_USER)
+		return -EPERM;
+	if (n->kind != NSFS_PID)
+		return -EINVAL;
+	parent.pids = n->space.pids->parent;
+	if (!parent.pids || !pid_ns_is_within(parent.pids, pid_ns_here()))
+		return -EPERM;
+	return nsfs_open(co, NSFS_PID, &parent);
+}
+
+/* Numbers of a thread or its process, from the caller's namespace to ns or the other way. */
+static long nsfs_translate(const struct pid_ns *ns, u32 cmd, int nr)
+{
+	bool into = cmd == NS_GET_PID_IN_PIDNS || cmd == NS_GET_TGID_IN_PIDNS;
+	const struct pid_ns *here = pid_ns_here();
+	const struct thread *t = NULL;
+	const struct pid *pid;
+
+	spin_lock(&proc_tree_lock);
+	pid = pid_lookup_in(into ? here : ns, nr);
+	if (pid)
+		t = pid->thread;
+	if (t && (cmd == NS_GET_TGID_FROM_PIDNS || cmd == NS_GET_TGID_IN_PIDNS))
+		pid = t->process->pid;
+	/* A leader that has ended is there until its process has been waited for. */
+	nr = t || (pid && pid->process) ? pid_nr(pid, into ? ns : here) : 0;
+	spin_unlock(&proc_tree_lock);
+	return nr ? nr : -ESRCH;
 }
 
 struct nsfs_ioctl {
@@ -157,11 +204,14 @@ static co_t nsfs_ioctl(struct co *co, struct nsfs_ioctl *f)
 	kind = n->kind;
 	if (f->cmd == NS_GET_NSTYPE)
 		CO_RETURN(kinds[kind].type);
-	/* Kinds with parents have their first only, and the first user namespace has no owner. */
 	if (f->cmd == NS_GET_PARENT)
-		CO_RETURN(kind == NSFS_USER || kind == NSFS_PID ? -EPERM : -EINVAL);
+		CO_RETURN(nsfs_open_parent(co, n));
+	/* The first user namespace has no owner. */
 	if (f->cmd == NS_GET_USERNS)
-		CO_RETURN(kind == NSFS_USER ? -EPERM : nsfs_open_user(co));
+		CO_RETURN(kind == NSFS_USER ? -EPERM : nsfs_open(co, NSFS_USER, NULL));
+	if (f->cmd >= NS_GET_PID_FROM_PIDNS && f->cmd <= NS_GET_TGID_IN_PIDNS)
+		CO_RETURN(kind == NSFS_PID ? nsfs_translate(n->space.pids, f->cmd, (int)f->arg)
+					   : -EINVAL);
 	if (f->cmd == NS_GET_MNTNS_ID) {
 		if (kind != NSFS_MNT)
 			CO_RETURN(-EINVAL);

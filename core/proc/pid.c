@@ -27,10 +27,11 @@ struct pid *pid_lookup(int nr)
 	return pid_lookup_in(pid_ns_here(), nr);
 }
 
-/* A free number after the last one given; -1: all are taken. */
+/* A free number after the last one given; -1: all are taken. Whoever is first is number 1, though
+ * another was to be and failed. */
 static int pid_choose(const struct pid_ns *ns) REQUIRES(proc_tree_lock)
 {
-	int nr = ns->last_given;
+	int nr = ns->first ? ns->last_given : 0;
 
 	for (int tries = 0; tries < PID_MAX; tries++) {
 		if (++nr >= PID_MAX)
@@ -42,11 +43,16 @@ static int pid_choose(const struct pid_ns *ns) REQUIRES(proc_tree_lock)
 }
 
 /* Enter pid under a fresh number, or the one that is wanted: that, or an error. */
-static int pid_enter(struct pid_ns *ns, struct pid *pid, int wanted) REQUIRES(proc_tree_lock)
+static int pid_enter(struct pid_ns *ns, struct pid *pid, const int *wanted)
+	REQUIRES(proc_tree_lock)
 {
-	int nr = wanted ? wanted : pid_choose(ns);
+	int nr = wanted ? *wanted : pid_choose(ns);
 	struct pid **leaf;
 
+	if (wanted && (nr < 1 || nr >= PID_MAX || (nr != 1 && !ns->first)))
+		return -EINVAL;
+	if (ns->closed)
+		return -ENOMEM;
 	if (nr < 0)
 		return -EAGAIN;
 	if (pid_lookup_in(ns, nr))
@@ -98,7 +104,7 @@ static int pid_enter_all(struct pid *pid, const int *wanted, unsigned count)
 	int nr;
 
 	for (struct pid_ns *ns = pid->ns; ns; ns = ns->parent, n++) {
-		nr = pid_enter(ns, pid, n < count ? wanted[n] : 0);
+		nr = pid_enter(ns, pid, n < count ? &wanted[n] : NULL);
 		if (nr < 0) {
 			pid_leave_all(pid, ns);
 			return nr;
@@ -111,9 +117,12 @@ static int pid_enter_all(struct pid *pid, const int *wanted, unsigned count)
 
 int pid_new(struct pid_ns *ns, const int *wanted, unsigned count, struct pid **to)
 {
-	struct pid *pid = kzalloc(sizeof(*pid) + ns->level * sizeof(pid->below[0]));
+	struct pid *pid;
 	int err;
 
+	if (count > ns->level + 1u)
+		return -EINVAL;
+	pid = kzalloc(sizeof(*pid) + ns->level * sizeof(pid->below[0]));
 	if (!pid)
 		return -ENOMEM;
 	ref_init(&pid->refs);
@@ -172,10 +181,8 @@ int pid_translate_locked(int nr, const struct pid_ns *ns)
 	return !ns->level ? nr : pid ? pid_nr_below(pid, ns) : 0;
 }
 
-int pid_translate(int nr)
+int pid_translate(int nr, const struct pid_ns *ns)
 {
-	const struct pid_ns *ns = pid_ns_here();
-
 	if (!ns->level)
 		return nr;
 	spin_lock(&proc_tree_lock);
@@ -187,6 +194,13 @@ int pid_translate(int nr)
 int pid_last(const struct pid_ns *ns)
 {
 	return atomic_load_relaxed(&ns->last_given);
+}
+
+void pid_set_last(struct pid_ns *ns, int nr)
+{
+	spin_lock(&proc_tree_lock);
+	atomic_store_relaxed(&ns->last_given, nr);
+	spin_unlock(&proc_tree_lock);
 }
 
 /* --- references --- */

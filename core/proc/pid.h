@@ -40,6 +40,11 @@ struct pid_ns {
 	struct pid **leaves[PID_MAX / PID_LEAF];
 	u16 in_leaf[PID_MAX / PID_LEAF];
 	int last_given;			/* [a] for a look */
+	/* pid_ns.c's. */
+	struct process *first;		/* its number 1, while that is in the tree; borrowed */
+	u32 processes;			/* in it and in those below; the first's are not counted */
+	bool closed;			/* nobody is born there any more: number 1 is ending */
+	int reboot;			/* the signal it then seems to end by; 0: none */
 };
 extern struct pid_ns pid_ns_first;
 
@@ -58,7 +63,8 @@ struct pid {
 
 /* A new record that names nothing yet, one reference, with numbers of ns and those above it: the
  * `count` first of them, beginning with ns's own, are wanted[], the others are the next ones. 0
- * and *pid, -EAGAIN, -ENOMEM, -EEXIST, -EINVAL: nobody can have that number. */
+ * and *pid, -EAGAIN, -ENOMEM (also: nobody is born there), -EEXIST, -EINVAL: not a number, or
+ * more than there are levels. */
 int pid_new(struct pid_ns *ns, const int *wanted, unsigned count, struct pid **pid);
 
 void pid_get(struct pid *pid);
@@ -100,8 +106,10 @@ struct pid *pid_next_process(const struct pid_ns *ns, int nr) REQUIRES(proc_tree
 /* What is kept as a number of the first namespace: as ns has it, 0 if it names nothing there. In
  * the first it is known for longer than it names something. */
 int pid_translate_locked(int nr, const struct pid_ns *ns) REQUIRES(proc_tree_lock);
-int pid_translate(int nr);	/* for the current task */
+int pid_translate(int nr, const struct pid_ns *ns);
 
-int pid_last(const struct pid_ns *ns);	/* the number given last; for loadavg */
+/* The number given last, after which the next is looked for. */
+int pid_last(const struct pid_ns *ns);
+void pid_set_last(struct pid_ns *ns, int nr);
 
 #endif

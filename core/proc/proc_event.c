@@ -15,7 +15,7 @@ static void proc_event_parent(struct thread *t, int *tid, int *tgid) REQUIRES(pr
 	const struct process *parent = t->process->parent;
 
 	*tid = parent ? t->process->parent_tid : 0;
-	*tgid = parent ? process_pid(parent) : 0;
+	*tgid = parent ? parent->pid->nr : 0;
 }
 
 void proc_event_send(struct proc_event *e)
@@ -32,8 +32,8 @@ void proc_event_thread(struct thread *t, enum proc_cn_event what)
 	if (!proc_event_wanted())
 		return;
 	/* The three begin alike. */
-	e.event_data.comm.process_pid = thread_id(t);
-	e.event_data.comm.process_tgid = process_pid(t->process);
+	e.event_data.comm.process_pid = t->tid->nr;
+	e.event_data.comm.process_tgid = t->process->pid->nr;
 	if (what == PROC_EVENT_COMM)
 		string_copy(e.event_data.comm.comm, t->task.name, sizeof(e.event_data.comm.comm));
 	proc_event_send(&e);
@@ -43,8 +43,8 @@ static void proc_event_id(struct thread *t, enum proc_cn_event what, u32 real, u
 {
 	struct proc_event e = {.what = what};
 
-	e.event_data.id.process_pid = thread_id(t);
-	e.event_data.id.process_tgid = process_pid(t->process);
+	e.event_data.id.process_pid = t->tid->nr;
+	e.event_data.id.process_tgid = t->process->pid->nr;
 	e.event_data.id.r.ruid = real;
 	e.event_data.id.e.euid = effective;
 	proc_event_send(&e);
@@ -70,11 +70,11 @@ void proc_event_trace(struct thread *t, struct thread *tracer)
 
 	if (!proc_event_wanted())
 		return;
-	e.event_data.ptrace.process_pid = thread_id(t);
-	e.event_data.ptrace.process_tgid = process_pid(t->process);
+	e.event_data.ptrace.process_pid = t->tid->nr;
+	e.event_data.ptrace.process_tgid = t->process->pid->nr;
 	if (tracer) {
-		e.event_data.ptrace.tracer_pid = thread_id(tracer);
-		e.event_data.ptrace.tracer_tgid = process_pid(tracer->process);
+		e.event_data.ptrace.tracer_pid = tracer->tid->nr;
+		e.event_data.ptrace.tracer_tgid = tracer->process->pid->nr;
 	}
 	proc_event_send(&e);
 }
@@ -88,8 +88,8 @@ void proc_event_fork(struct thread *child)
 	spin_lock(&proc_tree_lock);
 	proc_event_parent(child, &e.event_data.fork.parent_pid, &e.event_data.fork.parent_tgid);
 	spin_unlock(&proc_tree_lock);
-	e.event_data.fork.child_pid = thread_id(child);
-	e.event_data.fork.child_tgid = process_pid(child->process);
+	e.event_data.fork.child_pid = child->tid->nr;
+	e.event_data.fork.child_tgid = child->process->pid->nr;
 	proc_event_send(&e);
 }
 
@@ -99,8 +99,8 @@ void proc_event_core(struct thread *t)
 
 	if (!proc_event_wanted())
 		return;
-	e.event_data.coredump.process_pid = thread_id(t);
-	e.event_data.coredump.process_tgid = process_pid(t->process);
+	e.event_data.coredump.process_pid = t->tid->nr;
+	e.event_data.coredump.process_tgid = t->process->pid->nr;
 	spin_lock(&proc_tree_lock);
 	proc_event_parent(t, &e.event_data.coredump.parent_pid,
 			  &e.event_data.coredump.parent_tgid);
@@ -113,8 +113,8 @@ void proc_event_exit(struct proc_event *e, struct thread *t, int status)
 	const struct process *p = t->process;
 
 	*e = (struct proc_event){.what = PROC_EVENT_EXIT};
-	e->event_data.exit.process_pid = thread_id(t);
-	e->event_data.exit.process_tgid = process_pid(p);
+	e->event_data.exit.process_pid = t->tid->nr;
+	e->event_data.exit.process_tgid = p->pid->nr;
 	e->event_data.exit.exit_code = (u32)status;
 	e->event_data.exit.exit_signal = (u32)(t->tid == p->pid ? p->exit_signal : -1);
 	proc_event_parent(t, &e->event_data.exit.parent_pid, &e->event_data.exit.parent_tgid);

@@ -7,6 +7,7 @@
 #include "core/proc/futex.h"
 #include "core/proc/internal.h"
 #include "core/proc/oom.h"
+#include "core/proc/pid_ns.h"
 #include "core/proc/pidfd.h"
 #include "core/proc/posix_timer.h"
 #include "core/proc/seccomp.h"
@@ -89,6 +90,7 @@ void process_put(struct process *p)
 	user_counts_put(p->user);
 	file_put(p->exe);
 	uts_put(p->uts);
+	pid_ns_put(p->child_ns);
 	session_put(p->session);
 	pid_put(p->tracer_allowed);
 	pid_put(p->group);
@@ -111,6 +113,9 @@ void process_link(struct process *p, struct process *parent)
 	if (parent)
 		list_add_back(&parent->children, &p->sibling);
 	p->pid->process = p;
+	if (process_is_first(p))
+		p->pid->ns->first = p;
+	pid_ns_count(p, 1);
 	session_join(p, parent);
 }
 
@@ -121,6 +126,9 @@ void process_unlink(struct process *p)
 	process_set_parent(p, NULL);
 	p->state = PROCESS_DEAD;
 	session_leave(p);
+	pid_ns_count(p, -1);
+	if (process_is_first(p))
+		p->pid->ns->first = NULL;
 	p->pid->process = NULL;
 	pidfd_changed(p->pid);
 	pid_unname(p->pid);

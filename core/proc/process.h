@@ -119,6 +119,7 @@ struct process {
 	struct sem_undos *undos;	/* [a] owned, set once until the end; NULL: none */
 	struct process_io io;
 	struct uts *uts;		/* [s] owned: core/proc/uts.h */
+	struct pid_ns *child_ns;	/* [s] owned: where children are born; NULL: in its own */
 };
 
 /* A call moved n bytes (or failed). */
@@ -140,6 +141,11 @@ void process_put(struct process *p);
 static inline int process_pid(const struct process *p)
 {
 	return pid_nr_here(p->pid);
+}
+/* Is it the first of its namespace? */
+static inline bool process_is_first(const struct process *p)
+{
+	return p->pid->own == 1;
 }
 /* As p itself sees it: 0 if it has none there (init, or the tree is changing). */
 static inline int process_parent_pid(const struct process *p)

@@ -404,17 +404,30 @@ static void signal_continue(struct process *p) REQUIRES(p->sig_lock)
 }
 
 /* Would it be thrown away? A blocked one is kept: the action may change before it is seen. */
-static bool signal_is_dropped(struct process *p, struct thread *t, int sig)
+static bool signal_is_dropped(struct process *p, struct thread *t, int sig, bool forced)
 	REQUIRES(p->sig_lock)
 {
 	struct sigact act = signal_action_of(p, sig);
 
-	if (act.handler == (u64)SIG_DFL && p == process_first)
-		return true;
 	/* A tracer wants to know even of one that is ignored. */
 	if ((t->blocked & SIG_BIT(sig)) || (sig != SIGKILL && trace_of(t)))
 		return false;
+	/* The first of a namespace is ended and stopped from above only. */
+	if (act.handler == (u64)SIG_DFL && process_is_first(p) &&
+	    !(forced && p != process_first && (SIG_BIT(sig) & SIG_UNBLOCKABLE)))
+		return true;
 	return signal_acts_ignored(&act, sig);
+}
+
+/* Does the sender, whom info names, not exist where p is? */
+static bool signal_is_from_above(const struct process *p, const struct signal_info *info)
+{
+	const struct task *sender = task_current();
+	int code = info ? info->si_code : SI_KERNEL;
+
+	if (!p->pid->ns->level || code > 0 || code == SI_TIMER || code == SI_SIGIO)
+		return false;
+	return !sender || !sender->user || !pid_nr(process_current()->pid, p->pid->ns);
 }
 
 static bool signal_is_fatal(struct process *p, struct thread *t, int sig) REQUIRES(p->sig_lock)
@@ -424,7 +437,8 @@ static bool signal_is_fatal(struct process *p, struct thread *t, int sig) REQUIR
 	if (sig == SIGKILL)
 		return true;
 	/* What may leave a core file is seen to by the thread it comes to. */
-	if (trace_of(t) || SIG_BIT(sig) & (SIG_STOPS | SIG_IGNORED_BY_DEFAULT | SIG_DUMPS))
+	if (process_is_first(p) || trace_of(t) ||
+	    SIG_BIT(sig) & (SIG_STOPS | SIG_IGNORED_BY_DEFAULT | SIG_DUMPS))
 		return false;
 	act = signal_action_of(p, sig);
 	return act.handler == (u64)SIG_DFL;
@@ -468,6 +482,8 @@ static void signal_tell(struct process *p, struct thread *t, int sig) REQUIRES(p
 
 int signal_send_locked(struct process *p, struct thread *t, int sig, const struct signal_info *info)
 {
+	bool forced = !info || info->si_code == SI_KERNEL;
+	struct signal_info nameless;
 	struct thread *any;
 	int err;
 
@@ -480,7 +496,13 @@ int signal_send_locked(struct process *p, struct thread *t, int sig, const struc
 	else if (sig == SIGCONT)
 		signal_continue(p);
 	any = t ? t : list_first(&p->threads, struct thread, in_process);
-	if (signal_is_dropped(p, any, sig))
+	if (signal_is_from_above(p, info)) {
+		nameless = *info;
+		nameless.si_pid = 0;
+		info = &nameless;
+		forced = true;
+	}
+	if (signal_is_dropped(p, any, sig, forced))
 		return 0;
 	err = signal_enqueue(p, t ? &t->pending : &p->pending, sig, info);
 	if (!err)
@@ -528,7 +550,7 @@ bool signal_timer(struct process *p, struct thread *t, struct signal_record *r, 
 	}
 	if (!any && !list_empty(&p->threads))
 		any = list_first(&p->threads, struct thread, in_process);
-	if (!any || any->leaving || p->group_exiting || signal_is_dropped(p, any, sig))
+	if (!any || any->leaving || p->group_exiting || signal_is_dropped(p, any, sig, false))
 		goto out;
 	r->queued = true;
 	signal_add_overrun(r, extra);

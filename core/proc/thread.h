@@ -120,7 +120,8 @@ struct thread_clone {
 	u64 tls;
 	uptr parent_tid, child_tid;
 	uptr pidfd;			/* where its number goes */
-	int set_tid;			/* the number wanted, or 0 */
+	const int *set_tid;		/* numbers wanted, the child's own namespace's first */
+	unsigned set_tid_count;
 	int exit_signal;
 	struct thread *child;		/* locals */
 	struct space *space;

@@ -20,7 +20,8 @@ static int msg_show(const struct proc_subject *who, struct text *to)
 	for (u32 n = 0; msg_next(&n, &q, &id); n++)
 		text_add(to, "%10d %10d  %4o  %10lu %10lu %5u %5u %5u %5u %5u %5u %10lu %10lu"
 			 " %10lu\n", q.msg_perm.key, id, q.msg_perm.mode, q.msg_cbytes,
-			 q.msg_qnum, q.msg_lspid, q.msg_lrpid, q.msg_perm.uid, q.msg_perm.gid,
+			 q.msg_qnum, pid_translate(q.msg_lspid, who->ns),
+			 pid_translate(q.msg_lrpid, who->ns), q.msg_perm.uid, q.msg_perm.gid,
 			 q.msg_perm.cuid, q.msg_perm.cgid, q.msg_stime, q.msg_rtime,
 			 q.msg_ctime);
 	return 0;
@@ -53,7 +54,8 @@ static int shm_show(const struct proc_subject *who, struct text *to)
 	for (u32 n = 0; segment_next(&n, &s, &id, &resident); n++)
 		text_add(to, "%10d %10d  %4o %21lu %5u %5u  %5lu %5u %5u %5u %5u %10lu %10lu"
 			 " %10lu %21lu %21u\n", s.shm_perm.key, id, s.shm_perm.mode,
-			 (u64)s.shm_segsz, s.shm_cpid, s.shm_lpid, s.shm_nattch,
+			 (u64)s.shm_segsz, pid_translate(s.shm_cpid, who->ns),
+			 pid_translate(s.shm_lpid, who->ns), s.shm_nattch,
 			 s.shm_perm.uid, s.shm_perm.gid, s.shm_perm.cuid, s.shm_perm.cgid,
 			 s.shm_atime, s.shm_dtime, s.shm_ctime, resident, 0);
 	return 0;

@@ -1,5 +1,6 @@
 /* fs/procfs/proc_ns.c -- /proc/<pid>/ns: links to the namespaces a process is in. */
 #include "core/proc/nsfs.h"
+#include "core/proc/pid_ns.h"
 #include "fs/procfs/proc.h"
 
 static int ns_jump(const struct proc_subject *who, enum nsfs_kind kind, struct path *to)
@@ -10,6 +11,16 @@ static int ns_jump(const struct proc_subject *who, enum nsfs_kind kind, struct p
 	if (!nsfs_spaces_of(who->process, &of))
 		return -ENOENT;
 	err = nsfs_path(kind, &of, to);
+	nsfs_spaces_put(&of);
+	return err;
+}
+
+/* Where nobody is yet is no place to show. */
+static int pid_for_children_jump(const struct proc_subject *who, struct path *to)
+{
+	struct nsfs_spaces of = {.pids = pid_ns_begun_for_children(who->process)};
+	int err = of.pids ? nsfs_path(NSFS_PID, &of, to) : -ENOENT;
+
 	nsfs_spaces_put(&of);
 	return err;
 }
@@ -35,7 +46,7 @@ const struct proc_entry proc_ns_entries[] = {
 	LINK("uts", .jump = uts_jump),
 	LINK("ipc", .jump = ipc_jump),
 	LINK("pid", .jump = pid_jump),
-	LINK("pid_for_children", .jump = pid_jump),
+	LINK("pid_for_children", .jump = pid_for_children_jump),
 	LINK("user", .jump = user_jump),
 	LINK("mnt", .jump = mnt_jump),
 	LINK("cgroup", .jump = cgroup_jump),

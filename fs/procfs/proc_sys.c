@@ -55,6 +55,28 @@ static int domainname_store(const struct proc_subject *who, const char *text, si
 	return store_name(UTS_DOMAINNAME, text, len);
 }
 
+/* --- process numbers: of who asks --- */
+
+static int ns_last_pid_show(const struct proc_subject *who, struct text *to)
+{
+	text_add(to, "%d\n", pid_last(pid_ns_here()));
+	return 0;
+}
+
+static int ns_last_pid_store(const struct proc_subject *who, const char *text, size_t len)
+{
+	const struct cred *cred = task_current()->cred;
+	const char *end;
+	u64 nr;
+
+	if (!cred_capable(cred, CAP_SYS_ADMIN) && !cred_capable(cred, CAP_CHECKPOINT_RESTORE))
+		return -EPERM;
+	if (!string_to_u64(text, &end, 10, &nr) || nr > PID_MAX || (*end && *end != '\n'))
+		return -EINVAL;
+	pid_set_last(pid_ns_here(), (int)nr);
+	return 0;
+}
+
 /* --- random --- */
 
 static void show_uuid(struct text *to, const u8 from[16])
@@ -357,6 +379,7 @@ static const struct proc_entry kernel_entries[] = {
 	FILE("domainname", 0644, .show = domainname_show, .store = domainname_store),
 	FILE("hostname", 0644, .show = hostname_show, .store = hostname_store),
 	FILE("ngroups_max", 0444, .show = ngroups_max_show),
+	FILE("ns_last_pid", 0666, .show = ns_last_pid_show, .store = ns_last_pid_store),
 	FILE("osrelease", 0444, .show = osrelease_show),
 	FILE("ostype", 0444, .show = ostype_show),
 	FILE("overflowgid", 0444, .show = overflow_id_show),

@@ -306,6 +306,27 @@ static void spaces(struct prog *p)
 	EXPECT(p, 21, 0);
 }
 
+/* A namespace of numbers, whose first process takes the others along. */
+static void numbers(struct prog *p)
+{
+	SYS(p, __NR_clone, I(CLONE_NEWPID | SIGCHLD), I(0));
+	IF(p, 0, EQ, 0) {
+		SYS(p, __NR_getpid);
+		EXPECT(p, 0, 1);
+		SYS(p, __NR_clone, I(SIGCHLD), I(0));
+		IF(p, 0, EQ, 0) {
+			SYS(p, __NR_ppoll, I(0), I(0), I(0), I(0), I(8));
+			work_exit(p, 0);
+		}
+		EXPECT(p, 0, 2);
+		work_exit(p, 0);
+	}
+	EXPECT_OK(p, 0);
+	MOVE(p, 20, 0);
+	work_wait(p);
+	EXPECT(p, 21, 0);
+}
+
 /* A file system is watched, and goes. */
 static void watched_to_the_end(struct prog *p)
 {
@@ -412,5 +433,5 @@ static void overlay(struct prog *p)
 	}
 }
 
-work_fn *const sweep_names[] = {links, renames, attributes, the_disk, mounts, spaces, watched_to_the_end, handles,
+work_fn *const sweep_names[] = {links, renames, attributes, the_disk, mounts, spaces, numbers, watched_to_the_end, handles,
 				overlay, NULL};
