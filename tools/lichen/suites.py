@@ -218,7 +218,7 @@ def ask_linux(items, args, image, store):
     """Add to Linux's runs until each item has as many as are wanted: all once, all twice..."""
     def add(item, results, answer):
         keep_log(args.log, item, answer)
-        if answer.status in (batch.NOT_RUN, batch.LIMIT):
+        if not answer.status.isdigit():     # broken off
             print(f"{item.name}: {answer.status}", flush=True)
             return
         store.add(item, results)
