@@ -122,7 +122,7 @@ static long fd_control(struct task *t, int fd, struct file *file, u32 cmd, u64 a
 	case F_GETPIPE_SZ:
 		return pipe_size(file);
 	case F_SETPIPE_SZ:
-		return pipe_set_size(file, (u32)arg, cred_current(&t->co));
+		return pipe_size_set(file, (u32)arg, cred_current(&t->co));
 	case F_SETOWN:
 		return async_set_number(file, (int)arg);
 	case F_GETOWN:

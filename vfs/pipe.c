@@ -10,7 +10,7 @@
  * Wakes: readers wait for bytes or the last writer's end; writers for room. Whoever changes
  * that looks for waiters only if the change can matter to them.
  */
-#include "vfs/pipe.h"
+#include "vfs/pipe_ring.h"
 
 #include <linux/fcntl.h>
 #include <linux/limits.h>
@@ -26,32 +26,7 @@
 
 #define PIPE_AT_ONCE (16 * PAGE_SIZE)	/* bytes copied in one hold of the lock */
 
-struct pipe {
-	spinlock lock;			/* RANK_PIPE */
-	u32 pages;			/* under lock: slots, a power of two */
-	u64 head, tail;			/* [a] bytes read, bytes written; written under lock */
-	struct page **ring;		/* under lock */
-	struct user_counts *user;	/* [I] owned: who made it; its pages are counted there */
-	u32 readers, writers;		/* [a] open ends; written under lock */
-	u32 reader_opens, writer_opens;	/* under lock: how many there ever were */
-	u32 files;			/* under lock: open files, keeps the pipe */
-	bool nameless;			/* [I] of pipe2: opening it again waits for nobody */
-	bool polled;			/* [a] somebody has polled it: each write is told */
-	bool signals_room;		/* [a] its writer had O_ASYNC: each read is told */
-	struct waitq can_read, can_write, opened;
-};
-
-static u64 pipe_bytes(const struct pipe *p) REQUIRES(p->lock)
-{
-	return p->tail - p->head;
-}
-
-static u64 pipe_capacity(const struct pipe *p) REQUIRES(p->lock)
-{
-	return (u64)p->pages << PAGE_SHIFT;
-}
-
-static struct pipe *pipe_new(const struct cred *cred)
+struct pipe *pipe_new(const struct cred *cred)
 {
 	struct user_counts *user = user_counts_find(cred->uid);
 	u32 pages = user ? pipe_limit_new(user, cred) : 0;
@@ -75,7 +50,7 @@ static struct pipe *pipe_new(const struct cred *cred)
 	return p;
 }
 
-static void pipe_free(struct pipe *p)
+void pipe_free(struct pipe *p)
 {
 	for (u32 i = 0; i < p->pages; i++)
 		if (p->ring[i])
@@ -87,11 +62,6 @@ static void pipe_free(struct pipe *p)
 }
 
 /* --- copying; the lock is held --- */
-
-static struct page **pipe_slot(struct pipe *p, u64 at) REQUIRES(p->lock)
-{
-	return &p->ring[(at >> PAGE_SHIFT) & (p->pages - 1)];
-}
 
 /* Copy what is there and asked for, without taking it out. *fault: user memory is missing. */
 static u64 pipe_copy_out(struct pipe *p, struct uio *uio, bool *fault) REQUIRES(p->lock)
@@ -371,7 +341,7 @@ static co_t pipe_write(struct co *co, struct pipe_write *f)
 
 /* --- ends --- */
 
-static void pipe_closed(struct file *file)
+void pipe_closed(struct file *file)
 {
 	struct pipe *p = file->private;
 	struct inode *inode = file->inode;
@@ -507,95 +477,6 @@ fail:
 	return err;
 }
 
-/* --- FIFOs: opening waits for the other end --- */
-
-/* Join the inode's pipe, which is made for the first. *seen: how often the other end was opened
- * so far, but for one that is open. */
-static int pipe_join(struct file *file, u32 *seen)
-{
-	struct inode *inode = file->inode;
-	struct pipe *fresh = pipe_new(file->cred), *p;
-
-	if (!fresh)
-		return -ENOMEM;
-	spin_lock(&inode->attr_lock);
-	if (!inode->pipe) {
-		inode->pipe = fresh;
-		fresh = NULL;
-	}
-	p = inode->pipe;
-	spin_lock(&p->lock);
-	p->files++;
-	if (file->mode & FILE_READ) {
-		p->readers++;
-		p->reader_opens++;
-	}
-	if (file->mode & FILE_WRITE) {
-		atomic_store_relaxed(&p->writers, p->writers + 1);
-		p->writer_opens++;
-	}
-	/* The other end that is open now met this one, even if it is closed the next moment. */
-	if (file->mode & FILE_READ)
-		*seen = p->writer_opens - (p->writers ? 1 : 0);
-	else
-		*seen = p->reader_opens - (p->readers ? 1 : 0);
-	spin_unlock(&p->lock);
-	spin_unlock(&inode->attr_lock);
-	file->private = p;
-	if (fresh)
-		pipe_free(fresh);
-	waitq_wake(&p->opened);
-	waitq_wake_events(&p->can_read, POLLIN);
-	return 0;
-}
-
-/* Has the other end been opened since `seen`, or is it open? */
-static bool pipe_met(struct file *file, u32 seen)
-{
-	struct pipe *p = file->private;
-	bool met;
-
-	spin_lock(&p->lock);
-	met = file->mode & FILE_READ ? p->writers || p->writer_opens != seen
-				     : p->readers || p->reader_opens != seen;
-	spin_unlock(&p->lock);
-	return met;
-}
-
-struct pipe_fifo_open {
-	struct file_opened;
-	u32 seen;
-	long err;
-};
-static co_t pipe_fifo_open(struct co *co, struct pipe_fifo_open *f)
-{
-	CO_BEGIN;
-	f->file->ops = &pipe_ops;
-	f->err = pipe_join(f->file, &f->seen);
-	if (f->err)
-		CO_RETURN(f->err);
-	if ((f->file->mode & (FILE_READ | FILE_WRITE)) == (FILE_READ | FILE_WRITE) ||
-	    ((struct pipe *)f->file->private)->nameless || pipe_met(f->file, f->seen))
-		CO_RETURN(0);
-	if (f->file->flags & O_NONBLOCK) {
-		f->err = f->file->mode & FILE_READ ? 0 : -ENXIO;
-	} else {
-		CO_WAIT(f->err, &((struct pipe *)f->file->private)->opened,
-			pipe_met(f->file, f->seen));
-	}
-	if (f->err) {
-		pipe_closed(f->file);
-		f->file->private = NULL;
-	}
-	CO_RETURN(f->err);
-	CO_END;
-}
-
-const struct file_ops pipe_fifo_ops = {
-	.open = CO_IMPLEMENTS(file_opened, pipe_fifo_open),
-	.stream = true,
-};
-
 /* --- tee --- */
 
 i64 pipe_peek(struct file *file, void *to, u64 n)
@@ -663,72 +544,4 @@ co_t pipe_drain(struct co *co, struct pipe_drain *f)
 	pipe_count_writer(f->file->private, 1);
 	CO_RETURN(f->err);
 	CO_END;
-}
-
-/* --- size --- */
-
-long pipe_size(struct file *file)
-{
-	struct pipe *p = file->private;
-	long size;
-
-	if (file->ops != &pipe_ops)
-		return -EBADF;
-	spin_lock(&p->lock);
-	size = (long)pipe_capacity(p);
-	spin_unlock(&p->lock);
-	return size;
-}
-
-/* However privileged one is: the ring alone takes 8 bytes a page. */
-#define PIPE_MOST (256ul << 20)
-
-long pipe_set_size(struct file *file, u64 size, const struct cred *cred)
-{
-	struct pipe *p = file->private;
-	struct page **ring, **old;
-	u64 pages, at;
-	long err = 0;
-
-	if (file->ops != &pipe_ops)
-		return -EBADF;
-	if (size > 1ul << 31)
-		return -EINVAL;
-	if (size > PIPE_MOST)
-		return -ENOMEM;
-	pages = max(PAGE_UP(size) >> PAGE_SHIFT, 1ul);
-	if (!bits_is_power(pages))
-		pages = 2ul << bits_log2(pages);
-	ring = kcalloc(pages, sizeof(*ring));
-	if (!ring)
-		return -ENOMEM;
-	spin_lock(&p->lock);
-	old = p->ring;
-	err = pipe_limit_change(p->user, cred, p->pages, pages);
-	/* Busy too if the oldest and the newest bytes share a page. */
-	if (!err &&
-	    PAGE_UP(p->tail) - PAGE_DOWN(p->head) > min(pages, (u64)p->pages) << PAGE_SHIFT) {
-		atomic_sub(&p->user->pipe_pages, pages - p->pages);
-		err = -EBUSY;
-	}
-	if (err) {
-		old = ring;
-	} else {
-		/* Slots move by their position; spare pages of empty slots are dropped. */
-		for (at = PAGE_DOWN(p->head); at < p->tail; at += PAGE_SIZE) {
-			ring[(at >> PAGE_SHIFT) & (pages - 1)] = *pipe_slot(p, at);
-			*pipe_slot(p, at) = NULL;
-		}
-		for (u32 i = 0; i < p->pages; i++)
-			if (old[i])
-				phys_page_put(old[i]);
-		p->ring = ring;
-		p->pages = (u32)pages;
-	}
-	spin_unlock(&p->lock);
-	kfree(old);
-	if (err)
-		return err;
-	waitq_wake_events(&p->can_write, POLLOUT | POLLWRNORM);
-	return (long)(pages << PAGE_SHIFT);
 }

@@ -2,14 +2,13 @@
  *
  * Ownership  a pipe belongs to its inode and lives while any end is open.
  * Units      bytes.
- * Locking    pipe.lock (RANK_PIPE), never held over a wait; who copies holds the ring's `busy`
- *            side instead (one reader and one writer at a time), so user memory may fault.
+ * Locking    pipe.lock (RANK_PIPE), never held over a wait: who copies holds it for copies that
+ *            cannot wait, and lets go of it to fault user memory in.
  */
 #ifndef VFS_PIPE_H
 #define VFS_PIPE_H
 
 #include "vfs/file.h"
-
 
 /* pipe2: two files, flags O_NONBLOCK | O_DIRECT(-EINVAL) as given. -ENOMEM. */
 int pipe_make(struct file *ends[2], u32 flags, const struct cred *cred);
@@ -19,7 +18,7 @@ extern const struct file_ops pipe_fifo_ops;	/* what an S_IFIFO inode opens with 
 
 /* F_GETPIPE_SZ, F_SETPIPE_SZ: bytes, or -EBADF if it is no pipe, -EBUSY, -EPERM, -ENOMEM. */
 long pipe_size(struct file *file);
-long pipe_set_size(struct file *file, u64 size, const struct cred *cred);
+long pipe_size_set(struct file *file, u64 size, const struct cred *cred);
 
 /* Copy up to n bytes without taking them out: bytes, 0 at the end, -EAGAIN with nothing there,
  * -EBADF if it is no pipe's read end. */

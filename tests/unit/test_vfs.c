@@ -509,12 +509,12 @@ static co_t pipes(struct co *co, struct pipes *f)
 	WRITE(-EAGAIN, f->ends[1], f->buf, 4096, FILE_POS);
 	WRITE(4000, f->ends[1], f->buf, 4000, FILE_POS);
 	IS(file_poll(f->ends[1], NULL), 0);
-	IS(pipe_set_size(f->ends[1], 4096, cred_current(co)), -EBUSY);
+	IS(pipe_size_set(f->ends[1], 4096, cred_current(co)), -EBUSY);
 	READ(65536, f->ends[0], f->buf, 100000, FILE_POS);
 	IS(pipe_size(f->ends[0]), 65536);
-	IS(pipe_set_size(f->ends[1], 5000, cred_current(co)), 8192);
+	IS(pipe_size_set(f->ends[1], 5000, cred_current(co)), 8192);
 	WRITE(8192, f->ends[1], f->buf, 10000, FILE_POS);
-	IS(pipe_set_size(f->ends[1], 1 << 17, cred_current(co)), 1 << 17);
+	IS(pipe_size_set(f->ends[1], 1 << 17, cred_current(co)), 1 << 17);
 	WRITE(100000, f->ends[1], f->buf, 100000, FILE_POS);
 	EXPECT(0, file_close, .file = f->ends[1]);
 	IS(file_poll(f->ends[0], NULL), POLLIN | POLLRDNORM | POLLHUP);
