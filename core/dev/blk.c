@@ -4,9 +4,11 @@
 #include "core/base/log.h"
 #include "core/dev/blk_cache.h"
 #include "core/proc/thread.h"
+#include "hal/clock.h"
 
 static spinlock devices_lock = SPINLOCK_INIT(RANK_BLK);
 static struct list devices = LIST_INIT(devices);	/* under devices_lock */
+static u32 waiting;					/* [a] tasks */
 
 static struct blk_device *blk_lookup(u32 number, const char *name) REQUIRES(devices_lock)
 {
@@ -73,6 +75,43 @@ struct blk_device *blk_next(const struct blk_device *after)
 	return next == &devices ? NULL : list_entry(next, struct blk_device, link);
 }
 
+/* --- statistics --- */
+
+/* Up to now so many were in flight. Who comes first of several counts the time for all. */
+static void blk_was_busy(struct blk_device *dev, u64 now, u32 in_flight)
+{
+	u64 until = atomic_load_relaxed(&dev->busy_until_ns);
+
+	if (now > until && atomic_cas(&dev->busy_until_ns, &until, now) && in_flight)
+		atomic_add_relaxed(&dev->busy_ns, now - until);
+}
+
+void blk_statistics(const struct blk_device *dev, u64 of[BLK_STATISTICS])
+{
+	static const u8 places[BLK_KINDS] = {[BLK_READ] = 0, [BLK_WRITE] = 4, [BLK_FLUSH] = 15};
+	u64 all_ns = 0;
+
+	memset(of, 0, BLK_STATISTICS * sizeof(*of));
+	for (int kind = 0; kind < BLK_KINDS; kind++) {
+		u64 ns = atomic_load_relaxed(&dev->counts[kind].ns);
+		u64 *to = &of[places[kind]];
+
+		to[0] = atomic_load_relaxed(&dev->counts[kind].requests);
+		if (kind != BLK_FLUSH)
+			to[2] = atomic_load_relaxed(&dev->counts[kind].sectors);
+		to[kind == BLK_FLUSH ? 1 : 3] = ns / 1000000;
+		all_ns += ns;
+	}
+	of[8] = atomic_load_relaxed(&dev->in_flight);
+	of[9] = atomic_load_relaxed(&dev->busy_ns) / 1000000;
+	of[10] = all_ns / 1000000;
+}
+
+unsigned blk_waiting(void)
+{
+	return atomic_load_relaxed(&waiting);
+}
+
 /* Does it lie inside the device, in whole sectors? */
 static bool blk_fits(const struct blk_device *dev, const struct blk_request *rq)
 {
@@ -129,20 +168,27 @@ void blk_start(struct blk_request *rq, struct blk_device *dev, enum blk_kind kin
 		return;
 	}
 	blk_account(kind, segments, count);
-	if (kind == BLK_READ)
-		atomic_add_relaxed(&dev->reads, 1ul);
-	else if (kind == BLK_WRITE)
-		atomic_add_relaxed(&dev->writes, 1ul);
 	for (unsigned i = 0; i < count; i++)
-		atomic_add_relaxed(kind == BLK_READ ? &dev->sectors_read : &dev->sectors_written,
+		atomic_add_relaxed(&dev->counts[kind].sectors,
 				   (u64)(segments[i].len >> BLK_SECTOR_SHIFT));
+	rq->dev = dev;
+	rq->begun_ns = hal_clock_ns();
+	blk_was_busy(dev, rq->begun_ns, atomic_add_relaxed(&dev->in_flight, 1u));
 	dev->ops->start(dev, rq);
 }
 
 void blk_finish(struct blk_request *rq, int error)
 {
 	struct waitq *finished = rq->finished;
+	struct blk_device *dev = rq->dev;
 
+	if (dev) {
+		u64 now = hal_clock_ns();
+
+		atomic_add_relaxed(&dev->counts[rq->kind].requests, 1ul);
+		atomic_add_relaxed(&dev->counts[rq->kind].ns, now - rq->begun_ns);
+		blk_was_busy(dev, now, atomic_add_relaxed(&dev->in_flight, (u32)-1));
+	}
 	rq->error = error;
 	/* From here on its owner may take it away. */
 	atomic_store(&rq->done, 1u);
@@ -153,7 +199,9 @@ co_t blk_transfer(struct co *co, struct blk_transfer *f)
 {
 	CO_BEGIN;
 	blk_start(&f->rq, f->dev, f->kind, f->sector, f->segments, f->count);
+	atomic_add_relaxed(&waiting, 1u);
 	CO_WAIT_IO(f->rq.finished, blk_done(&f->rq));
+	atomic_add_relaxed(&waiting, (u32)-1);
 	CO_RETURN(f->rq.error);
 	CO_END;
 }
@@ -210,11 +258,13 @@ co_t blk_batch_wait(struct co *co, struct blk_batch_wait *f)
 {
 	CO_BEGIN;
 	blk_batch_start(f->batch);
+	atomic_add_relaxed(&waiting, 1u);
 	for (f->at = 0; f->at < f->batch->started; f->at++) {
 		CO_WAIT_IO(f->batch->rq[f->at].finished, blk_done(&f->batch->rq[f->at]));
 		if (f->batch->rq[f->at].error && !f->batch->error)
 			f->batch->error = f->batch->rq[f->at].error;
 	}
+	atomic_add_relaxed(&waiting, (u32)-1);
 	f->batch->started = f->batch->segments = f->batch->first = 0;
 	CO_RETURN(f->batch->error);
 	CO_END;

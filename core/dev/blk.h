@@ -32,7 +32,7 @@
 #define BLK_MAJOR_VIRTIO 254
 #define BLK_NUMBER(major, minor) ((u32)(major) << 20 | (u32)(minor))
 
-enum blk_kind { BLK_READ, BLK_WRITE, BLK_FLUSH };
+enum blk_kind { BLK_READ, BLK_WRITE, BLK_FLUSH, BLK_KINDS };
 
 struct blk_segment {
 	paddr addr;
@@ -48,6 +48,8 @@ struct blk_request {
 	u16 count;
 	u8 kind;		/* enum blk_kind */
 	int error;		/* once done: 0 or -EIO */
+	struct blk_device *dev;	/* it was given to; NULL: to none, it does not fit */
+	u64 begun_ns;
 	u32 done;		/* [a] */
 	struct waitq *finished;	/* of the device, so it outlives the request */
 };
@@ -70,7 +72,11 @@ struct blk_device {
 	struct mapping mapping;		/* its page cache: raw reads and writes, metadata */
 	u32 next_queue;			/* [a] */
 	struct waitq finished[BLK_QUEUES];
-	u64 reads, writes, sectors_read, sectors_written;	/* [a] for statistics */
+	struct {			/* [a] what came to its end; sectors: what was asked for */
+		u64 requests, sectors, ns;
+	} counts[BLK_KINDS];
+	u32 in_flight;			/* [a] */
+	u64 busy_ns, busy_until_ns;	/* [a] with something in flight, counted up to then */
 	struct list link;		/* under blk.c's lock; never removed */
 };
 
@@ -82,6 +88,13 @@ int blk_register(struct blk_device *dev);
 struct blk_device *blk_find(u32 number);		/* NULL if there is none */
 struct blk_device *blk_find_name(const char *name);
 struct blk_device *blk_next(const struct blk_device *after);	/* NULL: the first */
+
+/* What Linux counts for a device, in its order (Documentation/admin-guide/iostats.rst): times in
+ * milliseconds; nothing is merged or discarded. */
+#define BLK_STATISTICS 17
+void blk_statistics(const struct blk_device *dev, u64 of[BLK_STATISTICS]);
+/* How many tasks wait for a device now. */
+unsigned blk_waiting(void);
 
 /* --- requests --- */
 

@@ -285,7 +285,7 @@ static int virtio_probe(struct virtio_device *dev, const struct hal_virtio *wher
 	status_add(dev, VIRTIO_CONFIG_S_DRIVER);
 	err = virtio_negotiate(dev);
 	if (!err)
-		err = hal_irq_register(where->irq, where->edge, virtio_interrupt, dev);
+		err = hal_irq_register(where->irq, where->edge, dev->name, virtio_interrupt, dev);
 	if (!err)
 		err = dev->driver->probe(dev);
 	if (err) {
@@ -306,6 +306,7 @@ static const struct virtio_driver *virtio_find_driver(u32 id)
 /* What stands at one place: nothing (device id 0) is the usual. */
 static void virtio_look(const struct hal_virtio *where, unsigned counts[])
 {
+	static unsigned found;
 	const struct virtio_driver *driver;
 	struct virtio_device *dev, look = {0};
 	u32 id;
@@ -328,6 +329,7 @@ static void virtio_look(const struct hal_virtio *where, unsigned counts[])
 	*dev = look;
 	dev->driver = driver;
 	dev->index = counts[id]++;
+	format(dev->name, sizeof(dev->name), "virtio%u", found++);
 	/* Never freed: its interrupt may be registered. */
 	err = virtio_probe(dev, where);
 	if (err)

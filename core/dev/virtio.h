@@ -51,6 +51,7 @@ struct virtio_device {
 	const struct virtio_driver *driver;	/* [I] */
 	void *regs;				/* [I] */
 	unsigned index;				/* [I] order among its kind, by address */
+	char name[12];				/* [I] its order among all */
 	u32 version;				/* [I] of the transport: 1 (legacy) or 2 */
 	u64 features;				/* [I] negotiated */
 	bool broken;				/* under the driver's lock */

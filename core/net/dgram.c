@@ -69,6 +69,7 @@ static void dgram_take_control(struct dgram_receive *f)
 	c->to = p->to;
 	c->has_to = true;
 	c->ip = p->ip;
+	c->group = p->group;
 }
 
 static void dgram_take_name(struct dgram_receive *f)

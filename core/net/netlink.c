@@ -3,6 +3,7 @@
 
 #include "core/base/string.h"
 #include "core/cred/cred.h"
+#include "core/net/control.h"
 #include "core/net/dgram.h"
 #include "core/net/family.h"
 #include "core/net/option.h"
@@ -131,10 +132,11 @@ static int netlink_name(struct socket *s, bool peer, char *to)
 
 /* --- asking --- */
 
-/* Put this into its queue, as from the kernel, to the groups of this mask. */
-static void netlink_queue(struct netlink_socket *n, const void *data, u32 len, u32 groups)
+/* Put this into its queue, as from the kernel, to this group; 0: to it alone. */
+static void netlink_queue(struct netlink_socket *n, const void *data, u32 len, u32 group)
 {
-	struct sockaddr_nl kernel = {.nl_family = AF_NETLINK, .nl_groups = groups};
+	struct sockaddr_nl kernel = {.nl_family = AF_NETLINK,
+				     .nl_groups = group ? 1u << (group - 1) : 0};
 	struct uio uio = uio_kernel((void *)data, len);
 	struct packet *p;
 
@@ -142,6 +144,7 @@ static void netlink_queue(struct netlink_socket *n, const void *data, u32 len, u
 	if (p)
 		p->name = net_name_new(&kernel, sizeof(kernel));
 	if (p && p->name) {
+		p->group = group;
 		packet_copy_in(p, 0, &uio);
 		if (!socket_queue(&n->socket, p))
 			return;
@@ -179,7 +182,7 @@ void netlink_broadcast(const struct netlink_protocol *p, u32 group, const void *
 	list_each(n, &netlink_all, all)
 		if (n->protocol == p && (atomic_load_relaxed(&n->groups) & mask) &&
 		    (!wants || wants(n, data)))
-			netlink_queue(n, data, len, mask);
+			netlink_queue(n, data, len, group);
 	spin_unlock(&netlink_lock);
 }
 
@@ -411,6 +414,16 @@ static int netlink_get_option(struct socket *s, int level, int option, char *val
 	}
 }
 
+static void netlink_control(struct socket *s, const struct socket_control *c, char *buf, u32 *used,
+			    u32 room, u32 *got)
+{
+	struct nl_pktinfo info = {.group = c->group};
+
+	if (atomic_load(&netlink_of(s)->wants_info))
+		control_add(buf, used, room, SOL_NETLINK, NETLINK_PKTINFO, &info, sizeof(info),
+			    got);
+}
+
 static void netlink_closed(struct socket *s)
 {
 	struct netlink_socket *n = netlink_of(s);
@@ -439,6 +452,7 @@ static const struct socket_ops netlink_ops = {
 	.try_receive = dgram_try_receive,
 	.name = netlink_name,
 	.check = netlink_check,
+	.control = netlink_control,
 	.poll = netlink_poll,
 	.set_option = netlink_set_option,
 	.get_option = netlink_get_option,

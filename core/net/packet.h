@@ -52,6 +52,7 @@ struct packet {
 	struct net_name *name;	/* owned: the sender's, or NULL */
 	struct packet_end from, to;
 	struct packet_ip ip;	/* of datagrams over IP */
+	u32 group;		/* of netlink's that it was sent to; 0: to one socket */
 	u64 stamp_ns;		/* wall clock, if anybody asked for it */
 	alignas(8) char data[];	/* `room` bytes, or pointers to pages */
 };

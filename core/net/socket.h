@@ -73,6 +73,7 @@ struct socket_control {
 	bool has_to;
 	struct packet_end to;	/* where a datagram was sent to */
 	struct packet_ip ip;
+	u32 group;		/* netlink's that it was sent to; 0: to the socket */
 };
 
 /* A message to send, or the place for one to receive. */

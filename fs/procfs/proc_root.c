@@ -104,12 +104,16 @@ static int partitions_show(const struct proc_subject *who, struct text *to)
 
 static int diskstats_show(const struct proc_subject *who, struct text *to)
 {
-	/* No merges happen and times are not taken. */
-	for (const struct blk_device *b = NULL; (b = blk_next(b));)
-		text_add(to, "%4u %7u %s %lu 0 %lu 0 %lu 0 %lu 0 0 0 0 0 0 0 0 0 0\n",
-			 CHARDEV_MAJOR(b->number), CHARDEV_MINOR(b->number), b->name,
-			 atomic_load_relaxed(&b->reads), atomic_load_relaxed(&b->sectors_read),
-			 atomic_load_relaxed(&b->writes), atomic_load_relaxed(&b->sectors_written));
+	u64 of[BLK_STATISTICS];
+
+	for (const struct blk_device *b = NULL; (b = blk_next(b));) {
+		text_add(to, "%4u %7u %s", CHARDEV_MAJOR(b->number), CHARDEV_MINOR(b->number),
+			 b->name);
+		blk_statistics(b, of);
+		for (int i = 0; i < BLK_STATISTICS; i++)
+			text_add(to, " %lu", of[i]);
+		text_add(to, "\n");
+	}
 	return 0;
 }
 

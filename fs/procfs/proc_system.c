@@ -82,8 +82,8 @@ int proc_vmstat_show(const struct proc_subject *who, struct text *to)
 		 page_total_kept() + shm_total());
 	text_add(to, "nr_slab_unreclaimable %lu\n", slab_pages());
 	for (const struct blk_device *b = NULL; (b = blk_next(b));) {
-		read += atomic_load_relaxed(&b->sectors_read);
-		written += atomic_load_relaxed(&b->sectors_written);
+		read += atomic_load_relaxed(&b->counts[BLK_READ].sectors);
+		written += atomic_load_relaxed(&b->counts[BLK_WRITE].sectors);
 	}
 	text_add(to, "pgpgin %lu\npgpgout %lu\npswpin 0\npswpout 0\npgfault %lu\npgmajfault %lu\n",
 		 read / 2, written / 2, minor + major, major);
@@ -233,8 +233,8 @@ int proc_stat_all_show(const struct proc_subject *who, struct text *to)
 	}
 	show_interrupts(to);
 	text_add(to, "ctxt %lu\nbtime %lu\nprocesses %lu\nprocs_running %u\n"
-		 "procs_blocked 0\n", switches, clock_boot_wall_seconds(), process_forks(),
-		 max(executor_runnable(), 1u));
+		 "procs_blocked %u\n", switches, clock_boot_wall_seconds(), process_forks(),
+		 max(executor_runnable(), 1u), blk_waiting());
 	/* Nothing is put off to the end of an interrupt. */
 	text_add(to, "softirq 0 0 0 0 0 0 0 0 0 0 0\n");
 	return 0;
@@ -271,25 +271,33 @@ int proc_loadavg_show(const struct proc_subject *who, struct text *to)
 
 /* --- interrupts, executors --- */
 
+static void show_interrupt(struct text *to, const char *kind, unsigned irq)
+{
+	text_add(to, "%s%*u:", kind, 3 - (int)strlen(kind), irq);
+	for (unsigned n = 0; n < hal_cpu_count(); n++)
+		text_add(to, " %10lu", hal_irq_count(irq, n));
+}
+
+/* Each that somebody waits for, those between CPUs last. */
 int proc_interrupts_show(const struct proc_subject *who, struct text *to)
 {
+	struct hal_irq irq;
+
 	text_add(to, "%*s", 11, "");
 	for (unsigned n = 0; n < hal_cpu_count(); n++)
 		text_add(to, "CPU%-8u", n);
 	text_put(to, "\n", 1);
-	for (unsigned i = 0; i < hal_irq_max(); i++) {
-		u64 sum = 0;
-
-		for (unsigned n = 0; n < hal_cpu_count(); n++)
-			sum += hal_irq_count(i, n);
-		if (!sum)
-			continue;
-		text_add(to, "%3u: ", i);
-		for (unsigned n = 0; n < hal_cpu_count(); n++)
-			text_add(to, "%10lu ", hal_irq_count(i, n));
-		text_add(to, "    GIC %u %s\n", i, i < 16 ? "ipi" : i == 27 ? "arch_timer" :
-			 i == 33 ? "uart-pl011" : "");
-	}
+	for (unsigned i = 0; i < hal_irq_max(); i++)
+		if (hal_irq_info(i, &irq) && irq.controller) {
+			show_interrupt(to, "", i);
+			text_add(to, "    %s %3u %-5s     %s\n", irq.controller, i,
+				 irq.edge ? "Edge" : "Level", irq.name);
+		}
+	for (unsigned i = 0; i < hal_irq_max(); i++)
+		if (hal_irq_info(i, &irq) && !irq.controller) {
+			show_interrupt(to, "IPI", i);
+			text_add(to, "      %s\n", irq.name);
+		}
 	return 0;
 }
 

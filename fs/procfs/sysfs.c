@@ -57,15 +57,14 @@ static int zero_show(const struct proc_subject *who, struct text *to)
 	return 0;
 }
 
-/* Requests, sectors and time of reads and writes; times are not taken, nothing is merged. */
 static int block_stat_show(const struct proc_subject *who, struct text *to)
 {
-	const struct blk_device *b = block(who->fd);
+	u64 of[BLK_STATISTICS];
 
-	text_add(to, "%8lu %8u %8lu %8u %8lu %8u %8lu %8u %8u %8u %8u %8u %8u %8u %8u %8u %8u\n",
-		 atomic_load_relaxed(&b->reads), 0, atomic_load_relaxed(&b->sectors_read), 0,
-		 atomic_load_relaxed(&b->writes), 0, atomic_load_relaxed(&b->sectors_written), 0,
-		 0, 0, 0, 0, 0, 0, 0, 0, 0);
+	blk_statistics(block(who->fd), of);
+	for (int i = 0; i < BLK_STATISTICS; i++)
+		text_add(to, "%s%8lu", i ? " " : "", of[i]);
+	text_add(to, "\n");
 	return 0;
 }
 

@@ -92,6 +92,7 @@ i64 psci_cpu_on(u64 mpidr, u64 entry, u64 context);
 
 /* irq.c, with a controller below it */
 struct gic_ops {
+	const char *name;
 	const char *(*init)(void);	/* NULL, or what is wrong */
 	void (*init_cpu)(struct arm_cpu *c);
 	u32 (*ack)(void);		/* interrupt number in the low 10 bits */
@@ -107,7 +108,7 @@ const char *irq_init(void);
 void irq_init_cpu(struct arm_cpu *c);
 void irq_take(void);
 /* A per-CPU interrupt; enabled on the calling CPU. */
-void irq_local(unsigned irq, hal_irq_fn *fn);
+void irq_local(unsigned irq, const char *name, hal_irq_fn *fn);
 
 /* clock.c */
 void counter_init(void);

@@ -76,5 +76,5 @@ void counter_init(void)
 void counter_init_cpu(void)
 {
 	sysreg_write(cntv_ctl_el0, 0);
-	irq_local(arm_platform.timer_irq, expired);
+	irq_local(arm_platform.timer_irq, "arch_timer", expired);
 }

@@ -85,6 +85,7 @@ static void send(const struct arm_cpu *to, unsigned sgi)
 }
 
 const struct gic_ops gicv2_ops = {
+	.name = "GICv2",
 	.init = init,
 	.init_cpu = init_cpu,
 	.ack = ack,

@@ -157,6 +157,7 @@ static void send(const struct arm_cpu *to, unsigned sgi)
 }
 
 const struct gic_ops gicv3_ops = {
+	.name = "GICv3",
 	.init = init,
 	.init_cpu = init_cpu,
 	.ack = ack,

@@ -16,7 +16,9 @@
 
 struct irq_action {
 	hal_irq_fn *fn;		/* [a] */
-	void *arg;		/* [I] once fn is set */
+	void *arg;		/* [I] once fn is set, as name and edge */
+	const char *name;
+	bool edge;
 	u64 count[HAL_MAX_CPUS];	/* its CPU's */
 };
 
@@ -39,8 +41,8 @@ const char *irq_init(void)
 	const struct gic_ops *found = arm_platform.gic_version == 3 ? &gicv3_ops : &gicv2_ops;
 	const char *error = found->init();
 
-	actions[SGI_KICK].fn = kicked;
-	actions[SGI_STOP].fn = stopped;
+	actions[SGI_KICK] = (struct irq_action){kicked, .name = "Rescheduling interrupts"};
+	actions[SGI_STOP] = (struct irq_action){stopped, .name = "CPU stop interrupts"};
 	if (!error)
 		gic = found;
 	return error;
@@ -70,13 +72,14 @@ void irq_take(void)
 	}
 }
 
-void irq_local(unsigned irq, hal_irq_fn *fn)
+void irq_local(unsigned irq, const char *name, hal_irq_fn *fn)
 {
+	actions[irq].name = name;
 	atomic_store(&actions[irq].fn, fn);
 	gic->enable(irq, false);
 }
 
-int hal_irq_register(unsigned irq, bool edge, hal_irq_fn *fn, void *arg)
+int hal_irq_register(unsigned irq, bool edge, const char *name, hal_irq_fn *fn, void *arg)
 {
 	if (irq < SPI_FIRST || irq >= hal_irq_max())
 		return -EINVAL;
@@ -86,10 +89,22 @@ int hal_irq_register(unsigned irq, bool edge, hal_irq_fn *fn, void *arg)
 		return -EBUSY;
 	}
 	actions[irq].arg = arg;
+	actions[irq].name = name;
+	actions[irq].edge = edge;
 	atomic_store(&actions[irq].fn, fn);
 	gic->enable(irq, edge);
 	spin_unlock(&register_lock);
 	return 0;
+}
+
+bool hal_irq_info(unsigned irq, struct hal_irq *info)
+{
+	const struct irq_action *a = &actions[irq];
+
+	if (irq >= IRQ_MAX || !atomic_load(&a->fn))
+		return false;
+	*info = (struct hal_irq){a->name, irq <= SGI_STOP ? NULL : gic->name, a->edge};
+	return true;
 }
 
 u64 hal_irq_count(unsigned irq, unsigned cpu)

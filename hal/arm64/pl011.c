@@ -73,7 +73,7 @@ void hal_console_start(const struct hal_console_ops *o)
 	if (!uart)
 		return;
 	ops = o;
-	if (hal_irq_register(arm_platform.uart_irq, false, interrupted, NULL) == 0)
+	if (hal_irq_register(arm_platform.uart_irq, false, "uart-pl011", interrupted, NULL) == 0)
 		set_mask(IRQ_RX | IRQ_RX_LATE, 0);
 }
 

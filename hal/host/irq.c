@@ -10,11 +10,12 @@
 static struct {
 	hal_irq_fn *fn;
 	void *arg;
+	const char *name;
 	bool edge, level, latched;
 	u64 count;
 } lines[IRQS];
 
-int hal_irq_register(unsigned irq, bool edge, hal_irq_fn *fn, void *arg)
+int hal_irq_register(unsigned irq, bool edge, const char *name, hal_irq_fn *fn, void *arg)
 {
 	int err = 0;
 
@@ -27,6 +28,7 @@ int hal_irq_register(unsigned irq, bool edge, hal_irq_fn *fn, void *arg)
 	}
 	lines[irq].edge = edge;
 	lines[irq].arg = arg;
+	lines[irq].name = name;
 	lines[irq].fn = fn;
 	if (lines[irq].level || lines[irq].latched)
 		host_pend(0, HOST_PEND_DEVICE);
@@ -89,6 +91,19 @@ void host_irq_deliver(void)
 			fn(arg);
 		}
 	}
+}
+
+bool hal_irq_info(unsigned irq, struct hal_irq *info)
+{
+	bool taken = false;
+
+	if (irq >= IRQS)
+		return false;
+	host_lock();
+	taken = lines[irq].fn;
+	*info = (struct hal_irq){lines[irq].name, "host", lines[irq].edge};
+	host_unlock();
+	return taken;
 }
 
 u64 hal_irq_count(unsigned irq, unsigned cpu)

@@ -231,3 +231,39 @@ TEST(uevents_are_silent)
 	CHECK_EQ(bind(fd, (void *)&nl, sizeof(nl)), 0);
 	CHECK_ERR(recv(fd, buffer, 1, 0), EAGAIN);
 }
+
+/* The group that the message in front came to, -1: nothing is said of one. */
+static int group_told(int fd)
+{
+	_Alignas(struct cmsghdr) char control[64];
+	struct iovec iov = { buffer, sizeof(buffer) };
+	struct msghdr m = { .msg_iov = &iov, .msg_iovlen = 1, .msg_control = control,
+			    .msg_controllen = sizeof(control) };
+	struct cmsghdr *c;
+	struct nl_pktinfo info;
+
+	CHECK(recvmsg(fd, &m, 0) > 0);
+	c = CMSG_FIRSTHDR(&m);
+	if (!c)
+		return -1;
+	CHECK_EQ(c->cmsg_level, SOL_NETLINK);
+	CHECK_EQ(c->cmsg_type, NETLINK_PKTINFO);
+	CHECK_EQ(c->cmsg_len, CMSG_LEN(sizeof(info)));
+	memcpy(&info, CMSG_DATA(c), sizeof(info));
+	return (int)info.group;
+}
+
+TEST(messages_name_their_group)
+{
+	int fd = route_socket(), on = 1, off = 0;
+	struct question q = { .gen = { .rtgen_family = AF_UNSPEC } };
+
+	ask(fd, RTM_GETADDR, NLM_F_DUMP, &q);
+	CHECK_EQ(setsockopt(fd, SOL_NETLINK, NETLINK_PKTINFO, &on, sizeof(on)), 0);
+	CHECK_EQ(group_told(fd), 0);
+	CHECK_EQ(setsockopt(fd, SOL_NETLINK, NETLINK_PKTINFO, &off, sizeof(off)), 0);
+	close(fd);
+	fd = route_socket();
+	ask(fd, RTM_GETADDR, NLM_F_DUMP, &q);
+	CHECK_EQ(group_told(fd), -1);
+}
