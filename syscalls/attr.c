@@ -126,11 +126,16 @@ SYSCALL_CO(fchmod, fd, mode);
 
 /* --- chown: an id of -1 stays as it is --- */
 
-static struct inode_attr attr_owner(u32 uid, u32 gid)
+/* -EINVAL: one of them has no mapping. */
+static long attr_owner(u32 uid, u32 gid, struct inode_attr *to)
 {
-	return (struct inode_attr){
+	*to = (struct inode_attr){
 		.valid = ATTR_OWNER | (uid == ~0u ? 0 : ATTR_UID) | (gid == ~0u ? 0 : ATTR_GID),
-		.uid = uid, .gid = gid};
+		.uid = cred_kernel_uid(uid), .gid = cred_kernel_gid(gid)};
+	if (((to->valid & ATTR_UID) && to->uid == USER_NONE) ||
+	    ((to->valid & ATTR_GID) && to->gid == USER_NONE))
+		return -EINVAL;
+	return 0;
 }
 
 struct sys_fchownat {
@@ -146,7 +151,9 @@ static co_t sys_fchownat(struct co *co, struct sys_fchownat *f)
 	CO_BEGIN;
 	if (f->flags & ~(u32)(AT_SYMLINK_NOFOLLOW | AT_EMPTY_PATH))
 		CO_RETURN(-EINVAL);
-	f->attr = attr_owner(f->uid, f->gid);
+	f->err = attr_owner(f->uid, f->gid, &f->attr);
+	if (f->err)
+		CO_RETURN(f->err);
 	CO_AWAIT(f->err, attr_at, .dirfd = f->dirfd, .path = f->path, .flags = f->flags,
 		 .attr = &f->attr);
 	CO_RETURN(f->err);
@@ -164,7 +171,9 @@ struct sys_fchown {
 static co_t sys_fchown(struct co *co, struct sys_fchown *f)
 {
 	CO_BEGIN;
-	f->attr = attr_owner(f->uid, f->gid);
+	f->err = attr_owner(f->uid, f->gid, &f->attr);
+	if (f->err)
+		CO_RETURN(f->err);
 	CO_AWAIT(f->err, attr_fd, .fd = f->fd, .attr = &f->attr);
 	CO_RETURN(f->err);
 	CO_END;

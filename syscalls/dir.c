@@ -193,7 +193,7 @@ static co_t sys_chroot(struct co *co, struct sys_chroot *f)
 		WALK(f->err, &f->walk);
 	if (!f->err)
 		f->err = inode_permission(f->walk.path.dentry->inode, cred_current(co), CRED_EXEC);
-	if (!f->err && !cred_capable(cred_current(co), CAP_SYS_CHROOT))
+	if (!f->err && !cred_capable_own(cred_current(co), CAP_SYS_CHROOT))
 		f->err = -EPERM;
 	if (!f->err) {
 		walk_take(&f->walk, &f->at);

@@ -183,6 +183,8 @@ static co_t fd_owner(struct co *co, struct fd_owner *f)
 	CO_BEGIN;
 	if (f->cmd == F_GETOWNER_UIDS) {
 		async_get_uids(f->file, f->uids);
+		for (unsigned i = 0; i < ARRAY_SIZE(f->uids); i++)
+			f->uids[i] = user_ns_from(cred_ns(), USER_UIDS, f->uids[i]);
 		CO_COPY_TO_USER(f->err, f->arg, f->uids, sizeof(f->uids));
 	} else if (f->cmd == F_GETOWN_EX) {
 		f->owner.pid = async_get_owner(f->file, &f->owner.type);

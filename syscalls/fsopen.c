@@ -8,11 +8,6 @@
 
 #define FSOPEN_TEXT 256u	/* a key's or value's, the end included */
 
-static bool fsopen_may(struct co *co)
-{
-	return cred_capable(cred_current(co), CAP_SYS_ADMIN);
-}
-
 struct sys_fsopen {
 	struct co_frame co;
 	uptr from;
@@ -25,7 +20,7 @@ struct sys_fsopen {
 static co_t sys_fsopen(struct co *co, struct sys_fsopen *f)
 {
 	CO_BEGIN;
-	if (!fsopen_may(co))
+	if (!mount_may_change())
 		CO_RETURN(-EPERM);
 	if (f->flags & ~(u32)FSOPEN_CLOEXEC)
 		CO_RETURN(-EINVAL);
@@ -56,7 +51,7 @@ struct sys_fspick {
 static co_t sys_fspick(struct co *co, struct sys_fspick *f)
 {
 	CO_BEGIN;
-	if (!fsopen_may(co))
+	if (!mount_may_change())
 		CO_RETURN(-EPERM);
 	if (f->flags & ~(u32)(FSPICK_CLOEXEC | FSPICK_SYMLINK_NOFOLLOW | FSPICK_NO_AUTOMOUNT |
 			      FSPICK_EMPTY_PATH))
@@ -205,7 +200,7 @@ struct sys_fsmount {
 static co_t sys_fsmount(struct co *co, struct sys_fsmount *f)
 {
 	CO_BEGIN;
-	if (!fsopen_may(co))
+	if (!mount_may_change())
 		CO_RETURN(-EPERM);
 	if (f->flags & ~(u32)FSMOUNT_CLOEXEC)
 		CO_RETURN(-EINVAL);

@@ -14,25 +14,25 @@
 
 static long sys_getuid(struct task *t)
 {
-	return t->cred->uid;
+	return cred_shown_uid(t->cred->uid);
 }
 SYSCALL_PLAIN(getuid);
 
 static long sys_geteuid(struct task *t)
 {
-	return t->cred->euid;
+	return cred_shown_uid(t->cred->euid);
 }
 SYSCALL_PLAIN(geteuid);
 
 static long sys_getgid(struct task *t)
 {
-	return t->cred->gid;
+	return cred_shown_gid(t->cred->gid);
 }
 SYSCALL_PLAIN(getgid);
 
 static long sys_getegid(struct task *t)
 {
-	return t->cred->egid;
+	return cred_shown_gid(t->cred->egid);
 }
 SYSCALL_PLAIN(getegid);
 
@@ -46,21 +46,28 @@ static long ids_put_three(struct task *t, uptr a, uptr b, uptr c, u32 x, u32 y, 
 
 static long sys_getresuid(struct task *t, uptr r, uptr e, uptr s)
 {
-	return ids_put_three(t, r, e, s, t->cred->uid, t->cred->euid, t->cred->suid);
+	const struct cred *cred = t->cred;
+
+	return ids_put_three(t, r, e, s, cred_shown_uid(cred->uid), cred_shown_uid(cred->euid),
+			     cred_shown_uid(cred->suid));
 }
 SYSCALL_RETRY(getresuid, uptr, uptr, uptr);
 
 static long sys_getresgid(struct task *t, uptr r, uptr e, uptr s)
 {
-	return ids_put_three(t, r, e, s, t->cred->gid, t->cred->egid, t->cred->sgid);
+	const struct cred *cred = t->cred;
+
+	return ids_put_three(t, r, e, s, cred_shown_gid(cred->gid), cred_shown_gid(cred->egid),
+			     cred_shown_gid(cred->sgid));
 }
 SYSCALL_RETRY(getresgid, uptr, uptr, uptr);
 
 /* Capabilities follow the user ids between root and others: capabilities(7). */
 static void ids_follow(struct cred *new, const struct cred *old)
 {
-	bool was_root = !old->uid || !old->euid || !old->suid;
-	bool is_root = !new->uid || !new->euid || !new->suid;
+	u32 root = cred_root(old);
+	bool was_root = old->uid == root || old->euid == root || old->suid == root;
+	bool is_root = new->uid == root || new->euid == root || new->suid == root;
 
 	if (old->securebits & issecure_mask(SECURE_NO_SETUID_FIXUP))
 		return;
@@ -69,9 +76,9 @@ static void ids_follow(struct cred *new, const struct cred *old)
 			new->permitted = new->effective = 0;
 		new->ambient = 0;
 	}
-	if (!old->euid && new->euid)
+	if (old->euid == root && new->euid != root)
 		new->effective = 0;
-	if (old->euid && !new->euid)
+	if (old->euid != root && new->euid == root)
 		new->effective = new->permitted;
 }
 
@@ -139,13 +146,31 @@ static long ids_set_group(struct task *t, u32 r, u32 e, u32 s)
 	return ids_commit(t, new);
 }
 
+/* From a program's ids to the kernel's, of those that are to change; false: one has no mapping. */
+static bool ids_take(enum user_kind kind, u32 *ids[], unsigned n)
+{
+	const struct user_ns *ns = cred_ns();
+
+	for (unsigned i = 0; i < n; i++) {
+		if (*ids[i] == KEEP)
+			continue;
+		*ids[i] = user_ns_into(ns, kind, *ids[i]);
+		if (*ids[i] == USER_NONE)
+			return false;
+	}
+	return true;
+}
+#define IDS_TAKE(kind, ...)                                           \
+	ids_take(kind, (u32 *[]){__VA_ARGS__}, sizeof((u32 *[]){__VA_ARGS__}) / sizeof(u32 *))
+
 static long sys_setuid(struct task *t, u32 uid)
 {
 	const struct cred *c = t->cred;
 
-	if (uid == KEEP)
+	uid = cred_kernel_uid(uid);
+	if (uid == USER_NONE)
 		return -EINVAL;
-	if (cred_capable(c, CAP_SETUID))
+	if (cred_capable_own(c, CAP_SETUID))
 		return ids_set_user(t, uid, uid, uid);
 	if (uid != c->uid && uid != c->suid)
 		return -EPERM;
@@ -157,9 +182,10 @@ static long sys_setgid(struct task *t, u32 gid)
 {
 	const struct cred *c = t->cred;
 
-	if (gid == KEEP)
+	gid = cred_kernel_gid(gid);
+	if (gid == USER_NONE)
 		return -EINVAL;
-	if (cred_capable(c, CAP_SETGID))
+	if (cred_capable_own(c, CAP_SETGID))
 		return ids_set_group(t, gid, gid, gid);
 	if (gid != c->gid && gid != c->sgid)
 		return -EPERM;
@@ -170,10 +196,14 @@ SYSCALL_PLAIN(setgid, u32);
 static long sys_setreuid(struct task *t, u32 r, u32 e)
 {
 	const struct cred *c = t->cred;
-	bool able = cred_capable(c, CAP_SETUID);
-	u32 effective = e == KEEP ? c->euid : e;
-	bool save = r != KEEP || (e != KEEP && e != c->uid);
+	bool able = cred_capable_own(c, CAP_SETUID);
+	u32 effective;
+	bool save;
 
+	if (!IDS_TAKE(USER_UIDS, &r, &e))
+		return -EINVAL;
+	effective = e == KEEP ? c->euid : e;
+	save = r != KEEP || (e != KEEP && e != c->uid);
 	if (!ids_may(r, c->uid, c->euid, c->uid, able) ||
 	    !ids_may(e, c->uid, c->euid, c->suid, able))
 		return -EPERM;
@@ -184,10 +214,14 @@ SYSCALL_PLAIN(setreuid, u32, u32);
 static long sys_setregid(struct task *t, u32 r, u32 e)
 {
 	const struct cred *c = t->cred;
-	bool able = cred_capable(c, CAP_SETGID);
-	u32 effective = e == KEEP ? c->egid : e;
-	bool save = r != KEEP || (e != KEEP && e != c->gid);
+	bool able = cred_capable_own(c, CAP_SETGID);
+	u32 effective;
+	bool save;
 
+	if (!IDS_TAKE(USER_GIDS, &r, &e))
+		return -EINVAL;
+	effective = e == KEEP ? c->egid : e;
+	save = r != KEEP || (e != KEEP && e != c->gid);
 	if (!ids_may(r, c->gid, c->egid, c->gid, able) ||
 	    !ids_may(e, c->gid, c->egid, c->sgid, able))
 		return -EPERM;
@@ -198,8 +232,10 @@ SYSCALL_PLAIN(setregid, u32, u32);
 static long sys_setresuid(struct task *t, u32 r, u32 e, u32 s)
 {
 	const struct cred *c = t->cred;
-	bool able = cred_capable(c, CAP_SETUID);
+	bool able = cred_capable_own(c, CAP_SETUID);
 
+	if (!IDS_TAKE(USER_UIDS, &r, &e, &s))
+		return -EINVAL;
 	if (!ids_may(r, c->uid, c->euid, c->suid, able) ||
 	    !ids_may(e, c->uid, c->euid, c->suid, able) ||
 	    !ids_may(s, c->uid, c->euid, c->suid, able))
@@ -211,8 +247,10 @@ SYSCALL_PLAIN(setresuid, u32, u32, u32);
 static long sys_setresgid(struct task *t, u32 r, u32 e, u32 s)
 {
 	const struct cred *c = t->cred;
-	bool able = cred_capable(c, CAP_SETGID);
+	bool able = cred_capable_own(c, CAP_SETGID);
 
+	if (!IDS_TAKE(USER_GIDS, &r, &e, &s))
+		return -EINVAL;
 	if (!ids_may(r, c->gid, c->egid, c->sgid, able) ||
 	    !ids_may(e, c->gid, c->egid, c->sgid, able) ||
 	    !ids_may(s, c->gid, c->egid, c->sgid, able))
@@ -229,11 +267,13 @@ SYSCALL_PLAIN(setresgid, u32, u32, u32);
 
 static void ids_follow_fs(struct cred *new, const struct cred *old)
 {
+	u32 root = cred_root(old);
+
 	if (old->securebits & issecure_mask(SECURE_NO_SETUID_FIXUP))
 		return;
-	if (!old->fsuid && new->fsuid)
+	if (old->fsuid == root && new->fsuid != root)
 		new->effective &= ~IDS_FS_CAPS;
-	if (old->fsuid && !new->fsuid)
+	if (old->fsuid != root && new->fsuid == root)
 		new->effective |= new->permitted & IDS_FS_CAPS;
 }
 
@@ -242,10 +282,12 @@ static long sys_setfsuid(struct task *t, u32 uid)
 {
 	const struct cred *c = t->cred;
 	struct cred *new;
-	u32 old = c->fsuid;
+	u32 old = cred_shown_uid(c->fsuid);
 
-	if (uid == KEEP || !(cred_capable(c, CAP_SETUID) || uid == c->uid || uid == c->euid ||
-			     uid == c->suid || uid == c->fsuid))
+	uid = cred_kernel_uid(uid);
+	if (uid == USER_NONE ||
+	    !(cred_capable_own(c, CAP_SETUID) || uid == c->uid || uid == c->euid ||
+	      uid == c->suid || uid == c->fsuid))
 		return old;
 	new = cred_clone(c);
 	if (new) {
@@ -261,10 +303,12 @@ static long sys_setfsgid(struct task *t, u32 gid)
 {
 	const struct cred *c = t->cred;
 	struct cred *new;
-	u32 old = c->fsgid;
+	u32 old = cred_shown_gid(c->fsgid);
 
-	if (gid == KEEP || !(cred_capable(c, CAP_SETGID) || gid == c->gid || gid == c->egid ||
-			     gid == c->sgid || gid == c->fsgid))
+	gid = cred_kernel_gid(gid);
+	if (gid == USER_NONE ||
+	    !(cred_capable_own(c, CAP_SETGID) || gid == c->gid || gid == c->egid ||
+	      gid == c->sgid || gid == c->fsgid))
 		return old;
 	new = cred_clone(c);
 	if (new) {
@@ -277,10 +321,18 @@ SYSCALL_PLAIN(setfsgid, u32);
 
 /* --- supplementary groups --- */
 
+/* As their reader sees them. */
+static void groups_show(const struct cred *c, u32 *to)
+{
+	for (u32 i = 0; i < c->group_count; i++)
+		to[i] = cred_shown_gid(c->groups[i]);
+}
+
 struct sys_getgroups {
 	struct co_frame co;
 	int size;
 	uptr list;
+	u32 *shown;
 	long err;
 };
 static co_t sys_getgroups(struct co *co, struct sys_getgroups *f)
@@ -288,17 +340,33 @@ static co_t sys_getgroups(struct co *co, struct sys_getgroups *f)
 	CO_BEGIN;
 	if (f->size < 0)
 		CO_RETURN(-EINVAL);
-	if (!f->size)
+	if (!f->size || !cred_current(co)->group_count)
 		CO_RETURN((long)cred_current(co)->group_count);
 	if ((u32)f->size < cred_current(co)->group_count)
 		CO_RETURN(-EINVAL);
 	/* Its own credentials change only by its own calls. */
-	CO_COPY_TO_USER(f->err, f->list, cred_current(co)->groups,
+	f->shown = kmalloc(cred_current(co)->group_count * sizeof(u32));
+	if (!f->shown)
+		CO_RETURN(-ENOMEM);
+	groups_show(cred_current(co), f->shown);
+	CO_COPY_TO_USER(f->err, f->list, f->shown,
 			cred_current(co)->group_count * sizeof(u32));
+	kfree(f->shown);
 	CO_RETURN(f->err ? f->err : (long)cred_current(co)->group_count);
 	CO_END;
 }
 SYSCALL_CO(getgroups, size, list);
+
+/* False: one has no mapping. */
+static bool groups_take(u32 *groups, u32 count)
+{
+	for (u32 i = 0; i < count; i++) {
+		groups[i] = cred_kernel_gid(groups[i]);
+		if (groups[i] == USER_NONE)
+			return false;
+	}
+	return true;
+}
 
 struct sys_setgroups {
 	struct co_frame co;
@@ -311,7 +379,7 @@ struct sys_setgroups {
 static co_t sys_setgroups(struct co *co, struct sys_setgroups *f)
 {
 	CO_BEGIN;
-	if (!cred_capable(cred_current(co), CAP_SETGID))
+	if (!cred_capable_own(cred_current(co), CAP_SETGID) || !user_ns_may_setgroups(cred_ns()))
 		CO_RETURN(-EPERM);
 	if ((u32)f->size > CRED_MAX_GROUPS)
 		CO_RETURN(-EINVAL);
@@ -319,6 +387,8 @@ static co_t sys_setgroups(struct co *co, struct sys_setgroups *f)
 	if (!f->groups)
 		CO_RETURN(-ENOMEM);
 	CO_COPY_FROM_USER(f->err, f->groups, f->list, (u32)f->size * sizeof(u32));
+	if (!f->err && !groups_take(f->groups, (u32)f->size))
+		f->err = -EINVAL;
 	if (!f->err) {
 		f->new = cred_clone_groups(cred_current(co), f->groups, (u32)f->size);
 		f->err = f->new ? ids_commit(co_task(co), f->new) : -ENOMEM;
@@ -426,7 +496,7 @@ static long sys_capset(struct task *t, uptr header, uptr data)
 	inheritable = cap_join(d[0].inheritable, d[1].inheritable);
 	if ((permitted & ~old->permitted) || (effective & ~permitted) ||
 	    (inheritable & ~(old->inheritable | old->bounding)) ||
-	    (!cred_capable(old, CAP_SETPCAP) &&
+	    (!cred_capable_own(old, CAP_SETPCAP) &&
 	     (inheritable & ~(old->inheritable | old->permitted))))
 		return -EPERM;
 	new = cred_clone(old);

@@ -122,6 +122,7 @@ static void ioprio_each(struct ioprio_call *c, int which, int who)
 static long ioprio_walk(struct task *me, struct ioprio_call *c, int which, int who)
 {
 	struct thread *t;
+	u32 uid;
 
 	if (which == IOPRIO_WHO_PROCESS) {
 		t = who ? thread_find(who) : thread_of(me);
@@ -136,7 +137,9 @@ static long ioprio_walk(struct task *me, struct ioprio_call *c, int which, int w
 
 		ioprio_each(c, which, who ? who : group ? pid_nr_here(group) : 0);
 	} else if (which == IOPRIO_WHO_USER) {
-		ioprio_each(c, which, who ? who : (int)me->cred->uid);
+		uid = who ? cred_kernel_uid((u32)who) : me->cred->uid;
+		if (uid != USER_NONE)
+			ioprio_each(c, which, (int)uid);
 	} else {
 		return -EINVAL;
 	}

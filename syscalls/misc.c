@@ -68,7 +68,7 @@ static long misc_set_name(struct task *t, enum uts_name which, uptr from, int le
 {
 	char name[UTS_MAX + 1];
 
-	if (!cred_capable(t->cred, CAP_SYS_ADMIN))
+	if (!uts_may_set())
 		return -EPERM;
 	if (len < 0 || len > UTS_MAX)
 		return -EINVAL;
@@ -292,7 +292,7 @@ static long reboot_namespace(struct task *t, u32 cmd)
 
 static long sys_reboot(struct task *t, u32 magic1, u32 magic2, u32 cmd)
 {
-	if (!cred_capable(t->cred, CAP_SYS_BOOT))
+	if (!cred_capable_in(t->cred, pid_ns_here()->users, CAP_SYS_BOOT))
 		return -EPERM;
 	if (magic1 != LINUX_REBOOT_MAGIC1 ||
 	    (magic2 != LINUX_REBOOT_MAGIC2 && magic2 != LINUX_REBOOT_MAGIC2A &&

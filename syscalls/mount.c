@@ -45,6 +45,8 @@ static long mount_again(const struct path *at, u32 kept, const char *options)
 
 	if (at->dentry != at->mount->root || !mount_is_here(at->mount))
 		return -EINVAL;
+	if (!cred_capable_in(task_current()->cred, at->mount->super->users, CAP_SYS_ADMIN))
+		return -EPERM;
 	err = super_change(at->dentry->inode->super, kept & MS_RDONLY, options);
 	return err ? err : mount_set_flags(at, kept);
 }
@@ -126,7 +128,7 @@ static co_t sys_mount(struct co *co, struct sys_mount *f)
 	if (f->err)
 		goto out;
 	f->err = -EPERM;
-	if (!cred_capable(cred_current(co), CAP_SYS_ADMIN))
+	if (!mount_may_change())
 		goto out;
 	f->err = -EINVAL;
 	if (f->flags & MS_NOUSER)
@@ -193,7 +195,7 @@ static co_t sys_umount2(struct co *co, struct sys_umount2 *f)
 	if ((f->flags & ~(u32)(MNT_FORCE | MNT_DETACH | MNT_EXPIRE | UMOUNT_NOFOLLOW)) ||
 	    ((f->flags & MNT_EXPIRE) && (f->flags & (MNT_FORCE | MNT_DETACH))))
 		CO_RETURN(-EINVAL);
-	if (!cred_capable(cred_current(co), CAP_SYS_ADMIN))
+	if (!mount_may_change())
 		CO_RETURN(-EPERM);
 	CO_AWAIT(f->err, mount_walk, .dirfd = AT_FDCWD,
 		 .path = f->target, .to = &f->at,
@@ -231,7 +233,7 @@ struct sys_pivot_root {
 static co_t sys_pivot_root(struct co *co, struct sys_pivot_root *f)
 {
 	CO_BEGIN;
-	if (!cred_capable(cred_current(co), CAP_SYS_ADMIN))
+	if (!mount_may_change())
 		CO_RETURN(-EPERM);
 	CO_AWAIT(f->err, mount_walk, .dirfd = AT_FDCWD,
 		 .path = f->new_root, .how = WALK_FOLLOW | WALK_DIRECTORY,

@@ -8,11 +8,6 @@
 #include "vfs/fd.h"
 #include "vfs/open.h"
 
-static bool mount_fd_may(struct co *co)
-{
-	return cred_capable(cred_current(co), CAP_SYS_ADMIN);
-}
-
 long mount_give(struct co *co, struct file *file, bool cloexec)
 {
 	long fd = fd_add(fd_current(co), file, 0, rlimit_get(process_of(co), RLIMIT_NOFILE),
@@ -60,7 +55,7 @@ static co_t sys_open_tree(struct co *co, struct sys_open_tree *f)
 	if ((f->flags & ~(u32)TREE_FLAGS) ||
 	    (f->flags & (AT_RECURSIVE | OPEN_TREE_CLONE)) == AT_RECURSIVE)
 		CO_RETURN(-EINVAL);
-	if ((f->flags & OPEN_TREE_CLONE) && !mount_fd_may(co))
+	if ((f->flags & OPEN_TREE_CLONE) && !mount_may_change())
 		CO_RETURN(-EPERM);
 	CO_AWAIT(f->err, mount_walk, .dirfd = f->dirfd, .path = f->path, .to = &f->at,
 		 .how = (f->flags & AT_SYMLINK_NOFOLLOW ? 0 : WALK_FOLLOW) |
@@ -96,7 +91,7 @@ struct sys_move_mount {
 static co_t sys_move_mount(struct co *co, struct sys_move_mount *f)
 {
 	CO_BEGIN;
-	if (!mount_fd_may(co))
+	if (!mount_may_change())
 		CO_RETURN(-EPERM);
 	/* Nothing is put below what is there. */
 	if (f->flags & ~(u32)(MOVE_MOUNT__MASK & ~MOVE_MOUNT_BENEATH))
@@ -206,7 +201,7 @@ static co_t sys_mount_setattr(struct co *co, struct sys_mount_setattr *f)
 		CO_RETURN(-E2BIG);
 	if (f->size < MOUNT_ATTR_SIZE_VER0)
 		CO_RETURN(-EINVAL);
-	if (!mount_fd_may(co))
+	if (!mount_may_change())
 		CO_RETURN(-EPERM);
 	CO_AWAIT(f->err, open_check_rest, .from = uptr_add(f->from, sizeof(f->attr)),
 		 .n = f->size - sizeof(f->attr));

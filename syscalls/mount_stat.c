@@ -26,7 +26,12 @@ static struct mount_ns *mount_stat_ns(struct co *co, u64 id)
 	if (!id || id == own->id)
 		return own;
 	mount_ns_put(own);
-	return cred_capable(cred_current(co), CAP_SYS_ADMIN) ? mount_ns_find(id) : NULL;
+	own = mount_ns_find(id);
+	if (own && !cred_capable_in(cred_current(co), own->users, CAP_SYS_ADMIN)) {
+		mount_ns_put(own);
+		own = NULL;
+	}
+	return own;
 }
 
 /* Where its paths begin, for the caller; references. */
@@ -72,9 +77,11 @@ static co_t mount_request(struct co *co, struct mount_request *f)
 }
 
 /* May the caller know of m, from his root? */
-static bool mount_stat_may(struct co *co, const struct mount *m, const struct path *root)
+static bool mount_stat_may(struct co *co, const struct mount_ns *ns, const struct mount *m,
+			   const struct path *root)
 {
-	return mount_stat_is_below(m, root) || cred_capable(cred_current(co), CAP_SYS_ADMIN);
+	return mount_stat_is_below(m, root) ||
+	       cred_capable_in(cred_current(co), ns->users, CAP_SYS_ADMIN);
 }
 
 struct sys_statmount {
@@ -96,7 +103,7 @@ static long statmount_fill(struct co *co, struct sys_statmount *f)
 {
 	long err;
 
-	if (!mount_stat_may(co, f->mount, &f->root))
+	if (!mount_stat_may(co, f->ns, f->mount, &f->root))
 		return -EPERM;
 	if ((f->request.param & STAT_TEXTS) && f->room <= sizeof(*f->stat))
 		return -EOVERFLOW;
@@ -167,7 +174,7 @@ static long listmount_top(struct co *co, struct sys_listmount *f)
 	f->mount = mount_stat_find(f->ns, f->request.mnt_id);
 	if (!f->mount)
 		err = -ENOENT;
-	else if (!mount_stat_may(co, f->mount, &root))
+	else if (!mount_stat_may(co, f->ns, f->mount, &root))
 		err = -EPERM;
 	if (!err) {
 		f->top = (struct path){f->mount, f->mount->root};

@@ -1,6 +1,7 @@
 /* syscalls/namespace.c -- unshare, setns: leaving what is shared, and going to others' namespaces.
  *
- * Mount, UTS and PID namespaces can be left for new ones, a PID namespace for one's children. Of
+ * User, mount, UTS and PID namespaces can be left for new ones, a PID namespace for one's children;
+ * the user namespace first, for the others are to belong to it. Of
  * the other kinds there is one each: going there is allowed to whom Linux allows it, and changes
  * nothing.
  */
@@ -11,6 +12,7 @@
 #include "core/proc/pid_ns.h"
 #include "core/proc/pidfd.h"
 #include "core/proc/thread.h"
+#include "core/proc/user_become.h"
 #include "core/proc/uts.h"
 #include "syscalls/syscall.h"
 #include "vfs/fd.h"
@@ -31,16 +33,18 @@ static bool space_is_threads(struct task *t, u64 flags)
 
 static long unshare_check(struct task *t, u64 flags)
 {
+	/* A user is one in all of a process. */
+	if (flags & CLONE_NEWUSER)
+		flags |= CLONE_THREAD;
 	if (flags & ~(u64)(SHARED_THINGS | SPACES_MADE | SPACES_OF_ONE | CLONE_NEWUSER))
 		return -EINVAL;
 	/* A single thread shares neither memory nor handlers. */
 	if ((flags & (CLONE_VM | CLONE_SIGHAND | CLONE_THREAD)) &&
 	    atomic_load_relaxed(&thread_of(t)->process->thread_count) > 1)
 		return -EINVAL;
-	if (flags & CLONE_NEWUSER)
-		return -EINVAL;
 	/* Who may not ask is told so first. */
-	if ((flags & (SPACES_MADE | SPACES_OF_ONE)) && !cred_capable(t->cred, CAP_SYS_ADMIN))
+	if ((flags & (SPACES_MADE | SPACES_OF_ONE)) && !(flags & CLONE_NEWUSER) &&
+	    !cred_capable_own(t->cred, CAP_SYS_ADMIN))
 		return -EPERM;
 	return (flags & SPACES_OF_ONE) || space_is_threads(t, flags) ? -EINVAL : 0;
 }
@@ -51,6 +55,7 @@ struct unshared {
 	struct fs_context *fs;
 	struct uts *uts;
 	struct pid_ns *child_ns;
+	struct cred *cred;
 };
 
 static void unshare_put(struct unshared *u)
@@ -59,14 +64,19 @@ static void unshare_put(struct unshared *u)
 	fs_context_leave(u->fs);
 	uts_put(u->uts);
 	pid_ns_put(u->child_ns);
+	cred_put(u->cred);
 }
 
-/* Copies: 0, -ENOMEM, -ENOSPC, -EINVAL; what there is of them is put by the caller. */
+/* Copies: 0, -ENOMEM, -ENOSPC, -EINVAL, -EPERM; what there is of them is put by the caller. */
 static long unshare_copy(struct task *t, u64 flags, struct unshared *to)
 {
 	struct process *p = thread_of(t)->process;
-	long err = 0;
+	struct user_ns *users;
+	long err = flags & CLONE_NEWUSER ? user_become_new(&to->cred) : 0;
 
+	if (err)
+		return err;
+	users = to->cred ? to->cred->ns : t->cred->ns;
 	if ((flags & CLONE_FILES) && atomic_load(&t->fds->refs.n) > 1) {
 		to->fds = fd_table_clone(t->fds);
 		if (!to->fds)
@@ -74,21 +84,21 @@ static long unshare_copy(struct task *t, u64 flags, struct unshared *to)
 	}
 	if (flags & CLONE_NEWUTS) {
 		to->uts = process_uts(p);
-		if (!uts_renew(&to->uts))
+		if (!uts_renew(&to->uts, users))
 			return -ENOMEM;
 	}
 	/* It chooses once where they are born. */
 	if (flags & CLONE_NEWPID)
-		err = p->child_ns ? -EINVAL : pid_ns_new(p->pid->ns, &to->child_ns);
+		err = p->child_ns ? -EINVAL : pid_ns_new(p->pid->ns, users, &to->child_ns);
 	if (err)
 		return err;
 	if (!(flags & CLONE_NEWNS) &&
-	    !((flags & CLONE_FS) && atomic_load(&t->fs->users) > 1))
+	    !((flags & (CLONE_FS | CLONE_NEWUSER)) && atomic_load(&t->fs->users) > 1))
 		return 0;
 	to->fs = fs_context_clone(t->fs);
 	if (!to->fs)
 		return -ENOMEM;
-	return flags & CLONE_NEWNS ? fs_context_renew_ns(to->fs) : 0;
+	return flags & CLONE_NEWNS ? fs_context_renew_ns(to->fs, users) : 0;
 }
 
 /* All but the undoing of semaphores, which waits. */
@@ -116,6 +126,8 @@ static long unshare_now(struct task *t, u64 flags)
 	p->uts = new.uts ? new.uts : p->uts;
 	p->child_ns = new.child_ns ? new.child_ns : p->child_ns;
 	spin_unlock(&p->sig_lock);
+	if (new.cred)
+		user_become_go(new.cred);
 	unshare_put(&old);
 	return 0;
 }
@@ -153,15 +165,32 @@ SYSCALL_CO(unshare, flags);
 
 /* --- setns --- */
 
-/* May the caller go to namespaces of these kinds (CLONE_NEW*)? */
-static long setns_check(struct task *t, u32 kinds, const struct nsfs_spaces *to)
+/* Who may change a namespace of each of these kinds may have it for his own. */
+static bool setns_may(const struct cred *cred, u32 kinds, const struct nsfs_spaces *to)
 {
-	/* Nobody goes to the user namespace he is in. */
-	if (kinds & CLONE_NEWUSER)
-		return -EINVAL;
-	if (!cred_capable(t->cred, CAP_SYS_ADMIN))
+	const struct user_ns *const users[] = {
+		kinds & CLONE_NEWNS ? to->mounts->users : NULL,
+		kinds & CLONE_NEWUTS ? to->uts->users : NULL,
+		kinds & CLONE_NEWPID ? to->pids->users : NULL,
+		kinds & SPACES_OF_ONE ? &user_ns_first : NULL,
+	};
+
+	for (unsigned i = 0; i < ARRAY_SIZE(users); i++)
+		if (users[i] && !cred_capable_in(cred, users[i], CAP_SYS_ADMIN))
+			return false;
+	return true;
+}
+
+/* May the caller go to namespaces of these kinds (CLONE_NEW*), as one of `users`? */
+static long setns_check(struct task *t, u32 kinds, const struct nsfs_spaces *to,
+			const struct user_ns *users)
+{
+	kinds &= ~(u32)CLONE_NEWUSER;
+	if (!kinds)
+		return 0;
+	if (!cred_capable_in(t->cred, users, CAP_SYS_ADMIN) || !setns_may(t->cred, kinds, to))
 		return -EPERM;
-	if ((kinds & CLONE_NEWNS) && !cred_capable(t->cred, CAP_SYS_CHROOT))
+	if ((kinds & CLONE_NEWNS) && !cred_capable_in(t->cred, users, CAP_SYS_CHROOT))
 		return -EPERM;
 	if ((kinds & CLONE_NEWNS) && atomic_load(&t->fs->users) > 1)
 		return -EINVAL;
@@ -206,6 +235,23 @@ static void setns_go(struct task *t, u32 kinds, const struct nsfs_spaces *to)
 		fs_context_enter_ns(t->fs, to->mounts);
 }
 
+static long setns_to(struct task *t, u32 kinds, const struct nsfs_spaces *to)
+{
+	struct cred *new = NULL;
+	long err = kinds & CLONE_NEWUSER ? user_become(to->users, &new) : 0;
+
+	if (!err)
+		err = setns_check(t, kinds, to, new ? new->ns : t->cred->ns);
+	if (err) {
+		cred_put(new);
+		return err;
+	}
+	if (new)
+		user_become_go(new);
+	setns_go(t, kinds, to);
+	return 0;
+}
+
 /* Those that a process is in: -ESRCH, -EPERM. */
 static long setns_of(struct pid *pid, struct nsfs_spaces *to)
 {
@@ -239,9 +285,7 @@ static long sys_setns(struct task *t, int fd, u32 kinds)
 		err = setns_of(pidfd_pid(file), &to);
 	}
 	if (!err)
-		err = setns_check(t, kinds, &to);
-	if (!err)
-		setns_go(t, kinds, &to);
+		err = setns_to(t, kinds, &to);
 	nsfs_spaces_put(&to);
 	file_put(file);
 	return err;

@@ -37,7 +37,7 @@ static long prctl_drop_bound(struct task *t, u64 cap)
 {
 	struct cred *new;
 
-	if (!cred_capable(t->cred, CAP_SETPCAP))
+	if (!cred_capable_own(t->cred, CAP_SETPCAP))
 		return -EPERM;
 	if (cap > CAP_LAST_CAP)
 		return -EINVAL;
@@ -65,7 +65,7 @@ static long prctl_set_bits(struct task *t, u64 bits)
 
 	if ((locks >> 1 & (old ^ bits)) || (locks & ~bits) ||
 	    (bits & ~(u64)(SECURE_ALL_LOCKS | SECURE_ALL_BITS)) ||
-	    !cred_capable(t->cred, CAP_SETPCAP))
+	    !cred_capable_own(t->cred, CAP_SETPCAP))
 		return -EPERM;
 	return prctl_store_bits(t, (u32)bits);
 }

@@ -34,6 +34,17 @@ bool sched_owns(struct task *t, struct thread *target)
 	return owns;
 }
 
+/* Or may it change those of the target's user namespace? */
+static bool sched_rules(struct task *t, struct thread *target)
+{
+	struct cred *they = thread_cred(target);
+	bool owns = t->cred->euid == they->euid || t->cred->euid == they->uid ||
+		    cred_capable_in(t->cred, they->ns, CAP_SYS_NICE);
+
+	cred_put(they);
+	return owns;
+}
+
 u64 sched_online(void)
 {
 	return (1ul << hal_cpu_count()) - 1;
@@ -66,7 +77,7 @@ static long sys_sched_setaffinity(struct task *t, int pid, u32 len, uptr from)
 	target = sched_target(t, pid);
 	if (!target)
 		return -ESRCH;
-	err = sched_owns(t, target) || cred_capable(t->cred, CAP_SYS_NICE) ? 0 : -EPERM;
+	err = sched_rules(t, target) ? 0 : -EPERM;
 	if (!err && !(mask & sched_online()))
 		err = -EINVAL;
 	if (!err)
@@ -92,7 +103,7 @@ static long sched_set_nice(struct task *t, struct thread *target, int nice)
 	bool able = cred_capable(t->cred, CAP_SYS_NICE);
 
 	nice = max(-20, min(nice, 19));
-	if (!able && !sched_owns(t, target))
+	if (!able && !sched_rules(t, target))
 		return -EPERM;
 	if (nice < target->task.sched.nice && !able && !sched_may_nice(target, nice))
 		return -EACCES;
@@ -161,6 +172,7 @@ static long nice_walk(struct nice_walk *w, int which, int who)
 {
 	struct process *me = thread_of(w->t)->process;
 	struct thread *target;
+	u32 uid;
 
 	if (which == PRIO_PROCESS) {
 		target = sched_target(w->t, who);
@@ -171,7 +183,9 @@ static long nice_walk(struct nice_walk *w, int which, int who)
 	} else if (which == PRIO_PGRP) {
 		nice_each(w, which, who ? who : me->group ? pid_nr_here(me->group) : 0);
 	} else if (which == PRIO_USER) {
-		nice_each(w, which, who ? who : (int)w->t->cred->uid);
+		uid = who ? cred_kernel_uid((u32)who) : w->t->cred->uid;
+		if (uid != USER_NONE)
+			nice_each(w, which, (int)uid);
 	} else {
 		return -EINVAL;
 	}

@@ -56,7 +56,7 @@ static bool seccomp_may_look(void)
 {
 	struct thread *me = thread_current();
 
-	return cred_capable(me->task.cred, CAP_SYS_ADMIN) && !seccomp_mode(me);
+	return cred_capable_own(me->task.cred, CAP_SYS_ADMIN) && !seccomp_mode(me);
 }
 
 co_t seccomp_get_filter(struct co *co, struct seccomp_get_filter *f)

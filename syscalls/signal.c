@@ -1,4 +1,5 @@
 /* syscalls/signal.c */
+#include "core/cred/cred.h"
 #include "core/proc/signal.h"
 
 #include <linux/fcntl.h>
@@ -231,6 +232,13 @@ static long sys_tgkill(struct task *t, int tgid, int tid, int sig)
 }
 SYSCALL_PLAIN(tgkill, int, int, int);
 
+/* Whom it names is the kernel's from here on, until its receiver sees it. */
+static void queueinfo_take(struct signal_info *info)
+{
+	if (signal_names_sender(info))
+		info->si_uid = cred_kernel_uid(info->si_uid);
+}
+
 /* A program may only pretend to be itself: codes of the kernel's go to oneself alone. */
 static bool queueinfo_may(struct task *t, int pid, const struct signal_info *info)
 {
@@ -245,6 +253,7 @@ static long sys_rt_sigqueueinfo(struct task *t, int pid, int sig, uptr from)
 	if (!user_get(t, &info, from, sizeof(info)))
 		return SYS_MUST_WAIT;
 	info.si_signo = sig;
+	queueinfo_take(&info);
 	if (!queueinfo_may(t, pid, &info))
 		return -EPERM;
 	if (sig < 0 || sig > 64)
@@ -262,6 +271,7 @@ static long sys_rt_tgsigqueueinfo(struct task *t, int tgid, int tid, int sig, up
 	if (tgid <= 0 || tid <= 0)
 		return -EINVAL;
 	info.si_signo = sig;
+	queueinfo_take(&info);
 	if (!queueinfo_may(t, tgid, &info))
 		return -EPERM;
 	if (sig < 0 || sig > 64)

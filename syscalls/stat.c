@@ -90,7 +90,8 @@ static void stat_fill(struct stat *to, struct inode *inode)
 	attr_stat(inode, &a);
 	*to = (struct stat){
 		.st_dev = name_dev_out(a.dev), .st_ino = a.ino, .st_mode = a.mode,
-		.st_nlink = a.nlink, .st_uid = a.uid, .st_gid = a.gid,
+		.st_nlink = a.nlink, .st_uid = cred_shown_uid(a.uid),
+		.st_gid = cred_shown_gid(a.gid),
 		.st_rdev = name_dev_out(a.rdev), .st_size = (long)a.size,
 		.st_blksize = (int)a.block_size, .st_blocks = (long)a.blocks,
 		.st_atime = a.atime.sec, .st_atime_nsec = a.atime.nsec,
@@ -218,7 +219,8 @@ static void stat_fill_x(struct statx *to, const struct path *at, u32 mask)
 		.stx_attributes = stat_attributes(at),
 		.stx_attributes_mask = STATX_ATTR_MOUNT_ROOT |
 				       (at->mount->super->fileattr ? STAT_FILEATTR : 0),
-		.stx_nlink = a.nlink, .stx_uid = a.uid, .stx_gid = a.gid,
+		.stx_nlink = a.nlink, .stx_uid = cred_shown_uid(a.uid),
+		.stx_gid = cred_shown_gid(a.gid),
 		.stx_mode = (u16)a.mode, .stx_ino = a.ino, .stx_size = a.size,
 		.stx_blocks = a.blocks, .stx_atime = stat_time(a.atime),
 		.stx_mtime = stat_time(a.mtime), .stx_ctime = stat_time(a.ctime),
@@ -273,7 +275,7 @@ static struct cred *stat_real_cred(const struct cred *now, int *err)
 
 	*err = 0;
 	if (now->uid == now->fsuid && now->gid == now->fsgid &&
-	    now->effective == (now->uid ? now->effective : now->permitted))
+	    now->effective == (now->uid != cred_root(now) ? now->effective : now->permitted))
 		return NULL;
 	real = cred_clone(now);
 	if (!real) {
@@ -282,7 +284,7 @@ static struct cred *stat_real_cred(const struct cred *now, int *err)
 	}
 	real->fsuid = real->uid;
 	real->fsgid = real->gid;
-	real->effective = real->uid ? 0 : real->permitted;
+	real->effective = real->uid == cred_root(real) ? real->permitted : 0;
 	return real;
 }
 
@@ -337,7 +339,8 @@ static long stat_try_access(struct task *t, int dirfd, uptr path, u32 mode, u32 
 
 	if ((mode & ~7u) || (flags & ~(u32)STAT_ACCESS_FLAGS))
 		return -EINVAL;
-	if (c->uid != c->fsuid || c->gid != c->fsgid || (!c->uid && c->effective != c->permitted))
+	if (c->uid != c->fsuid || c->gid != c->fsgid ||
+	    (c->uid == cred_root(c) && c->effective != c->permitted))
 		return SYS_MUST_WAIT;
 	err = stat_try_walk(t, dirfd, path, flags, &at);
 	if (err)

@@ -110,8 +110,9 @@ static int limit_may(const struct task *t, struct process *p)
 		return -ESRCH;
 	same = me->uid == they->uid && me->uid == they->euid && me->uid == they->suid &&
 	       me->gid == they->gid && me->gid == they->egid && me->gid == they->sgid;
+	same = same || cred_capable_in(me, they->ns, CAP_SYS_RESOURCE);
 	cred_put(they);
-	return same || cred_capable(me, CAP_SYS_RESOURCE) ? 0 : -EPERM;
+	return same ? 0 : -EPERM;
 }
 
 static int limit_set(struct task *t, struct process *p, unsigned which, const struct rlimit *new)

@@ -1,6 +1,7 @@
 /* syscalls/wait.c -- wait4 and waitid. */
 #include <linux/wait.h>
 
+#include "core/cred/cred.h"
 #include "core/proc/exit.h"
 #include "core/proc/pidfd.h"
 #include "mem/space/uaccess.h"
@@ -142,7 +143,7 @@ static co_t sys_waitid(struct co *co, struct sys_waitid *f)
 		f->si.si_signo = SIGCHLD;
 		f->si.si_code = f->result.code;
 		f->si.si_pid = f->result.pid;
-		f->si.si_uid = f->result.uid;
+		f->si.si_uid = cred_shown_uid(f->result.uid);
 		f->si.si_status = f->result.code_status;
 	}
 	/* Up to and with si_status: what follows is not written, as on Linux. */

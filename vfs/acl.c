@@ -57,6 +57,11 @@ static bool acl_has_id(u16 tag)
 	return tag == ACL_USER || tag == ACL_GROUP;
 }
 
+static enum user_kind acl_kind(u16 tag)
+{
+	return tag == ACL_USER ? USER_UIDS : USER_GIDS;
+}
+
 int acl_parse(const void *value, size_t size, struct acl **to)
 {
 	const struct posix_acl_xattr_header *head = value;
@@ -81,8 +86,11 @@ int acl_parse(const void *value, size_t size, struct acl **to)
 		return -ENOMEM;
 	for (u32 i = 0; i < count; i++) {
 		a->entries[i] = (struct acl_entry){from[i].e_tag, from[i].e_perm, from[i].e_id};
+		if (acl_has_id(from[i].e_tag))
+			a->entries[i].id = user_ns_into(cred_ns(), acl_kind(from[i].e_tag),
+							from[i].e_id);
 		if (!acl_tag_known(from[i].e_tag) ||
-		    (acl_has_id(from[i].e_tag) && from[i].e_id == ~0u)) {
+		    (acl_has_id(from[i].e_tag) && a->entries[i].id == USER_NONE)) {
 			acl_put(a);
 			return -EINVAL;
 		}
@@ -105,7 +113,10 @@ long acl_text(const struct acl *a, void *to, size_t size)
 	for (u32 i = 0; i < a->count; i++) {
 		e[i].e_tag = a->entries[i].tag;
 		e[i].e_perm = a->entries[i].perm;
-		e[i].e_id = acl_has_id(a->entries[i].tag) ? a->entries[i].id : ~0u;
+		e[i].e_id = !acl_has_id(e[i].e_tag)
+				    ? USER_NONE
+				    : user_ns_from(cred_ns(), acl_kind(e[i].e_tag),
+						   a->entries[i].id);
 	}
 	return (long)need;
 }
@@ -260,7 +271,7 @@ int acl_permission(struct inode *inode, const struct cred *cred, unsigned want)
 	else
 		allowed = acl_allows(inode->acl, cred, inode->uid, inode->gid, want);
 	spin_unlock(&inode->attr_lock);
-	return allowed ? 0 : cred_override(cred, mode, want);
+	return allowed ? 0 : cred_override(cred, mode, inode->uid, inode->gid, want);
 }
 
 /* --- chmod, and making --- */

@@ -32,10 +32,11 @@ struct acl *acl_new(u32 count);
 void acl_get(struct acl *a);
 void acl_put(struct acl *a);	/* NULL is ignored */
 
-/* From an attribute's value: 0 and *to (NULL for an empty one), -EINVAL, -EOPNOTSUPP for
- * another version, -ENOMEM. Checked but for acl_valid. */
+/* From an attribute's value, with ids of the current task's: 0 and *to (NULL for an empty one),
+ * -EINVAL, -EOPNOTSUPP for another version, -ENOMEM. Checked but for acl_valid. */
 int acl_parse(const void *value, size_t size, struct acl **to);
-/* Its value's size, and the value if it fits; -ERANGE if not. size 0: only the size. */
+/* Its value's size for the current task, and the value if it fits; -ERANGE if not. size 0: only
+ * the size. */
 long acl_text(const struct acl *a, void *to, size_t size);
 /* Are the entries in their order, and complete? */
 bool acl_valid(const struct acl *a);

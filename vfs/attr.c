@@ -37,7 +37,12 @@ void attr_stat(struct inode *inode, struct attr_stat *to)
 static long attr_may_chown(const struct inode *inode, const struct cred *cred,
 			   const struct inode_attr *attr)
 {
-	if (cred_capable(cred, CAP_CHOWN))
+	const struct user_ns *users = inode->super->users;
+
+	if (((attr->valid & ATTR_UID) && !user_ns_has(users, USER_UIDS, attr->uid)) ||
+	    ((attr->valid & ATTR_GID) && !user_ns_has(users, USER_GIDS, attr->gid)))
+		return -EOVERFLOW;
+	if (cred_capable_of(cred, inode->uid, inode->gid, CAP_CHOWN))
 		return 0;
 	if ((attr->valid & ATTR_UID) && (cred->fsuid != inode->uid || attr->uid != inode->uid))
 		return -EPERM;
@@ -47,6 +52,11 @@ static long attr_may_chown(const struct inode *inode, const struct cred *cred,
 	return 0;
 }
 
+static bool attr_may_setid(const struct inode *inode, const struct cred *cred)
+{
+	return cred_capable_of(cred, inode->uid, inode->gid, CAP_FSETID);
+}
+
 /* The set-id bits that do not outlive a change by cred: set-group-id without execution is no
  * program's, and stays for who could set it. */
 static u32 attr_dropped(const struct inode *inode, const struct cred *cred)
@@ -54,7 +64,7 @@ static u32 attr_dropped(const struct inode *inode, const struct cred *cred)
 	u32 mode = inode->mode, drop = mode & S_ISUID;
 
 	if ((mode & S_ISGID) && ((mode & S_IXGRP) || !(cred_in_group(cred, inode->gid) ||
-						       cred_capable(cred, CAP_FSETID))))
+						       attr_may_setid(inode, cred))))
 		drop |= S_ISGID;
 	return drop;
 }
@@ -116,7 +126,7 @@ static void attr_fix_mode(struct inode *inode, const struct cred *cred, struct i
 	u32 mode = a->valid & ATTR_MODE ? a->mode : inode->mode & 07777;
 
 	if ((a->valid & ATTR_MODE) && cred && !cred_in_group(cred, a->valid & ATTR_GID ? a->gid : inode->gid) &&
-	    !cred_capable(cred, CAP_FSETID))
+	    !attr_may_setid(inode, cred))
 		mode &= ~(u32)S_ISGID;
 	if (cred && (((a->valid & ATTR_OWNER) && !S_ISDIR(inode->mode)) ||
 		     ((a->valid & ATTR_SIZE) && !cred_capable(cred, CAP_FSETID))))

@@ -36,7 +36,7 @@ int entry_may_delete(const struct path *dir, const struct dentry *d, bool direct
 	if (err)
 		return err;
 	if (fileattr_append(inode) || fileattr_fixed(d->inode) ||
-	    !cred_may_delete(cred, inode->mode, inode->uid, d->inode->uid))
+	    !cred_may_delete(cred, inode->mode, inode->uid, d->inode->uid, d->inode->gid))
 		return -EPERM;
 	if (directory && !S_ISDIR(d->inode->mode))
 		return -ENOTDIR;
@@ -63,8 +63,14 @@ static void entry_owner(const struct inode *dir, const struct cred *cred, u32 *m
 	if (S_ISDIR(*mode))
 		*mode |= S_ISGID;
 	else if ((*mode & S_IXGRP) && !cred_in_group(cred, dir->gid) &&
-		 !cred_capable(cred, CAP_FSETID))
+		 !cred_capable_of(cred, dir->uid, dir->gid, CAP_FSETID))
 		*mode &= ~(u32)S_ISGID;	/* a program of a group one is not in */
+}
+
+/* Does the file system's namespace know whose the new one would be? */
+static bool entry_has_owner(const struct path *dir, const struct cred *cred)
+{
+	return user_ns_has_both(dir->dentry->inode->super->users, cred->fsuid, cred->fsgid);
 }
 
 static long entry_check_create(const struct entry_create *f)
@@ -75,6 +81,8 @@ static long entry_check_create(const struct entry_create *f)
 		return err;
 	if (!f->dir->dentry->inode->ops->create.step)
 		return -EPERM;
+	if (!entry_has_owner(f->dir, f->cred))
+		return -EOVERFLOW;
 	/* Devices are root's to make; a whiteout is not a device. */
 	if ((S_ISBLK(f->mode) || (S_ISCHR(f->mode) && f->rdev)) &&
 	    !cred_capable(f->cred, CAP_MKNOD))
@@ -136,6 +144,8 @@ co_t entry_tmpfile(struct co *co, struct entry_tmpfile *f)
 	f->err = entry_may_create(f->dir, f->cred);
 	if (!f->err && !f->dir->dentry->inode->ops->tmpfile.step)
 		f->err = -EOPNOTSUPP;
+	if (!f->err && !entry_has_owner(f->dir, f->cred))
+		f->err = -EOVERFLOW;
 	if (f->err)
 		CO_RETURN(f->err);
 	entry_owner(f->dir->dentry->inode, f->cred, &f->mode, &gid);

@@ -250,7 +250,7 @@ co_t fs_config_create(struct co *co, struct fs_config_create *f)
 	CO_BEGIN;
 	if (c->state != FS_CONFIG_PARAMS)
 		CO_RETURN(-EBUSY);
-	if (!cred_capable(cred_current(co), CAP_SYS_ADMIN))
+	if (!mount_may_make(c->type))
 		CO_RETURN(-EPERM);
 	if (c->type->needs_device)
 		CO_AWAIT(f->err, fs_config_device, .create = f);
@@ -272,6 +272,8 @@ int fs_config_change(struct fs_config *c)
 
 	if (c->state != FS_CONFIG_CHANGING)
 		return -EBUSY;
+	if (!cred_capable_in(task_current()->cred, c->mount->super->users, CAP_SYS_ADMIN))
+		return -EPERM;
 	err = super_change(c->mount->super, c->read_only, c->options);
 	if (err)
 		c->state = FS_CONFIG_FAILED;
@@ -281,6 +283,8 @@ int fs_config_change(struct fs_config *c)
 
 int fs_config_mount(struct fs_config *c, u32 flags, struct mount **m)
 {
+	int err;
+
 	if (!c->mount)
 		return -EINVAL;
 	if (c->state != FS_CONFIG_CREATED)
@@ -288,6 +292,11 @@ int fs_config_mount(struct fs_config *c, u32 flags, struct mount **m)
 	*m = mount_new(c->mount->super, c->mount->root, flags, c->mount->source);
 	if (!*m)
 		return -ENOMEM;
+	err = mount_check_revealing(*m);
+	if (err) {
+		mount_put(*m);
+		return err;
+	}
 	(*m)->loose = true;
 	c->state = FS_CONFIG_CHANGING;
 	return 0;

@@ -115,15 +115,30 @@ void fs_context_set_cwd(struct fs_context *fs, struct path *p)
 	fs_context_swap(fs, &fs->cwd, p);
 }
 
-int fs_context_renew_ns(struct fs_context *fs)
+int fs_context_renew_ns(struct fs_context *fs, struct user_ns *users)
 {
 	struct mount_ns *old = fs->ns;
 	struct path *paths[2] = {&fs->root, &fs->cwd};
-	int err = mount_ns_copy(old, paths, 2, &fs->ns);
+	int err = mount_ns_copy(old, users, paths, 2, &fs->ns);
 
 	if (!err)
 		mount_ns_put(old);
 	return err;
+}
+
+bool fs_context_is_confined(struct fs_context *fs)
+{
+	struct mount_ns *ns = fs_context_ns(fs);
+	struct path root, top;
+	bool confined;
+
+	fs_context_root(fs, &root);
+	mount_ns_root(ns, &top);
+	confined = !path_same(&root, &top);
+	path_put(&root);
+	path_put(&top);
+	mount_ns_put(ns);
+	return confined;
 }
 
 void fs_context_enter_ns(struct fs_context *fs, struct mount_ns *ns)

@@ -11,6 +11,7 @@
 #include "vfs/path.h"
 
 struct mount_ns;
+struct user_ns;
 
 struct fs_context {
 	refcount refs;		/* [a] */
@@ -43,9 +44,11 @@ void fs_context_cwd(struct fs_context *fs, struct path *to);
 /* A reference of the caller's is taken over. */
 void fs_context_set_root(struct fs_context *fs, struct path *p);
 void fs_context_set_cwd(struct fs_context *fs, struct path *p);
-/* For one that no other task has: a copy of the mounts, and the same places there. -ENOMEM,
- * -ENOSPC. */
-int fs_context_renew_ns(struct fs_context *fs);
+/* For one that no other task has: a copy of the mounts that belongs to `users`, and the same places
+ * there. -ENOMEM, -ENOSPC. */
+int fs_context_renew_ns(struct fs_context *fs, struct user_ns *users);
+/* Is its root another than its namespace's? */
+bool fs_context_is_confined(struct fs_context *fs);
 /* The same: into another namespace, at its root. */
 void fs_context_enter_ns(struct fs_context *fs, struct mount_ns *ns);
 /* Whatever is at `from` moves to `to`: how many references of `from` are the caller's now. */

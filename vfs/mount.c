@@ -272,6 +272,8 @@ static int mount_place(struct mount *m, const struct path *on, struct dentry **o
 	while (!list_empty(made)) {
 		each = list_first(made, struct mount, all);
 		list_remove(&each->all);
+		if (each->parent->ns->users != ns->users)
+			mount_lock_tree(each);
 		mount_enter(each, each->parent->ns);	/* before others' come to lie on it */
 		mount_hang_below(each, on->dentry);
 	}
@@ -320,6 +322,8 @@ int mount_attach(struct mount *m, const struct path *at)
 co_t mount_make(struct co *co, struct mount_make *f)
 {
 	CO_BEGIN;
+	if (!mount_may_make(f->type))
+		CO_RETURN(-EPERM);
 	CO_AWAIT_OP(f->err, f->type->mount, .type = f->type, .source = f->source, .dev = f->dev,
 		    .options = f->options, .read_only = f->flags & MS_RDONLY, .made = &f->super);
 	if (f->err)
@@ -327,6 +331,8 @@ co_t mount_make(struct co *co, struct mount_make *f)
 	if (f->flags & MS_RDONLY)
 		f->super->read_only = true;
 	if (!f->super->root_dentry) {
+		f->super->users = mount_type_users(f->type);
+		user_ns_get(f->super->users);
 		inode_get(f->super->root); /* it is torn down with its root, dentry or not */
 		f->super->root_dentry = dentry_new_root(f->super, f->super->root);
 		if (f->super->root_dentry)
@@ -350,7 +356,9 @@ co_t mount_fs(struct co *co, struct mount_fs *f)
 		 .options = f->options, .flags = f->flags, .made = &f->mount);
 	if (f->err)
 		CO_RETURN(f->err);
-	f->err = mount_attach(f->mount, f->at);
+	f->err = mount_check_revealing(f->mount);
+	if (!f->err)
+		f->err = mount_attach(f->mount, f->at);
 	if (f->err)
 		mount_put(f->mount);
 	CO_RETURN(f->err);
@@ -386,6 +394,8 @@ static int mount_may_move(struct mount *m, const struct path *from, const struct
 		return -EINVAL;
 	if (S_ISDIR(on->dentry->inode->mode) != S_ISDIR(m->root->inode->mode))
 		return -EINVAL;
+	if (m->locked & MOUNT_LOCK_PLACE)
+		return -EINVAL;
 	/* Others would have to see it go; or to have copies of what must not be copied. */
 	if ((m->ns && m->parent->group) || (on->mount->group && mount_has_unbindable(m)))
 		return -EINVAL;
@@ -420,13 +430,18 @@ int mount_move(const struct path *from, const struct path *at)
 int mount_set_flags(const struct path *at, u32 flags)
 {
 	u32 own = flags & MOUNT_OWN_FLAGS;
+	bool may;
 
 	if (at->dentry != at->mount->root || !mount_is_here(at->mount))
 		return -EINVAL;
 	if (!(own & (MS_NOATIME | MS_STRICTATIME)))
 		own |= MS_RELATIME;
-	atomic_store(&at->mount->flags, own);
-	return 0;
+	spin_lock(&mount_lock);
+	may = mount_keeps_locked(at->mount, own);
+	if (may)
+		atomic_store(&at->mount->flags, own);
+	spin_unlock(&mount_lock);
+	return may ? 0 : -EPERM;
 }
 
 void mount_put_gone(struct list *gone)
@@ -450,7 +465,8 @@ int mount_umount(const struct path *at, unsigned flags)
 	list_init(&gone);
 	spin_lock(&mount_lock);
 	spin_lock(&dentry_lock);
-	if (at->dentry != m->root || !mount_is_here(m) || m == m->ns->top)
+	if (at->dentry != m->root || !mount_is_here(m) || m == m->ns->top ||
+	    (m->locked & MOUNT_LOCK_PLACE))
 		goto out;
 	err = -EBUSY;
 	/* The tree's reference and the caller's path. */
@@ -486,7 +502,7 @@ static int mount_may_pivot(const struct path *root, const struct path *new_root,
 	/* Nobody else is to hear of it. */
 	if (on->mount->group || m->parent->group || old->parent->group)
 		return -EINVAL;
-	if (!mount_is_here(old) || !mount_is_here(m))
+	if (!mount_is_here(old) || !mount_is_here(m) || (m->locked & MOUNT_LOCK_PLACE))
 		return -EINVAL;
 	if (!(new_root->dentry->flags & (DENTRY_HASHED | DENTRY_ROOT)))
 		return -ENOENT;
@@ -511,6 +527,8 @@ int mount_pivot(const struct path *root, const struct path *new_root, const stru
 	err = mount_may_pivot(root, new_root, &on);
 	if (!err) {
 		parent = old->parent;
+		m->locked |= old->locked & MOUNT_LOCK_PLACE;
+		old->locked &= ~MOUNT_LOCK_PLACE;
 		points[0] = mount_unhang(m);
 		points[1] = mount_unhang(old);
 		mount_hang(old, on.mount, on.dentry);

@@ -17,6 +17,10 @@
  * MS_RELATIME, MS_NOSYMFOLLOW as in <linux/mount.h>. */
 struct mount_ns;
 
+/* What else others say who are more in the kernel's confidence; vfs/mount_users.c. */
+#define MOUNT_LOCK_PLACE (1u << 30)	/* it is not to be taken away from where it is */
+#define MOUNT_LOCK_ATIME (1u << 31)	/* when access times change stays */
+
 struct mount {
 	refcount refs;		/* [a] */
 	struct super *super;	/* [I] owned */
@@ -25,6 +29,7 @@ struct mount {
 	struct dentry *point;	/* owned: where on the parent; NULL for a root */
 	struct mount_ns *ns;	/* in whose tree it is attached; NULL: it is not */
 	u32 flags;		/* [a] */
+	u32 locked;		/* those of them that stay, and MOUNT_LOCK_*; under mount_lock */
 	u32 id;			/* [I] */
 	bool loose;		/* the root of a tree that is nowhere, and a descriptor's */
 	bool expiring;		/* [a] MNT_EXPIRE was asked for, and nobody came since */
@@ -55,6 +60,17 @@ bool mount_cross_locked(struct path *p) REQUIRES(dentry_lock);
 /* Is it in the current task's namespace? What is not is not to be changed (-EINVAL). */
 bool mount_is_here(const struct mount *m);
 
+/* May the current task change what is mounted in its namespace? */
+bool mount_may_change(void);
+/* May it mount a file system of that type, and of what user namespace is that then (borrowed)? */
+bool mount_may_make(const struct fs_type *type);
+struct user_ns *mount_type_users(const struct fs_type *type);
+/* Do the current task's programs get rights from the files they are in? */
+bool mount_may_suid(const struct mount *m);
+bool mount_may_open_device(const struct mount *m);
+/* -EPERM: it would show what is hidden in the current namespace. */
+int mount_check_revealing(struct mount *m);
+
 /* Writing through this mount: 0 or -EROFS. */
 int mount_may_write(const struct mount *m);
 
@@ -63,7 +79,7 @@ struct mount *mount_new(struct super *super, struct dentry *root, u32 flags, con
 int mount_attach(struct mount *m, const struct path *at);
 
 /* mount(2) of an existing tree. */
-/* -EINVAL, -ENOMEM. */
+/* -EINVAL, -ENOMEM, -EPERM. */
 int mount_bind(const struct path *from, const struct path *at, bool recursive);
 /* A tree that is nowhere yet becomes attached. -EINVAL, -ELOOP. */
 int mount_move(const struct path *from, const struct path *at);
@@ -72,12 +88,12 @@ int mount_clone(const struct path *from, bool recursive, struct mount **to);
 /* Nobody has such a tree any more: it goes, unless it was attached. The reference stays. */
 void mount_dissolve(struct mount *m);
 /* Flags to set and clear (MS_*), of all below too; and how it shares what is mounted on it, 0:
- * as before. -EINVAL if it is no mount's root, -ENOMEM. */
+ * as before. -EINVAL if it is no mount's root, -ENOMEM, -EPERM if a lock is against it. */
 int mount_set_attr(const struct path *at, u32 set, u32 clear, u32 share, bool recursive);
 /* `to`, a private mount of the same file system, joins the group and master of `from`, which shows
  * as much or more of it: -EINVAL. */
 int mount_join(const struct path *from, const struct path *to);
-/* The mount's own flags (MS_BIND | MS_REMOUNT). */
+/* The mount's own flags (MS_BIND | MS_REMOUNT): -EINVAL, -EPERM. */
 int mount_set_flags(const struct path *at, u32 flags);
 /* flags: MNT_DETACH, MNT_EXPIRE, MNT_FORCE (ignored), UMOUNT_NOFOLLOW (the walk's). */
 int mount_umount(const struct path *at, unsigned flags);

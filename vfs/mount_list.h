@@ -31,10 +31,19 @@ struct mount *mount_new_locked(struct super *super, struct dentry *root, u32 fla
 			       const char *source) REQUIRES(dentry_lock);
 /* A copy of what `root` of m shows, with all bindable mounts below if it is recursive (all with
  * MOUNT_COPY_ALL), attached nowhere. how: MOUNT_COPY_*. The number of its mounts, at most `most`
- * or -ENOSPC; -ENOMEM. *made is what there is of it, on errors too, or NULL. */
+ * or -ENOSPC; -ENOMEM; -EPERM. *made is what there is of it, on errors too, or NULL. */
 int mount_copy_tree_locked(struct mount *m, struct dentry *root, bool recursive, unsigned how,
 			   u32 most, struct mount **made)
 	REQUIRES(mount_lock) REQUIRES(dentry_lock);
+/* Others' word, for who is in another user namespace: all of it stays as it is, but for where it
+ * itself lies. */
+void mount_lock_tree(struct mount *top) REQUIRES(mount_lock);
+/* Would `root` of m, alone, show what a locked mount hides? */
+bool mount_has_locked(struct mount *m, struct dentry *root)
+	REQUIRES(mount_lock) REQUIRES(dentry_lock);
+/* May it get those flags? */
+bool mount_keeps_locked(const struct mount *m, u32 flags) REQUIRES(mount_lock);
+
 /* Put a tree that never was attached; without locks. */
 void mount_put_tree(struct mount *m);
 

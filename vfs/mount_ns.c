@@ -11,9 +11,10 @@ static struct mount_ns mount_ns_one;	/* the first; its reference is the kernel's
 static struct list mount_ns_all GUARDED_BY(&mount_lock);
 static u64 mount_ns_last GUARDED_BY(&mount_lock);	/* id given */
 
-static void mount_ns_begin(struct mount_ns *ns) REQUIRES(mount_lock)
+static void mount_ns_begin(struct mount_ns *ns, struct user_ns *users) REQUIRES(mount_lock)
 {
-	*ns = (struct mount_ns){.id = ++mount_ns_last};
+	*ns = (struct mount_ns){.id = ++mount_ns_last, .users = users};
+	user_ns_get(users);
 	ref_init(&ns->refs);
 	list_init(&ns->all);
 	list_add_back(&mount_ns_all, &ns->link);
@@ -24,7 +25,7 @@ void mount_ns_init(void)
 	spin_lock(&mount_lock);
 	list_init(&mount_ns_all);
 	mount_ns_last = 0;
-	mount_ns_begin(&mount_ns_one);
+	mount_ns_begin(&mount_ns_one, &user_ns_first);
 	spin_unlock(&mount_lock);
 }
 
@@ -76,6 +77,7 @@ void mount_ns_put(struct mount_ns *ns)
 	spin_unlock(&dentry_lock);
 	spin_unlock(&mount_lock);
 	mount_put_gone(&gone);
+	user_ns_put(ns->users);
 	kfree(ns);
 }
 
@@ -147,10 +149,12 @@ static void mount_ns_move_paths(struct mount *old, struct mount *new, struct pat
 		}
 }
 
-int mount_ns_copy(struct mount_ns *from, struct path *paths[], unsigned n, struct mount_ns **made)
+int mount_ns_copy(struct mount_ns *from, struct user_ns *users, struct path *paths[], unsigned n,
+		  struct mount_ns **made)
 {
 	struct mount_ns *ns = kzalloc(sizeof(*ns));
 	struct mount *before[2] = {}, *copy, *old, *new;
+	bool others = users != from->users;
 	int err;
 
 	if (!ns)
@@ -160,9 +164,13 @@ int mount_ns_copy(struct mount_ns *from, struct path *paths[], unsigned n, struc
 	spin_lock(&mount_lock);
 	spin_lock(&dentry_lock);
 	err = mount_copy_tree_locked(from->top, from->top->root, true,
-				     MOUNT_COPY_PEER | MOUNT_COPY_ALL, MOUNT_MAX, &copy);
+				     MOUNT_COPY_PEER | MOUNT_COPY_ALL |
+					     (others ? MOUNT_COPY_HEARS : 0),
+				     MOUNT_MAX, &copy);
 	if (err > 0) {
-		mount_ns_begin(ns);
+		mount_ns_begin(ns, users);
+		if (others)
+			mount_lock_tree(copy);
 		ns->top = copy;
 		mount_enter(copy, ns);
 		/* Nothing was left out, so the trees are the same. */

@@ -15,6 +15,7 @@
 
 struct mount_ns {
 	refcount refs;		/* [a] */
+	struct user_ns *users;	/* [I] owned: who may change it */
 	u64 id;			/* [I] 1 is the first; never used again */
 	struct list link;	/* all namespaces, by id */
 	struct list all;	/* mount.all */
@@ -31,9 +32,10 @@ void mount_ns_put(struct mount_ns *ns);
 /* With a reference; NULL: there is none of that number. */
 struct mount_ns *mount_ns_find(u64 id);
 
-/* A copy of `from`, and the paths in it (with references) instead of those that lie in `from`:
- * -ENOMEM, -ENOSPC. */
-int mount_ns_copy(struct mount_ns *from, struct path *paths[], unsigned n, struct mount_ns **made);
+/* A copy of `from` that belongs to `users`, and the paths in it (with references) instead of those
+ * that lie in `from`: -ENOMEM, -ENOSPC. */
+int mount_ns_copy(struct mount_ns *from, struct user_ns *users, struct path *paths[], unsigned n,
+		  struct mount_ns **made);
 /* The root of its tree, or what is mounted over that, with references. */
 void mount_ns_root(struct mount_ns *ns, struct path *to);
 /* Is anything mounted on it in the current namespace? Then it is not to be removed. */

@@ -118,6 +118,8 @@ bool mount_share_copy(struct mount *m, const struct mount *of, unsigned how)
 {
 	struct mount_group *g = how & MOUNT_COPY_GROUP ? mount_share_new() : NULL;
 
+	if ((how & MOUNT_COPY_HEARS) && of->group)
+		how |= MOUNT_COPY_SLAVE;
 	if ((how & MOUNT_COPY_GROUP) && !g)
 		return false;
 	mount_share_obey(m, how & MOUNT_COPY_SLAVE ? of->group : of->master);

@@ -20,6 +20,7 @@
 #define MOUNT_COPY_SLAVE 1u	/* its master is the original's group, which there must be */
 #define MOUNT_COPY_GROUP 2u	/* it begins a group of its own */
 #define MOUNT_COPY_ALL	 4u	/* with those that are not bindable */
+#define MOUNT_COPY_HEARS 8u	/* as MOUNT_COPY_SLAVE where the original has a group */
 
 /* Give each mount of the tree (or only m) a group that has none; -ENOMEM: none has got one. */
 int mount_share_all(struct mount *m, bool recursive) REQUIRES(mount_lock);

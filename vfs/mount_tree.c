@@ -50,6 +50,9 @@ int mount_copy_tree_locked(struct mount *m, struct dentry *root, bool recursive,
 			return -ENOMEM;
 		n++;
 		copy->unbindable = each->unbindable;
+		copy->locked = each->locked;
+		if (each == m)
+			copy->locked &= ~MOUNT_LOCK_PLACE;
 		if (to)
 			mount_hang(copy, to, each->point);
 		else
@@ -71,6 +74,10 @@ int mount_copy_tree_locked(struct mount *m, struct dentry *root, bool recursive,
 			}
 			each = list_entry(next, struct mount, child);
 			next = next->next;
+			/* It cannot be left out, nor be copied. */
+			if (recursive && each->unbindable && !(how & MOUNT_COPY_ALL) &&
+			    (each->locked & MOUNT_LOCK_PLACE))
+				return -EPERM;
 			if (!recursive || (each->unbindable && !(how & MOUNT_COPY_ALL)) ||
 			    (from == m && !dentry_is_below_locked(each->point, root)))
 				each = NULL;
@@ -89,7 +96,8 @@ static int mount_copy_tree(const struct path *from, bool recursive, bool loose,
 	*to = NULL;
 	spin_lock(&mount_lock);
 	spin_lock(&dentry_lock);
-	if ((mount_is_here(m) || (loose && m->loose)) && !m->unbindable)
+	if ((mount_is_here(m) || (loose && m->loose)) && !m->unbindable &&
+	    (recursive || !mount_has_locked(m, from->dentry)))
 		n = mount_copy_tree_locked(m, from->dentry, recursive, MOUNT_COPY_PEER,
 					   MOUNT_MAX, to);
 	spin_unlock(&dentry_lock);
@@ -160,6 +168,15 @@ static void mount_change_flags(struct mount *m, u32 set, u32 clear)
 	atomic_store(&m->flags, (atomic_load_relaxed(&m->flags) & ~clear) | set);
 }
 
+static int mount_check_flags(struct mount *m, u32 set, u32 clear, bool recursive)
+	REQUIRES(mount_lock)
+{
+	for (struct mount *each = m; each; each = recursive ? mount_next_below(each, m) : NULL)
+		if (!mount_keeps_locked(each, (atomic_load_relaxed(&each->flags) & ~clear) | set))
+			return -EPERM;
+	return 0;
+}
+
 int mount_set_attr(const struct path *at, u32 set, u32 clear, u32 share, bool recursive)
 {
 	struct mount *m = at->mount, *each;
@@ -168,7 +185,9 @@ int mount_set_attr(const struct path *at, u32 set, u32 clear, u32 share, bool re
 	spin_lock(&mount_lock);
 	if (at->dentry != m->root || !(mount_is_here(m) || m->loose))
 		goto out;
-	err = share == MS_SHARED ? mount_share_all(m, recursive) : 0;
+	err = mount_check_flags(m, set, clear, recursive);
+	if (!err && share == MS_SHARED)
+		err = mount_share_all(m, recursive);
 	for (each = m; !err && each; each = recursive ? mount_next_below(each, m) : NULL) {
 		mount_change_flags(each, set, clear);
 		if (share && share != MS_SHARED)

@@ -54,7 +54,7 @@ static long open_check(const struct path *path, u32 flags, const struct cred *cr
 	if (S_ISSOCK(inode->mode))
 		return -ENXIO;
 	if ((S_ISCHR(inode->mode) || S_ISBLK(inode->mode)) &&
-	    (atomic_load_relaxed(&path->mount->flags) & MS_NODEV))
+	    !mount_may_open_device(path->mount))
 		return -EACCES;
 	if (!checked) {
 		err = inode_permission(inode, cred, want);

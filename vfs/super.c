@@ -57,6 +57,7 @@ struct super *super_new(const struct fs_type *type, const struct super_ops *ops)
 		return NULL;
 	s->ops = ops;
 	s->type = type;
+	s->users = &user_ns_first;
 	ref_init(&s->refs);
 	/* Anonymous devices are 0:minor, as Linux's; the minor is split 12:20 there. */
 	s->dev = (atomic_add(&super_next_dev, 1u) + 1) & 0xfffff;
@@ -127,6 +128,7 @@ static void super_free(struct super *s)
 	spin_lock(&super_lock);
 	list_remove(&s->all);
 	spin_unlock(&super_lock);
+	user_ns_put(s->users);
 	kfree(s);
 }
 

@@ -7,6 +7,7 @@
 #ifndef VFS_SUPER_H
 #define VFS_SUPER_H
 
+#include "core/cred/user_ns.h"
 #include "vfs/dentry.h"
 #include "vfs/inode.h"
 
@@ -63,6 +64,7 @@ struct super {
 	u32 mounts;			/* [a] */
 	struct inode *root;		/* [I] reference owned until the first mount makes root_dentry */
 	struct dentry *root_dentry;	/* [I] after mount; owned */
+	struct user_ns *users;		/* [I] owned: whose ids its files may have */
 	u32 dev;			/* [I] st_dev, unique: a device's number or an anonymous one */
 	bool read_only;			/* [a] */
 	bool acls;			/* [I] it has access control lists */
@@ -93,7 +95,12 @@ CO_OPERATION(fs_mount);
 struct fs_type {
 	const char *name;
 	bool needs_device;
+	bool for_users;		/* whoever is capable in a namespace below may mount one */
+	bool revealing;		/* but only if all of one can be seen already */
+	bool own_devices;	/* its device files are no one else's, so they may be opened */
 	struct fs_mount_op mount;
+	/* Of what namespace is what the current task mounts? NULL: of its own. */
+	struct user_ns *(*users)(void);
 	/* Without waiting: would it take one option, "name" or "name=value"? 0, -ENOENT: it has
 	 * none of that name, -EINVAL: not so. NULL: that is found out when it is mounted. */
 	int (*understands)(const char *option);

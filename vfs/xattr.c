@@ -105,32 +105,58 @@ static u32 xattr_caps_form(const void *value, size_t size)
 	return 0;
 }
 
-static long xattr_may_secure(const struct xattr_set *f)
+/* What is kept: whose root they count for is said, unless it is the file system's, by its word. */
+static long xattr_caps_taken(struct xattr_set *f, const struct inode *inode)
 {
-	const struct vfs_ns_cap_data *caps = f->value;
+	const struct user_ns *users = inode->super->users;
+	u32 form = xattr_caps_form(f->value, f->size), root;
 
-	if (strcmp(f->name, XATTR_NAME_CAPS))
-		return cred_capable(f->cred, CAP_SYS_ADMIN) ? 0 : -EPERM;
-	if (f->value && f->size) {
-		u32 form = xattr_caps_form(f->value, f->size);
-
-		if (!form)
-			return -EINVAL;
-		if (form == VFS_CAP_REVISION_3 && caps->rootid == ~0u)
-			return -EINVAL;
-	}
-	return cred_capable(f->cred, CAP_SETFCAP) ? 0 : -EPERM;
+	if (!form)
+		return -EINVAL;
+	if (!cred_capable_of(f->cred, inode->uid, inode->gid, CAP_SETFCAP))
+		return -EPERM;
+	if (form == VFS_CAP_REVISION_2 && cred_capable_in(f->cred, users, CAP_SETFCAP))
+		return 0;
+	f->caps = (struct vfs_ns_cap_data){};
+	memcpy(&f->caps, f->value, f->size);
+	root = user_ns_into(f->cred->ns, USER_UIDS, f->caps.rootid);
+	if (root == USER_NONE || !user_ns_has(users, USER_UIDS, root))
+		return -EINVAL;
+	f->caps.magic_etc = VFS_CAP_REVISION_3 | (f->caps.magic_etc & VFS_CAP_FLAGS_EFFECTIVE);
+	f->caps.rootid = user_ns_from(users, USER_UIDS, root);
+	f->value = &f->caps;
+	f->size = sizeof(f->caps);
+	return 0;
 }
 
-/* One whose root is ours shows in the form without a root. */
-static long xattr_caps_shown(void *value, long n, size_t size)
+static long xattr_may_secure(struct xattr_set *f, const struct inode *inode)
+{
+	if (strcmp(f->name, XATTR_NAME_CAPS))
+		return cred_capable_in(f->cred, inode->super->users, CAP_SYS_ADMIN) ? 0 : -EPERM;
+	if (f->value && f->size)
+		return xattr_caps_taken(f, inode);
+	return cred_capable_of(f->cred, inode->uid, inode->gid, CAP_SETFCAP) ? 0 : -EPERM;
+}
+
+/* One whose root is ours, or of a namespace above, shows in the form without a root; another's by
+ * his id here, if he has one. */
+static long xattr_caps_shown(const struct inode *inode, void *value, long n, size_t size)
 {
 	struct vfs_ns_cap_data *caps = value;
+	u32 root, shown;
 
 	if (!size)
 		return n == XATTR_CAPS_SZ_3 ? (long)XATTR_CAPS_SZ_2 : n;
-	if (xattr_caps_form(value, (size_t)n) != VFS_CAP_REVISION_3 || caps->rootid)
+	if (xattr_caps_form(value, (size_t)n) != VFS_CAP_REVISION_3)
 		return n;
+	root = user_ns_into(inode->super->users, USER_UIDS, caps->rootid);
+	shown = user_ns_from(cred_ns(), USER_UIDS, root);
+	if (shown && shown != USER_NONE) {
+		caps->rootid = shown;
+		return n;
+	}
+	if (!user_ns_has_root(cred_ns(), root))
+		return -EOVERFLOW;
 	caps->magic_etc = VFS_CAP_REVISION_2 | (caps->magic_etc & VFS_CAP_FLAGS_EFFECTIVE);
 	return XATTR_CAPS_SZ_2;
 }
@@ -183,7 +209,7 @@ co_t xattr_get(struct co *co, struct xattr_get *f)
 	CO_AWAIT(f->n, xattr_read, .inode = f->inode, .name = f->name, .to = f->to,
 		 .size = f->size);
 	if (f->n > 0 && !strcmp(f->name, XATTR_NAME_CAPS))
-		f->n = xattr_caps_shown(f->to, f->n, f->size);
+		f->n = xattr_caps_shown(f->inode, f->to, f->n, f->size);
 	CO_RETURN(f->n);
 	CO_END;
 }
@@ -245,7 +271,8 @@ static void xattr_fit_mode(struct xattr_set_acl *f)
 		acl_put(f->acl);
 		f->acl = NULL;
 	}
-	if (!cred_in_group(cred, f->inode->gid) && !cred_capable(cred, CAP_FSETID))
+	if (!cred_in_group(cred, f->inode->gid) &&
+	    !cred_capable_of(cred, f->inode->uid, f->inode->gid, CAP_FSETID))
 		mode &= ~(u32)S_ISGID;
 	f->attr->valid |= ATTR_MODE;
 	f->attr->mode = mode;
@@ -293,7 +320,7 @@ co_t xattr_set(struct co *co, struct xattr_set *f)
 	}
 	f->err = xattr_may(inode, f->cred, kind, true);
 	if (!f->err && kind == XATTR_SECURITY)
-		f->err = xattr_may_secure(f);
+		f->err = xattr_may_secure(f, inode);
 	if (!f->err && (kind == XATTR_SYSTEM || kind == XATTR_OTHER ||
 			!inode->ops->setxattr.step))
 		f->err = -EOPNOTSUPP;

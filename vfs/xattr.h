@@ -11,6 +11,8 @@
 #ifndef VFS_XATTR_H
 #define VFS_XATTR_H
 
+#include <linux/capability.h>
+
 #include <linux/limits.h>
 #include <linux/xattr.h>
 
@@ -53,6 +55,7 @@ struct xattr_set {
 	const void *value;
 	size_t size;
 	int flags;
+	struct vfs_ns_cap_data caps;	/* instead of the value */
 	long err;
 };
 co_t xattr_set(struct co *co, struct xattr_set *f);

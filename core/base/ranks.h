@@ -52,6 +52,7 @@ enum {
 	RANK_TASKS = 47,	/* coro: the list of all tasks */
 	RANK_TIMER = 50,
 	RANK_USERS = 51,	/* core/cred: the table of users' counts */
+	RANK_USER_NS = 51,	/* core/cred: maps that are given; alone */
 	RANK_RUNQ = 52,
 	RANK_SLAB_CPU = 53,	/* mem/phys: a CPU's magazine */
 	RANK_SLAB = 54,

@@ -20,6 +20,7 @@ struct cred *cred_new_root(void)
 	if (!c)
 		return NULL;
 	ref_init(&c->refs);
+	c->ns = &user_ns_first;
 	c->permitted = c->effective = c->bounding = CRED_CAP_ALL;
 	return c;
 }
@@ -40,8 +41,10 @@ void cred_get(const struct cred *c)
 
 void cred_put(const struct cred *c)
 {
-	if (c && ref_put(&((struct cred *)c)->refs))
-		kfree((struct cred *)c);
+	if (!c || !ref_put(&((struct cred *)c)->refs))
+		return;
+	user_ns_put(c->ns);
+	kfree((struct cred *)c);
 }
 
 struct cred *cred_clone(const struct cred *c)
@@ -53,6 +56,7 @@ struct cred *cred_clone(const struct cred *c)
 	/* All but the count, which others change meanwhile. */
 	ref_init(&new->refs);
 	memcpy(&new->refs + 1, &c->refs + 1, cred_size(c->group_count) - sizeof(c->refs));
+	user_ns_get(new->ns);
 	return new;
 }
 
@@ -98,6 +102,7 @@ struct cred *cred_clone_groups(const struct cred *c, const u32 *groups, u32 coun
 		return NULL;
 	memcpy(new, c, cred_size(0));
 	ref_init(&new->refs);
+	user_ns_get(new->ns);
 	new->group_count = count;
 	if (count)
 		memcpy(new->groups, groups, count * sizeof(u32));
@@ -138,6 +143,43 @@ bool cred_in_egroup(const struct cred *c, u32 gid)
 	return c->egid == gid || cred_has_group(c, gid);
 }
 
+/* --- capabilities --- */
+
+bool cred_capable_in(const struct cred *c, const struct user_ns *ns, unsigned cap)
+{
+	for (;; ns = ns->parent) {
+		if (ns == c->ns)
+			return cred_capable_own(c, cap);
+		/* Neither its own nor one below. */
+		if (ns->level <= c->ns->level)
+			return false;
+		if (ns->parent == c->ns && ns->owner == c->euid)
+			return true;
+	}
+}
+
+void cred_enter_ns(struct cred *c, struct user_ns *ns)
+{
+	user_ns_put(c->ns);
+	c->ns = ns;
+	c->securebits = 0;
+	c->inheritable = c->ambient = 0;
+	c->permitted = c->effective = c->bounding = CRED_CAP_ALL;
+}
+
+bool cred_is_subset(const struct cred *new, const struct cred *old)
+{
+	if (new->ns == old->ns)
+		return !(new->permitted & ~old->permitted);
+	/* In what is its own already it had everything. */
+	for (const struct user_ns *ns = new->ns; ns->parent; ns = ns->parent)
+		if (ns->parent == old->ns && ns->owner == old->euid)
+			return true;
+	return false;
+}
+
+/* --- objects --- */
+
 int cred_permission(const struct cred *c, u32 mode, u32 uid, u32 gid, unsigned want)
 {
 	u32 bits = mode & 7;
@@ -146,28 +188,24 @@ int cred_permission(const struct cred *c, u32 mode, u32 uid, u32 gid, unsigned w
 		bits = mode >> 6 & 7;
 	else if (cred_in_group(c, gid))
 		bits = mode >> 3 & 7;
-	return want & ~bits ? cred_override(c, mode, want) : 0;
+	return want & ~bits ? cred_override(c, mode, uid, gid, want) : 0;
 }
 
-int cred_override(const struct cred *c, u32 mode, unsigned want)
+int cred_override(const struct cred *c, u32 mode, u32 uid, u32 gid, unsigned want)
 {
-	if (S_ISDIR(mode)) {
-		if (cred_capable(c, CAP_DAC_OVERRIDE))
-			return 0;
-		if (!(want & CRED_WRITE) && cred_capable(c, CAP_DAC_READ_SEARCH))
-			return 0;
-		return -EACCES;
-	}
+	bool override = cred_capable_of(c, uid, gid, CAP_DAC_OVERRIDE);
+	bool search = cred_capable_of(c, uid, gid, CAP_DAC_READ_SEARCH);
+
+	if (S_ISDIR(mode))
+		return override || (!(want & CRED_WRITE) && search) ? 0 : -EACCES;
 	/* Root may do all, but run only what somebody may run. */
-	if ((!(want & CRED_EXEC) || (mode & 0111)) && cred_capable(c, CAP_DAC_OVERRIDE))
+	if ((!(want & CRED_EXEC) || (mode & 0111)) && override)
 		return 0;
-	if (want == CRED_READ && cred_capable(c, CAP_DAC_READ_SEARCH))
-		return 0;
-	return -EACCES;
+	return want == CRED_READ && search ? 0 : -EACCES;
 }
 
-bool cred_may_delete(const struct cred *c, u32 dir_mode, u32 dir_uid, u32 uid)
+bool cred_may_delete(const struct cred *c, u32 dir_mode, u32 dir_uid, u32 uid, u32 gid)
 {
 	return !(dir_mode & S_ISVTX) || c->fsuid == uid || c->fsuid == dir_uid ||
-	       cred_capable(c, CAP_FOWNER);
+	       cred_capable_of(c, uid, gid, CAP_FOWNER);
 }

@@ -21,6 +21,7 @@ struct user_limits user_limits = {
 	.epoll_items = 8192,
 	.inotify_instances = 128,
 	.pipe_pages = 16384,
+	.user_spaces = 1024,
 };
 
 void user_counts_init(void)
@@ -29,6 +30,8 @@ void user_counts_init(void)
 	u64 watches = bytes / 100 / INOTIFY_BYTES;
 
 	user_limits.inotify_watches = min(max(watches, 8192ul), 1ul << 20);
+	/* Half of the threads that Linux would let there be. */
+	user_limits.user_spaces = max(bytes / (8 * 16384) / 2, 10ul);
 	user_limits.epoll_items = bytes / 25 / EPOLL_BYTES;
 }
 

@@ -18,15 +18,17 @@ struct user_counts {
 	u32 in_flight;		/* [a] descriptors in the queues of sockets, for RLIMIT_NOFILE */
 	u32 inotify_instances;	/* [a] */
 	u32 inotify_watches;	/* [a] */
+	u32 user_spaces;	/* [a] user namespaces that he made */
 	u32 epoll_items;	/* [a] what his epoll sets watch */
 	u64 pipe_pages;		/* [a] that his pipes may hold */
 	u64 locked;		/* [a] bytes of locked segments, for RLIMIT_MEMLOCK */
 	u64 queues;		/* [a] bytes of message queues, for RLIMIT_MSGQUEUE */
 };
 
-/* What /proc/sys/fs sets for each user; all [a]. */
+/* What /proc/sys/fs and /proc/sys/user set for each user; all [a]. */
 struct user_limits {
 	u64 inotify_instances, inotify_watches, epoll_items;
+	u64 user_spaces;
 	u64 pipe_pages;		/* beyond it new pipes are small; 0: no limit */
 	u64 pipe_pages_hard;	/* beyond it there are none; 0: no limit */
 };

@@ -329,17 +329,21 @@ int ipc_owns(const struct ipc_object *o, const struct cred *cred)
 
 void ipc_show(const struct ipc_object *o, struct ipc64_perm *to)
 {
-	*to = (struct ipc64_perm){.key = o->key, .uid = o->uid, .gid = o->gid, .cuid = o->cuid,
-				  .cgid = o->cgid, .mode = o->mode,
+	*to = (struct ipc64_perm){.key = o->key, .uid = cred_shown_uid(o->uid),
+				  .gid = cred_shown_gid(o->gid),
+				  .cuid = cred_shown_uid(o->cuid),
+				  .cgid = cred_shown_gid(o->cgid), .mode = o->mode,
 				  .seq = (unsigned short)(o->id >> IPC_SHIFT)};
 }
 
 int ipc_change(struct ipc_object *o, const struct ipc64_perm *from)
 {
-	if (from->uid == UINT32_MAX || from->gid == UINT32_MAX)
+	u32 uid = cred_kernel_uid(from->uid), gid = cred_kernel_gid(from->gid);
+
+	if (uid == USER_NONE || gid == USER_NONE)
 		return -EINVAL;
-	o->uid = from->uid;
-	o->gid = from->gid;
+	o->uid = uid;
+	o->gid = gid;
 	o->mode = (o->mode & ~IPC_RIGHTS) | (from->mode & IPC_RIGHTS);
 	return 0;
 }

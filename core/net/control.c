@@ -45,13 +45,14 @@ static int control_add_rights(struct socket_control *c, const char *data, u64 le
 
 static bool control_may_be(const struct cred *cred, const struct net_ucred *u)
 {
-	if (u->pid != process_current()->pid->own && !cred_capable(cred, CAP_SYS_ADMIN))
+	if (u->pid != process_current()->pid->own && 
+	    !cred_capable_in(cred, pid_ns_here()->users, CAP_SYS_ADMIN))
 		return false;
 	if (u->uid != cred->uid && u->uid != cred->euid && u->uid != cred->suid &&
-	    !cred_capable(cred, CAP_SETUID))
+	    !cred_capable_own(cred, CAP_SETUID))
 		return false;
 	return u->gid == cred->gid || u->gid == cred->egid || u->gid == cred->sgid ||
-	       cred_capable(cred, CAP_SETGID);
+	       cred_capable_own(cred, CAP_SETGID);
 }
 
 static int control_add_cred(struct socket_control *c, const char *data, u64 len)
@@ -62,6 +63,8 @@ static int control_add_cred(struct socket_control *c, const char *data, u64 len)
 	if (len != sizeof(u))
 		return -EINVAL;
 	memcpy(&u, data, sizeof(u));
+	u.uid = cred_kernel_uid(u.uid);
+	u.gid = cred_kernel_gid(u.gid);
 	if (!control_may_be(task_current()->cred, &u))
 		return -EPERM;
 	p = process_find(u.pid);
@@ -72,7 +75,7 @@ static int control_add_cred(struct socket_control *c, const char *data, u64 len)
 	pid_get(p->pid);
 	c->pid = p->pid;
 	process_put(p);
-	if (u.uid == ~0u || u.gid == ~0u)
+	if (u.uid == USER_NONE || u.gid == USER_NONE)
 		return -EINVAL;
 	c->has_cred = true;
 	c->uid = u.uid;
@@ -189,7 +192,8 @@ u32 control_build(struct socket *s, struct socket_control *c, char *buf, u32 roo
 		struct net_ucred u = {0, 65534, 65534};
 
 		if (c->has_cred)
-			u = (struct net_ucred){c->pid ? pid_nr_here(c->pid) : 0, c->uid, c->gid};
+			u = (struct net_ucred){c->pid ? pid_nr_here(c->pid) : 0,
+				       cred_shown_uid(c->uid), cred_shown_gid(c->gid)};
 		control_add(buf, &used, room, SOL_SOCKET, SCM_CREDENTIALS, &u, sizeof(u), got);
 	}
 	if (s->ops->control)

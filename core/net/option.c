@@ -204,7 +204,8 @@ static int option_get_peercred(struct socket *s, char *value, u32 *len)
 	struct net_ucred u = {0, OPTION_NO_ID, OPTION_NO_ID};
 
 	if (cred)
-		u = (struct net_ucred){pid_nr_here(s->peer_pid), cred->euid, cred->egid};
+		u = (struct net_ucred){pid_nr_here(s->peer_pid), cred_shown_uid(cred->euid),
+				       cred_shown_gid(cred->egid)};
 	return option_put_bytes(value, len, &u, sizeof(u));
 }
 
@@ -220,7 +221,13 @@ static int option_get_peergroups(struct socket *s, char *value, u32 *len)
 		*len = size;
 		return -ERANGE;
 	}
-	return option_put_bytes(value, len, cred->groups, size);
+	for (u32 i = 0; i < cred->group_count; i++) {
+		u32 shown = cred_shown_gid(cred->groups[i]);
+
+		memcpy(value + i * sizeof(shown), &shown, sizeof(shown));
+	}
+	*len = size;
+	return 0;
 }
 
 /* A descriptor for who is at the other end. */

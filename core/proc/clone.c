@@ -10,6 +10,7 @@
 #include "core/proc/proc_event.h"
 #include "core/proc/seccomp.h"
 #include "core/proc/trace.h"
+#include "core/proc/user_become.h"
 #include "core/proc/uts.h"
 #include "coro/executor.h"
 #include "hal/clock.h"
@@ -21,8 +22,15 @@
 #include "vfs/fs_context.h"
 
 #define CLONE_NO_NAMESPACES \
-	(CLONE_NEWIPC | CLONE_NEWUSER | CLONE_NEWNET | CLONE_NEWCGROUP | CLONE_NEWTIME)
+	(CLONE_NEWIPC | CLONE_NEWNET | CLONE_NEWCGROUP | CLONE_NEWTIME)
 #define CLONE_NAMESPACES (CLONE_NEWNS | CLONE_NEWUTS | CLONE_NEWPID)
+
+/* May it choose numbers in a PID namespace of these users? */
+static bool clone_may_choose(const struct cred *cred, const struct user_ns *users)
+{
+	return cred_capable_in(cred, users, CAP_SYS_ADMIN) ||
+	       cred_capable_in(cred, users, CAP_CHECKPOINT_RESTORE);
+}
 
 /* Numbers that are asked for; with those of a new namespace. */
 static int clone_check_tids(const struct thread_clone *f, const struct cred *cred)
@@ -37,8 +45,13 @@ static int clone_check_tids(const struct thread_clone *f, const struct cred *cre
 		return -EINVAL;
 	if (f->set_tid[0] < 1 || f->set_tid[0] >= PID_MAX || (made && f->set_tid[0] != 1))
 		return -EINVAL;
-	return cred_capable(cred, CAP_SYS_ADMIN) || cred_capable(cred, CAP_CHECKPOINT_RESTORE)
-		       ? 0 : -EPERM;
+	/* In what it makes with a user namespace it may anything. */
+	if (made && !(f->flags & CLONE_NEWUSER) && !clone_may_choose(cred, cred->ns))
+		return -EPERM;
+	for (unsigned n = made; n < f->set_tid_count; n++, ns = ns->parent)
+		if (!clone_may_choose(cred, ns->users))
+			return -EPERM;
+	return 0;
 }
 
 static int clone_check(const struct thread_clone *f)
@@ -55,6 +68,8 @@ static int clone_check(const struct thread_clone *f)
 		return -EINVAL;
 	if ((flags & (CLONE_NEWNS | CLONE_FS)) == (CLONE_NEWNS | CLONE_FS))
 		return -EINVAL;
+	if ((flags & (CLONE_NEWUSER | CLONE_FS)) == (CLONE_NEWUSER | CLONE_FS))
+		return -EINVAL;
 	if ((flags & CLONE_SIGHAND) && (flags & CLONE_CLEAR_SIGHAND))
 		return -EINVAL;
 	if ((flags & CLONE_PARENT) && process_is_first(me))
@@ -62,12 +77,13 @@ static int clone_check(const struct thread_clone *f)
 	if ((flags & CLONE_PIDFD) && (flags & CLONE_DETACHED))
 		return -EINVAL;
 	/* Threads are where their process is. */
-	if ((flags & CLONE_THREAD) && ((flags & CLONE_NEWPID) || me->child_ns))
+	if ((flags & CLONE_THREAD) && ((flags & (CLONE_NEWPID | CLONE_NEWUSER)) || me->child_ns))
 		return -EINVAL;
 	/* Of other namespaces there is one each. */
 	if (flags & CLONE_NO_NAMESPACES)
 		return -EINVAL;
-	if ((flags & CLONE_NAMESPACES) && !cred_capable(cred, CAP_SYS_ADMIN))
+	if ((flags & CLONE_NAMESPACES) && !(flags & CLONE_NEWUSER) &&
+	    !cred_capable_own(cred, CAP_SYS_ADMIN))
 		return -EPERM;
 	/* It has chosen where they are born. */
 	if ((flags & CLONE_NEWPID) && me->child_ns)
@@ -84,7 +100,8 @@ static int clone_check(const struct thread_clone *f)
 }
 
 /* The part of a new process that comes from its parent. */
-static int clone_process(struct process *p, struct process *parent, u64 flags)
+static int clone_process(struct process *p, struct process *parent, u64 flags,
+			 struct user_ns *users)
 {
 	struct sighand *hand;
 
@@ -114,16 +131,16 @@ static int clone_process(struct process *p, struct process *parent, u64 flags)
 		for (int i = 0; i < 64; i++)
 			if (p->sighand->act[i].handler != (u64)SIG_IGN)
 				p->sighand->act[i] = (struct sigact){0};
-	return flags & CLONE_NEWUTS && !uts_renew(&p->uts) ? -ENOMEM : 0;
+	return flags & CLONE_NEWUTS && !uts_renew(&p->uts, users) ? -ENOMEM : 0;
 }
 
 /* Descriptors, root and directory, credentials. */
-static int clone_slots(struct thread *child, struct thread *me, u64 flags)
+static int clone_slots(struct thread *child, struct thread *me, u64 flags, struct cred *cred)
 {
 	struct task *to = &child->task, *from = &me->task;
 
-	to->cred = from->cred;
-	cred_get(to->cred);
+	to->cred = cred;
+	cred_get(cred);
 	if (flags & CLONE_FILES)
 		fd_table_get(from->fds);
 	to->fds = flags & CLONE_FILES ? from->fds : fd_table_clone(from->fds);
@@ -134,7 +151,7 @@ static int clone_slots(struct thread *child, struct thread *me, u64 flags)
 	to->fs = flags & CLONE_FS ? from->fs : fs_context_clone(from->fs);
 	if (!to->fs)
 		return -ENOMEM;
-	return flags & CLONE_NEWNS ? fs_context_renew_ns(to->fs) : 0;
+	return flags & CLONE_NEWNS ? fs_context_renew_ns(to->fs, cred->ns) : 0;
 }
 
 /* What semaphores get back at the end is the process's matter, unless asked for otherwise. */
@@ -200,10 +217,11 @@ static void clone_thread_state(struct thread *child, struct thread *me, const st
 }
 
 /* The child's numbers, in a new namespace if it is to have one. */
-static int clone_number(const struct thread_clone *f, struct process *me, struct pid **pid)
+static int clone_number(const struct thread_clone *f, struct process *me, struct user_ns *users,
+			struct pid **pid)
 {
 	struct pid_ns *ns = me->child_ns ? me->child_ns : me->pid->ns, *made = NULL;
-	int err = f->flags & CLONE_NEWPID ? pid_ns_new(ns, &made) : 0;
+	int err = f->flags & CLONE_NEWPID ? pid_ns_new(ns, users, &made) : 0;
 
 	if (!err)
 		err = pid_new(made ? made : ns, f->set_tid, f->set_tid_count, pid);
@@ -212,11 +230,11 @@ static int clone_number(const struct thread_clone *f, struct process *me, struct
 }
 
 /* The record, everything but its space. */
-static int clone_make(struct thread_clone *f, struct thread *me)
+static int clone_make_as(struct thread_clone *f, struct thread *me, struct cred *cred)
 {
 	struct pid *pid;
 	struct process *p = me->process;
-	int err = clone_number(f, me->process, &pid);
+	int err = clone_number(f, me->process, cred->ns, &pid);
 
 	if (err)
 		return err;
@@ -226,13 +244,13 @@ static int clone_make(struct thread_clone *f, struct thread *me)
 		if (!p)
 			goto out;
 		f->made = p;
-		err = clone_process(p, me->process, f->flags);
+		err = clone_process(p, me->process, f->flags, cred->ns);
 		if (err)
 			goto out;
 		p->exit_signal = f->exit_signal;
 	}
 	f->child = thread_new(p, pid, me->task.name);
-	err = f->child ? clone_slots(f->child, me, f->flags) : -ENOMEM;
+	err = f->child ? clone_slots(f->child, me, f->flags, cred) : -ENOMEM;
 	if (!err)
 		err = clone_undos(f->child, me, f->flags);
 	if (!err && (trace_of(me) || seccomp_mode(me)) && !trace_prepare(f->child))
@@ -251,6 +269,23 @@ out:
 		spin_unlock(&proc_tree_lock);
 	}
 	pid_put(pid);
+	return err;
+}
+
+/* The same in a user namespace of its own, to which what else is new then belongs. */
+static int clone_make(struct thread_clone *f, struct thread *me)
+{
+	struct cred *cred = me->task.cred;
+	int err = 0;
+
+	if (f->flags & CLONE_NEWUSER)
+		err = user_become_new(&cred);
+	else
+		cred_get(cred);
+	if (err)
+		return err;
+	err = clone_make_as(f, me, cred);
+	cred_put(cred);
 	return err;
 }
 

@@ -143,7 +143,8 @@ static void notes_fill_info(struct core_notes *s, const struct core *c)
 		.state = leads ? 0 : 2, .sname = leads ? 'R' : 'D', .nice = (u8)of->nice,
 		.flags = PF_RANDOMIZE | PF_SIGNALED | (leads ? PF_DUMPCORE : 0) |
 			 (p->has_execed ? 0 : PF_FORKNOEXEC),
-		.uid = cred ? cred->uid : 0, .gid = cred ? cred->gid : 0,
+		.uid = cred ? user_ns_shown(cred->ns, USER_UIDS, cred->uid) : 0,
+		.gid = cred ? user_ns_shown(cred->ns, USER_GIDS, cred->gid) : 0,
 		.pid = of->pid, .ppid = of->ppid, .pgrp = of->pgrp, .sid = of->session,
 	};
 	if (cred)

@@ -125,6 +125,7 @@ static void exec_set_heap(struct exec_image *im)
 	s->data_end = im->main.data_end;
 	s->dumpable = im->dumpable ? SPACE_DUMP_USER :
 				     (u8)atomic_load(&core_settings.suid_dumpable);
+	s->user_level = im->user_level;
 	if (task_current()->space)
 		s->dump_filter = atomic_load(&task_current()->space->dump_filter);
 }

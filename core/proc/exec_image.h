@@ -16,6 +16,7 @@ struct exec_image {
 	struct space *space;			/* owned until it is used */
 	struct cred *cred;			/* owned: after the exec */
 	bool secure, dumpable;
+	u8 user_level;		/* of the space that is built */
 	u32 clear_personality;
 	u64 entry, sp;
 

@@ -31,7 +31,7 @@ struct rights_file {
 
 static bool rights_may_gain(const struct file *file)
 {
-	return !(atomic_load_relaxed(&file->path.mount->flags) & MS_NOSUID);
+	return mount_may_suid(file->path.mount);
 }
 
 /* The set-id bits. */
@@ -40,7 +40,8 @@ static void rights_set_ids(struct exec_image *im, struct cred *new)
 	struct attr_stat st;
 
 	attr_stat(im->file->inode, &st);
-	if (!rights_may_gain(im->file) || new->no_new_privs)
+	if (!rights_may_gain(im->file) || new->no_new_privs ||
+	    !user_ns_has_both(new->ns, st.uid, st.gid))
 		return;
 	if (st.mode & S_ISUID) {
 		new->euid = st.uid;
@@ -58,7 +59,8 @@ static struct rights_file rights_of_file(const u32 *caps, long n)
 	u32 form = n > 0 ? caps[0] & VFS_CAP_REVISION_MASK : 0;
 
 	if (!(form == VFS_CAP_REVISION_2 && n == XATTR_CAPS_SZ_2) &&
-	    !(form == VFS_CAP_REVISION_3 && n == XATTR_CAPS_SZ_3 && !caps[5]))
+	    !(form == VFS_CAP_REVISION_3 && n == XATTR_CAPS_SZ_3 &&
+	      user_ns_has_root(cred_ns(), caps[5])))
 		return (struct rights_file){0};
 	return (struct rights_file){
 		.there = true, .effective = caps[0] & VFS_CAP_FLAGS_EFFECTIVE,
@@ -71,6 +73,8 @@ static struct rights_file rights_of_file(const u32 *caps, long n)
 static long rights_permit(struct cred *new, const struct cred *old, const struct rights_file *file,
 			  bool *effective)
 {
+	u32 root = cred_root(new);
+
 	*effective = file->effective;
 	new->permitted = (old->bounding & file->permitted) | (old->inheritable & file->inheritable);
 	/* A program that does not know of capabilities would run with too few. */
@@ -78,11 +82,11 @@ static long rights_permit(struct cred *new, const struct cred *old, const struct
 		return -EPERM;
 	/* Somebody's set-user-id root program with file capabilities has just those. */
 	if ((old->securebits & issecure_mask(SECURE_NOROOT)) ||
-	    (file->there && new->uid && !new->euid))
+	    (file->there && new->uid != root && new->euid == root))
 		return 0;
-	if (!new->euid || !new->uid)
+	if (new->euid == root || new->uid == root)
 		new->permitted = old->bounding | old->inheritable;
-	if (!new->euid)
+	if (new->euid == root)
 		*effective = true;
 	return 0;
 }
@@ -100,6 +104,18 @@ static bool rights_watched(struct thread *t)
 	return watched;
 }
 
+/* Where one has to be capable to look into a program that is not to be read. */
+static u8 rights_level(const struct exec_image *im, const struct cred *cred)
+{
+	struct inode *inode = im->file->inode;
+	const struct user_ns *ns = cred->ns;
+
+	if (inode_permission(inode, cred, CRED_READ))
+		while (ns->parent && !user_ns_has_both(ns, inode->uid, inode->gid))
+			ns = ns->parent;
+	return (u8)ns->level;
+}
+
 static long rights_compute(struct exec_image *im, struct cred *new, const struct cred *old,
 			   const struct rights_file *file, bool watched)
 {
@@ -112,7 +128,7 @@ static long rights_compute(struct exec_image *im, struct cred *new, const struct
 		im->clear_personality = PER_CLEAR_ON_SETID;
 	changed = new->euid != old->uid || new->egid != old->gid;
 	if ((new->no_new_privs || watched) && (changed || (new->permitted & ~old->permitted))) {
-		if (new->no_new_privs || !cred_capable(old, CAP_SETUID)) {
+		if (new->no_new_privs || !cred_capable_own(old, CAP_SETUID)) {
 			new->euid = new->uid;
 			new->egid = new->gid;
 		}
@@ -125,7 +141,9 @@ static long rights_compute(struct exec_image *im, struct cred *new, const struct
 	new->permitted |= new->ambient;
 	new->effective = effective ? new->permitted : new->ambient;
 	new->securebits &= ~issecure_mask(SECURE_KEEP_CAPS);
-	im->secure = changed || (new->uid && (effective || (new->permitted & ~new->ambient)));
+	im->secure = changed || (new->uid != cred_root(new) &&
+				 (effective || (new->permitted & ~new->ambient)));
+	im->user_level = rights_level(im, new);
 	/* Nobody looks into who became somebody, nor into what he may not read. */
 	im->dumpable = old->euid == old->uid && old->egid == old->gid &&
 		       new->euid == old->euid && new->egid == old->egid &&

@@ -66,10 +66,10 @@ static void exec_fill_auxv(struct exec_image *im)
 	aux(s, AT_BASE, im->interp_file ? im->interp.bias : 0);
 	aux(s, AT_FLAGS, 0);
 	aux(s, AT_ENTRY, im->main.bias + im->main.head.e_entry);
-	aux(s, AT_UID, c->uid);
-	aux(s, AT_EUID, c->euid);
-	aux(s, AT_GID, c->gid);
-	aux(s, AT_EGID, c->egid);
+	aux(s, AT_UID, user_ns_shown(c->ns, USER_UIDS, c->uid));
+	aux(s, AT_EUID, user_ns_shown(c->ns, USER_UIDS, c->euid));
+	aux(s, AT_GID, user_ns_shown(c->ns, USER_GIDS, c->gid));
+	aux(s, AT_EGID, user_ns_shown(c->ns, USER_GIDS, c->egid));
 	aux(s, AT_SECURE, im->secure);
 	aux(s, AT_RANDOM, im->random_at);
 	aux(s, AT_HWCAP2, hal_machine.hwcap2);

@@ -241,6 +241,17 @@ static bool exit_is_end(int code)
 	return code == CLD_EXITED || code == CLD_KILLED || code == CLD_DUMPED;
 }
 
+/* As the process that hears of it sees it. */
+static u32 exit_uid_for(const struct process *to, u32 uid) REQUIRES(to->sig_lock)
+{
+	const struct thread *t;
+
+	if (list_empty(&to->threads))
+		return uid;
+	t = list_first(&to->threads, struct thread, in_process);
+	return user_ns_shown(t->task.cred->ns, USER_UIDS, uid);
+}
+
 /* Send what is filled in but for usage; and whoever waits is to look. */
 static void exit_send(struct process *to, int sig, struct signal_info *info,
 		      const struct process_usage *usage)
@@ -251,6 +262,7 @@ static void exit_send(struct process *to, int sig, struct signal_info *info,
 	info->si_stime = (long)(usage->system_ns / 10000000);
 	spin_lock(&to->sig_lock);
 	act = signal_action_of(to, SIGCHLD);
+	info->si_uid = exit_uid_for(to, info->si_uid);
 	spin_unlock(&to->sig_lock);
 	/* clone(2) takes any byte for it; one that is no signal is none. */
 	if (sig > 0 && sig <= 64 &&

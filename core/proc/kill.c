@@ -15,7 +15,7 @@ int signal_may(struct process *p, int sig)
 	if (!they)
 		return 0;
 	may = me->euid == they->suid || me->euid == they->uid || me->uid == they->suid ||
-	      me->uid == they->uid || cred_capable(me, CAP_KILL);
+	      me->uid == they->uid || cred_capable_in(me, they->ns, CAP_KILL);
 	cred_put(they);
 	if (may || (sig == SIGCONT && p->session == process_current()->session))
 		return 0;

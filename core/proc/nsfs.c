@@ -8,6 +8,7 @@
 #include <linux/stat.h>
 
 #include "core/base/log.h"
+#include "core/cred/cred.h"
 #include "core/proc/pid_ns.h"
 #include "core/proc/rlimit.h"
 #include "core/proc/thread.h"
@@ -51,14 +52,20 @@ static struct nsfs_inode *nsfs_inode(const struct inode *inode)
 bool nsfs_spaces_of(struct process *p, struct nsfs_spaces *to)
 {
 	struct fs_context *fs = process_fs(p);
+	struct cred *cred = fs ? process_cred(p) : NULL;
 
 	*to = (struct nsfs_spaces){};
-	if (!fs)
+	if (!cred) {
+		fs_context_put(fs);
 		return false;
+	}
 	to->mounts = fs_context_ns(fs);
 	to->uts = process_uts(p);
 	to->pids = p->pid->ns;
 	pid_ns_get(to->pids);
+	to->users = cred->ns;
+	user_ns_get(to->users);
+	cred_put(cred);
 	fs_context_put(fs);
 	return true;
 }
@@ -68,6 +75,7 @@ void nsfs_spaces_put(struct nsfs_spaces *s)
 	mount_ns_put(s->mounts);
 	uts_put(s->uts);
 	pid_ns_put(s->pids);
+	user_ns_put(s->users);
 	*s = (struct nsfs_spaces){};
 }
 
@@ -85,6 +93,9 @@ static struct nsfs_spaces nsfs_one(enum nsfs_kind kind, const struct nsfs_spaces
 	} else if (kind == NSFS_PID) {
 		one.pids = of->pids;
 		pid_ns_get(one.pids);
+	} else if (kind == NSFS_USER) {
+		one.users = of->users;
+		user_ns_get(one.users);
 	}
 	return one;
 }
@@ -94,6 +105,7 @@ static u64 nsfs_number(enum nsfs_kind kind, const struct nsfs_spaces *of)
 	u64 id = kind == NSFS_MNT   ? of->mounts->id
 		 : kind == NSFS_UTS ? of->uts->id
 		 : kind == NSFS_PID ? of->pids->id
+		 : kind == NSFS_USER ? of->users->id
 				    : 1;
 
 	return FIRST_INO + (id - 1) * NSFS_KINDS + kind;
@@ -152,14 +164,40 @@ static long nsfs_open(struct co *co, enum nsfs_kind kind, const struct nsfs_spac
 	return fd;
 }
 
-/* The one above, if the caller is in that or above it. */
+/* The user namespace that it belongs to; NULL: the first user namespace belongs to none. */
+static struct user_ns *nsfs_users(const struct nsfs_inode *n)
+{
+	switch (n->kind) {
+	case NSFS_MNT:
+		return n->space.mounts->users;
+	case NSFS_UTS:
+		return n->space.uts->users;
+	case NSFS_PID:
+		return n->space.pids->users;
+	case NSFS_USER:
+		return n->space.users->parent;
+	default:
+		return &user_ns_first;
+	}
+}
+
+/* That one, if the caller is in it or above it. */
+static long nsfs_open_users(struct co *co, const struct nsfs_inode *n)
+{
+	const struct nsfs_spaces of = {.users = nsfs_users(n)};
+
+	if (!of.users || !user_ns_is_within(of.users, cred_ns()))
+		return -EPERM;
+	return nsfs_open(co, NSFS_USER, &of);
+}
+
+/* The one above, likewise. */
 static long nsfs_open_parent(struct co *co, const struct nsfs_inode *n)
 {
 	struct nsfs_spaces parent = {};
 
-	/* The first user namespace has none. */
 	if (n->kind == NSFS_USER)
-		return -EPERM;
+		return nsfs_open_users(co, n);
 	if (n->kind != NSFS_PID)
 		return -EINVAL;
 	parent.pids = n->space.pids->parent;
@@ -206,9 +244,8 @@ static co_t nsfs_ioctl(struct co *co, struct nsfs_ioctl *f)
 		CO_RETURN(kinds[kind].type);
 	if (f->cmd == NS_GET_PARENT)
 		CO_RETURN(nsfs_open_parent(co, n));
-	/* The first user namespace has no owner. */
 	if (f->cmd == NS_GET_USERNS)
-		CO_RETURN(kind == NSFS_USER ? -EPERM : nsfs_open(co, NSFS_USER, NULL));
+		CO_RETURN(nsfs_open_users(co, n));
 	if (f->cmd >= NS_GET_PID_FROM_PIDNS && f->cmd <= NS_GET_TGID_IN_PIDNS)
 		CO_RETURN(kind == NSFS_PID ? nsfs_translate(n->space.pids, f->cmd, (int)f->arg)
 					   : -EINVAL);
@@ -223,6 +260,7 @@ static co_t nsfs_ioctl(struct co *co, struct nsfs_ioctl *f)
 		CO_RETURN(-ENOTTY);
 	if (kind != NSFS_USER)
 		CO_RETURN(-EINVAL);
+	f->uid = cred_shown_uid(n->space.users->owner);
 	CO_COPY_TO_USER(f->err, uptr_of(f->arg), &f->uid, sizeof(f->uid));
 	CO_RETURN(f->err);
 	CO_END;

@@ -1,8 +1,8 @@
 /* core/proc/nsfs.h -- namespaces as files: what /proc/<pid>/ns leads to, and setns takes.
  *
  * The files are of a file system of their own, which is mounted nowhere; same number, same
- * namespace. Mount, UTS and PID namespaces can be made; of the other kinds there is one each, with
- * the number that Linux gives the first.
+ * namespace. User, mount, UTS and PID namespaces can be made; of the other kinds there is one each,
+ * with the number that Linux gives the first.
  *
  * Ownership  an open file holds a reference of its namespace.
  * Locking    nothing here waits.
@@ -23,6 +23,7 @@ struct nsfs_spaces {
 	struct mount_ns *mounts;
 	struct uts *uts;
 	struct pid_ns *pids;
+	struct user_ns *users;
 };
 /* False: it has ended, and is in none. */
 bool nsfs_spaces_of(struct process *p, struct nsfs_spaces *to);

@@ -8,7 +8,7 @@
 #include "mem/phys/slab.h"
 
 spinlock proc_tree_lock = SPINLOCK_INIT(RANK_PROC_TREE);
-struct pid_ns pid_ns_first = {.id = 1};
+struct pid_ns pid_ns_first = {.id = 1, .users = &user_ns_first};
 
 /* --- one table --- */
 
@@ -231,6 +231,7 @@ void pid_ns_put(struct pid_ns *ns)
 
 	for (; ns && ns->level && ref_put(&ns->refs); ns = parent) {
 		parent = ns->parent;
+		user_ns_put(ns->users);
 		kfree(ns);
 	}
 }

@@ -17,6 +17,7 @@
 
 #include "core/base/list.h"
 #include "core/base/spinlock.h"
+#include "core/cred/user_ns.h"
 
 #define PID_MAX	     32768
 static_assert(PID_MAX <= UINT16_MAX + 1);
@@ -36,6 +37,7 @@ struct pid_ns {
 	u16 level;			/* [I] how many are above it */
 	u64 id;				/* [I] 1: the first */
 	struct pid_ns *parent;		/* [I] owned; NULL: it is the first */
+	struct user_ns *users;		/* [I] owned: to whom it belongs */
 	/* Two levels; leaves are made when first used and freed with the last number in them. */
 	struct pid **leaves[PID_MAX / PID_LEAF];
 	u16 in_leaf[PID_MAX / PID_LEAF];

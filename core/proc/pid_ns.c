@@ -8,10 +8,12 @@
 
 static u64 last_id = 1;	/* [a] given */
 
-int pid_ns_new(struct pid_ns *parent, struct pid_ns **to)
+int pid_ns_new(struct pid_ns *parent, struct user_ns *users, struct pid_ns **to)
 {
 	struct pid_ns *ns;
 
+	if (!user_ns_is_within(users, parent->users))
+		return -EINVAL;
 	if (parent->level >= PID_NS_LEVELS)
 		return -ENOSPC;
 	ns = kzalloc(sizeof(*ns));
@@ -22,6 +24,8 @@ int pid_ns_new(struct pid_ns *parent, struct pid_ns **to)
 	ns->id = atomic_add_relaxed(&last_id, 1ul) + 1;
 	ns->parent = parent;
 	pid_ns_get(parent);
+	ns->users = users;
+	user_ns_get(users);
 	*to = ns;
 	return 0;
 }

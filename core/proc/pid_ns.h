@@ -15,8 +15,9 @@
 
 #define PID_NS_LEVELS 32	/* below the first, as many as Linux has */
 
-/* One below `parent`, with a reference, in which nobody is yet: 0, -ENOMEM, -ENOSPC. */
-int pid_ns_new(struct pid_ns *parent, struct pid_ns **to);
+/* One below `parent` that belongs to `users`, with a reference, in which nobody is yet: 0, -EINVAL
+ * (the parent is not of these or those above), -ENOMEM, -ENOSPC. */
+int pid_ns_new(struct pid_ns *parent, struct user_ns *users, struct pid_ns **to);
 
 /* Is ns `above` or below it? */
 static inline bool pid_ns_is_within(const struct pid_ns *ns, const struct pid_ns *above)

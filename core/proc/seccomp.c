@@ -29,7 +29,7 @@ struct seccomp_filter {
 
 bool seccomp_may(const struct thread *t)
 {
-	return seccomp_no_new_privs(t) || cred_capable(t->task.cred, CAP_SYS_ADMIN);
+	return seccomp_no_new_privs(t) || cred_capable_own(t->task.cred, CAP_SYS_ADMIN);
 }
 
 int seccomp_filter_new(struct sock_filter *insns, u32 len, bool log, struct seccomp_filter **to)

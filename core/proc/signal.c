@@ -423,9 +423,8 @@ static bool signal_is_dropped(struct process *p, struct thread *t, int sig, bool
 static bool signal_is_from_above(const struct process *p, const struct signal_info *info)
 {
 	const struct task *sender = task_current();
-	int code = info ? info->si_code : SI_KERNEL;
 
-	if (!p->pid->ns->level || code > 0 || code == SI_TIMER || code == SI_SIGIO)
+	if (!p->pid->ns->level || !info || !signal_names_sender(info))
 		return false;
 	return !sender || !sender->user || !pid_nr(process_current()->pid, p->pid->ns);
 }
@@ -483,7 +482,7 @@ static void signal_tell(struct process *p, struct thread *t, int sig) REQUIRES(p
 int signal_send_locked(struct process *p, struct thread *t, int sig, const struct signal_info *info)
 {
 	bool forced = !info || info->si_code == SI_KERNEL;
-	struct signal_info nameless;
+	struct signal_info seen;
 	struct thread *any;
 	int err;
 
@@ -496,10 +495,15 @@ int signal_send_locked(struct process *p, struct thread *t, int sig, const struc
 	else if (sig == SIGCONT)
 		signal_continue(p);
 	any = t ? t : list_first(&p->threads, struct thread, in_process);
+	if (info && signal_names_sender(info) && any->task.cred->ns != &user_ns_first) {
+		seen = *info;
+		seen.si_uid = user_ns_shown(any->task.cred->ns, USER_UIDS, info->si_uid);
+		info = &seen;
+	}
 	if (signal_is_from_above(p, info)) {
-		nameless = *info;
-		nameless.si_pid = 0;
-		info = &nameless;
+		seen = *info;
+		seen.si_pid = 0;
+		info = &seen;
 		forced = true;
 	}
 	if (signal_is_dropped(p, any, sig, forced))

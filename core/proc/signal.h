@@ -94,6 +94,11 @@ void signal_force_info(struct thread *t, const struct signal_info *info);
 
 /* Fill in a record for kill(2) by the current thread. */
 void signal_info_user(struct signal_info *info, int sig, int code);
+/* Does it say who sent it? Then its si_uid is the kernel's until it is queued. */
+static inline bool signal_names_sender(const struct signal_info *info)
+{
+	return info->si_code <= 0 && info->si_code != SI_TIMER && info->si_code != SI_SIGIO;
+}
 
 /* Whether the current thread may signal p: 0 or -EPERM. */
 int signal_may(struct process *p, int sig);

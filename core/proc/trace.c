@@ -51,13 +51,15 @@ bool trace_is_foreign(const struct trace *tr)
 
 /* --- the beginning --- */
 
-static void trace_link(struct process *p, struct trace *tr, struct thread *tracer, bool seized,
-		       u32 options) REQUIRES(proc_tree_lock, p->sig_lock)
+/* cred: the tracer's. */
+static void trace_link(struct process *p, struct trace *tr, struct thread *tracer,
+		       const struct cred *cred, bool seized, u32 options)
+	REQUIRES(proc_tree_lock, p->sig_lock)
 {
 	tr->seized = seized;
 	tr->options = options;
 	tr->mode = TRACE_RUN;
-	tr->capable = cred_capable(tracer->task.cred, CAP_SYS_PTRACE);
+	tr->capable = cred_capable_in(cred, tr->thread->task.cred->ns, CAP_SYS_PTRACE);
 	list_add_back(&tracer->process->tracees, &tr->link);
 	atomic_store(&tr->tracer, tracer);
 }
@@ -91,23 +93,33 @@ int trace_nr(struct thread *t, const struct pid *pid)
 	return nr;
 }
 
+/* May one with these credentials trace a child that wants it? */
+static bool trace_may_be_asked(const struct cred *parent, const struct cred *child)
+{
+	return (parent->ns == child->ns && !(child->permitted & ~parent->permitted)) ||
+	       cred_capable_in(parent, child->ns, CAP_SYS_PTRACE);
+}
+
 int trace_me(struct thread *t)
 {
 	struct process *p = t->process;
 	struct thread *parent;
+	struct cred *they;
 	int err = -EPERM;
 
 	if (!trace_prepare(t))
 		return -ENOMEM;
 	spin_lock(&proc_tree_lock);
 	parent = trace_parent_thread(t);
-	if (!trace_of(t) && parent) {
+	they = parent ? thread_cred(parent) : NULL;
+	if (they && !trace_of(t) && trace_may_be_asked(they, t->task.cred)) {
 		err = 0;
 		spin_lock(&p->sig_lock);
 		if (!atomic_load(&parent->leaving))
-			trace_link(p, t->trace, parent, false, 0);
+			trace_link(p, t->trace, parent, they, false, 0);
 		spin_unlock(&p->sig_lock);
 	}
+	cred_put(they);
 	spin_unlock(&proc_tree_lock);
 	return err;
 }
@@ -120,7 +132,7 @@ void trace_inherit(struct thread *child, struct thread *maker)
 	if (!from || !to)
 		return;
 	spin_lock(&p->sig_lock);
-	trace_link(p, to, from->tracer, from->seized, from->options);
+	trace_link(p, to, from->tracer, maker->task.cred, from->seized, from->options);
 	to->capable = from->capable;
 	if (to->seized) {
 		to->trap_stop = true;
@@ -177,7 +189,7 @@ again:
 	} else if (list_empty(&t->in_process) || tr->tracer) {
 		err = -EPERM;
 	} else {
-		trace_link(p, tr, me, f->seize, f->options);
+		trace_link(p, tr, me, me->task.cred, f->seize, f->options);
 		trace_set_stopped(p, tr, f->seize);
 	}
 	spin_unlock(&p->sig_lock);

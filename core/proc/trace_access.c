@@ -42,10 +42,10 @@ static bool trace_is_excepted(const struct process *me, const struct process *p)
 	       trace_is_ancestor(p->tracer_allowed->process, me);
 }
 
-static int trace_yama(struct process *p)
+static int trace_yama(struct process *p, bool capable)
 {
 	struct process *me = process_current();
-	bool capable = cred_capable(task_current()->cred, CAP_SYS_PTRACE), may;
+	bool may;
 
 	switch (trace_scope()) {
 	case SCOPE_CLASSIC:
@@ -69,14 +69,16 @@ static int trace_compare(const struct cred *me, const struct cred *they, unsigne
 	u32 gid = how & TRACE_REAL_IDS ? me->gid : me->fsgid;
 	u64 caps = how & TRACE_REAL_IDS ? me->permitted : me->effective;
 
-	if (cred_capable(me, CAP_SYS_PTRACE))
-		return 0;
-	if (uid != they->uid || uid != they->euid || uid != they->suid || gid != they->gid ||
-	    gid != they->egid || gid != they->sgid)
+	bool able = cred_capable_in(me, they->ns, CAP_SYS_PTRACE);
+	bool same = uid == they->uid && uid == they->euid && uid == they->suid &&
+		    gid == they->gid && gid == they->egid && gid == they->sgid;
+
+	if (!able && !same)
 		return -EPERM;
-	if (s && atomic_load(&s->dumpable) != SPACE_DUMP_USER)
+	if (s && atomic_load(&s->dumpable) != SPACE_DUMP_USER &&
+	    !cred_capable_in(me, user_ns_above(they->ns, s->user_level), CAP_SYS_PTRACE))
 		return -EPERM;
-	return they->permitted & ~caps ? -EPERM : 0;
+	return able || (me->ns == they->ns && !(they->permitted & ~caps)) ? 0 : -EPERM;
 }
 
 int trace_may(struct thread *t, unsigned how)
@@ -84,6 +86,7 @@ int trace_may(struct thread *t, unsigned how)
 	struct process *p = t->process;
 	struct cred *they;
 	struct space *s;
+	bool capable;
 	int err;
 
 	if (p == process_current())
@@ -91,10 +94,11 @@ int trace_may(struct thread *t, unsigned how)
 	they = thread_cred(t);
 	s = process_space(p);
 	err = trace_compare(task_current()->cred, they, how, s);
+	capable = cred_capable_in(task_current()->cred, they->ns, CAP_SYS_PTRACE);
 	if (s)
 		space_put(s);
 	cred_put(they);
-	return !err && (how & TRACE_ATTACH) ? trace_yama(p) : err;
+	return !err && (how & TRACE_ATTACH) ? trace_yama(p, capable) : err;
 }
 
 int process_may_inspect(struct process *p)

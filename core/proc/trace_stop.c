@@ -103,7 +103,7 @@ co_t trace_notify(struct co *co, struct trace_notify *f)
 	CO_BEGIN;
 	f->info = (struct signal_info){.si_signo = f->code & 0x7f, .si_code = f->code};
 	f->info.si_pid = thread_id(t);
-	f->info.si_uid = t->task.cred->uid;
+	f->info.si_uid = cred_shown_uid(t->task.cred->uid);
 	CO_AWAIT(f->sig, trace_stop, .code = f->code, .why = f->why, .message = f->message,
 		 .info = &f->info);
 	CO_RETURN(f->sig);
@@ -156,7 +156,7 @@ static void trace_change_signal(struct trace *tr, int sig, struct signal_info *i
 	spin_lock(&proc_tree_lock);
 	if (tr->tracer) {
 		info->si_pid = process_pid(tr->tracer->process);
-		info->si_uid = tr->tracer->task.cred->uid;
+		info->si_uid = cred_shown_uid(tr->tracer->task.cred->uid);
 	}
 	spin_unlock(&proc_tree_lock);
 }

@@ -3,12 +3,15 @@
 
 #include "core/base/errno.h"
 #include "core/base/spinlock.h"
+#include "core/cred/cred.h"
 #include "core/proc/process.h"
 #include "mem/phys/slab.h"
 
 static spinlock uts_lock = SPINLOCK_INIT(RANK_PROC_OTHER);
 static u64 uts_last GUARDED_BY(&uts_lock) = 1;	/* id given */
-static struct uts uts_one = {.refs = {1}, .id = 1, .names = {"lichen", "(none)"}};
+static struct uts uts_one = {
+	.refs = {1}, .id = 1, .users = &user_ns_first, .names = {"lichen", "(none)"}
+};
 
 struct uts *uts_first(void)
 {
@@ -22,17 +25,21 @@ void uts_get(struct uts *uts)
 
 void uts_put(struct uts *uts)
 {
-	if (uts && ref_put(&uts->refs))
-		kfree(uts);
+	if (!uts || !ref_put(&uts->refs))
+		return;
+	user_ns_put(uts->users);
+	kfree(uts);
 }
 
-bool uts_renew(struct uts **uts)
+bool uts_renew(struct uts **uts, struct user_ns *users)
 {
 	struct uts *new = kmalloc(sizeof(*new)), *old = *uts;
 
 	if (!new)
 		return false;
 	ref_init(&new->refs);
+	new->users = users;
+	user_ns_get(users);
 	spin_lock(&uts_lock);
 	new->id = ++uts_last;
 	memcpy(new->names, old->names, sizeof(new->names));
@@ -49,6 +56,15 @@ static struct uts *uts_mine(void)
 		return process_uts(process_current());
 	uts_get(&uts_one);
 	return &uts_one;
+}
+
+bool uts_may_set(void)
+{
+	struct uts *uts = uts_mine();
+	bool may = cred_capable_in(task_current()->cred, uts->users, CAP_SYS_ADMIN);
+
+	uts_put(uts);
+	return may;
 }
 
 size_t uts_read(enum uts_name which, char *to)

@@ -9,6 +9,7 @@
 
 #include "core/base/atomic.h"
 #include "core/base/string.h"
+#include "core/cred/user_ns.h"
 
 #define UTS_SYSNAME "Linux"
 #define UTS_RELEASE "6.12.0-lichen"
@@ -21,14 +22,18 @@ enum uts_name { UTS_HOSTNAME, UTS_DOMAINNAME, UTS_NAMES };
 struct uts {
 	refcount refs;				/* [a] */
 	u64 id;					/* [I] 1: the first */
+	struct user_ns *users;			/* [I] owned: who may change it */
 	char names[UTS_NAMES][UTS_MAX + 1];	/* under uts.c's lock */
 };
 
 struct uts *uts_first(void);
 void uts_get(struct uts *uts);
 void uts_put(struct uts *uts);
-/* A copy instead of *uts, whose reference is the copy's; false without memory. */
-bool uts_renew(struct uts **uts);
+/* A copy that belongs to `users` instead of *uts, whose reference is the copy's; false without
+ * memory. */
+bool uts_renew(struct uts **uts, struct user_ns *users);
+/* May the current task change its own? */
+bool uts_may_set(void);
 
 /* Of the current process. to[UTS_MAX + 1], terminated; its length. */
 size_t uts_read(enum uts_name which, char *to);

@@ -415,6 +415,9 @@ static co_t devpts_mount(struct co *co, struct devpts_mount *f)
 	spin_init(&d->lock, RANK_FS_PRIVATE);
 	list_init(&d->slaves);
 	err = parse_options(d, f->options);
+	if (!err && ((d->has_uid && (d->uid = cred_kernel_uid(d->uid)) == USER_NONE) ||
+		     (d->has_gid && (d->gid = cred_kernel_gid(d->gid)) == USER_NONE)))
+		err = -EINVAL;
 	d->host.super = err ? NULL : super_new(f->type, &super_ops);
 	if (!d->host.super) {
 		kfree(d);
@@ -435,6 +438,8 @@ static co_t devpts_mount(struct co *co, struct devpts_mount *f)
 
 static struct fs_type devpts = {
 	.name = "devpts",
+	.for_users = true,
+	.own_devices = true,
 	.mount = CO_IMPLEMENTS(fs_mount, devpts_mount),
 };
 

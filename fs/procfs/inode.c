@@ -46,6 +46,14 @@ static bool revalidate(struct dentry *d)
 	return proc_inode_of(d->parent->inode)->entry->kind == PROC_PLAIN;
 }
 
+/* Who is root where the program was started; the first namespace's if nobody is. */
+static u32 root_of(const struct cred *cred, const struct space *s, enum user_kind kind)
+{
+	u32 id = cred && s ? user_ns_into(user_ns_above(cred->ns, s->user_level), kind, 0) : 0;
+
+	return id == USER_NONE ? 0 : id;
+}
+
 /* Files of a process belong to whom it runs as, or to root if it may not be looked into. */
 static void set_owner(struct proc_inode *p)
 {
@@ -55,8 +63,8 @@ static void set_owner(struct proc_inode *p)
 		    (p->inode.mode & 07777) == 0555;
 
 	spin_lock(&p->inode.attr_lock);
-	p->inode.uid = cred && open ? cred->euid : 0;
-	p->inode.gid = cred && open ? cred->egid : 0;
+	p->inode.uid = cred && open ? cred->euid : root_of(cred, s, USER_UIDS);
+	p->inode.gid = cred && open ? cred->egid : root_of(cred, s, USER_GIDS);
 	spin_unlock(&p->inode.attr_lock);
 	if (s)
 		space_put(s);
@@ -274,8 +282,15 @@ static co_t sysfs_mount(struct co *co, struct sysfs_mount *f)
 	CO_END;
 }
 
+/* Who mounts it shows all of a PID namespace. */
+static struct user_ns *numbers_users(void)
+{
+	return pid_ns_here()->users;
+}
+
 static struct fs_type proc_type = {
-	.name = "proc", .mount = CO_IMPLEMENTS(fs_mount, proc_mount)
+	.name = "proc", .mount = CO_IMPLEMENTS(fs_mount, proc_mount),
+	.for_users = true, .revealing = true, .users = numbers_users
 };
 static struct fs_type sysfs_type = {
 	.name = "sysfs", .mount = CO_IMPLEMENTS(fs_mount, sysfs_mount)

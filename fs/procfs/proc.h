@@ -124,6 +124,8 @@ extern const struct file_ops proc_file_ops;
 extern const struct file_ops proc_mem_ops;
 void proc_mem_closed(struct file *file);
 i64 proc_mem_seek(struct file *file, i64 offset, int whence);
+/* proc_user.c */
+extern const struct file_ops proc_uid_map_ops, proc_gid_map_ops, proc_setgroups_ops;
 /* proc_pagemap.c */
 extern const struct file_ops proc_pagemap_ops;
 

@@ -79,7 +79,7 @@ static void net_line(void *arg, const struct inet_entry *e)
 	/* Queues: a listener's is of connections. Timers, retransmissions: none. */
 	text_add(l->to, " %02X %08X:%08X %02X:%08X %08X %5u %8d %lu %d %016x", state, 0,
 		 !s ? 0 : state == SOCKET_LISTEN ? s->pending_count : s->queued, 0, 0, 0,
-		 s ? s->cred->uid : 0, 0, s ? atomic_load(&s->ino) : 0ul,
+		 s ? cred_shown_uid(s->cred->uid) : 0, 0, s ? atomic_load(&s->ino) : 0ul,
 		 s ? (int)atomic_load(&s->refs.n) : 0, 0);
 	text_add(l->to, tcp ? " 20 4 30 10 -1\n" : " 0\n");
 }

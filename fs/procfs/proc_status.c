@@ -190,12 +190,14 @@ static void show_ids(const struct proc_subject *who, const struct process_info *
 		 i->state, state_name(i->state), i->pid, who->tid ? who->tid : i->pid, i->ppid,
 		 i->tracer);
 	if (c) {
-		text_add(to, "Uid:\t%u\t%u\t%u\t%u\nGid:\t%u\t%u\t%u\t%u\n", c->uid, c->euid,
-			 c->suid, c->fsuid, c->gid, c->egid, c->sgid, c->fsgid);
+		text_add(to, "Uid:\t%u\t%u\t%u\t%u\nGid:\t%u\t%u\t%u\t%u\n", cred_shown_uid(c->uid),
+			 cred_shown_uid(c->euid), cred_shown_uid(c->suid), cred_shown_uid(c->fsuid),
+			 cred_shown_gid(c->gid), cred_shown_gid(c->egid), cred_shown_gid(c->sgid),
+			 cred_shown_gid(c->fsgid));
 	}
 	text_add(to, "FDSize:\t%u\nGroups:\t", fds ? fd_table_size(fds) : 0);
 	for (u32 n = 0; c && n < c->group_count; n++)
-		text_add(to, n ? " %u" : "%u", c->groups[n]);
+		text_add(to, n ? " %u" : "%u", cred_shown_gid(c->groups[n]));
 	text_add(to, " \n");
 	show_numbers(who, to);
 	text_add(to, "Kthread:\t0\n");

@@ -2,11 +2,13 @@
  * number that cannot be changed here is not writable, whatever it is elsewhere. */
 #include "core/base/random.h"
 #include "core/cred/cred.h"
+#include "core/cred/user_counts.h"
 #include "core/dev/console.h"
 #include "core/net/inet.h"
 #include "core/net/unix.h"
 #include "core/proc/core.h"
 #include "core/proc/pid.h"
+#include "core/proc/user_become.h"
 #include "core/proc/uts.h"
 #include "core/proc/trace.h"
 #include "fs/procfs/proc.h"
@@ -30,7 +32,7 @@ static int store_name(enum uts_name which, const char *text, size_t len)
 {
 	const char *end = memchr(text, '\n', len);
 
-	if (!cred_capable(task_current()->cred, CAP_SYS_ADMIN))
+	if (!uts_may_set())
 		return -EPERM;
 	return uts_set(which, text, end ? (size_t)(end - text) : len);
 }
@@ -66,10 +68,12 @@ static int ns_last_pid_show(const struct proc_subject *who, struct text *to)
 static int ns_last_pid_store(const struct proc_subject *who, const char *text, size_t len)
 {
 	const struct cred *cred = task_current()->cred;
+	const struct user_ns *users = pid_ns_here()->users;
 	const char *end;
 	u64 nr;
 
-	if (!cred_capable(cred, CAP_SYS_ADMIN) && !cred_capable(cred, CAP_CHECKPOINT_RESTORE))
+	if (!cred_capable_in(cred, users, CAP_SYS_ADMIN) &&
+	    !cred_capable_in(cred, users, CAP_CHECKPOINT_RESTORE))
 		return -EPERM;
 	if (!string_to_u64(text, &end, 10, &nr) || nr > PID_MAX || (*end && *end != '\n'))
 		return -EINVAL;
@@ -368,6 +372,48 @@ static const struct proc_entry yama_entries[] = {
 	{},
 };
 
+/* --- user namespaces --- */
+
+static int userns_clone_show(const struct proc_subject *who, struct text *to)
+{
+	text_add(to, "%u\n", atomic_load_relaxed(&user_become_unprivileged));
+	return 0;
+}
+
+static int userns_clone_store(const struct proc_subject *who, const char *text, size_t len)
+{
+	const char *end;
+	u64 n;
+
+	if (!string_to_u64(text, &end, 10, &n) || n > INT32_MAX || (*end && *end != '\n'))
+		return -EINVAL;
+	atomic_store(&user_become_unprivileged, (u32)n);
+	return 0;
+}
+
+static int max_user_namespaces_show(const struct proc_subject *who, struct text *to)
+{
+	text_add(to, "%lu\n", atomic_load_relaxed(&user_limits.user_spaces));
+	return 0;
+}
+
+static int max_user_namespaces_store(const struct proc_subject *who, const char *text, size_t len)
+{
+	const char *end;
+	u64 n;
+
+	if (!string_to_u64(text, &end, 10, &n) || n > INT32_MAX || (*end && *end != '\n'))
+		return -EINVAL;
+	atomic_store(&user_limits.user_spaces, n);
+	return 0;
+}
+
+static const struct proc_entry user_entries[] = {
+	FILE("max_user_namespaces", 0644, .show = max_user_namespaces_show,
+	     .store = max_user_namespaces_store),
+	{},
+};
+
 static const struct proc_entry kernel_entries[] = {
 	FILE("cap_last_cap", 0444, .show = cap_last_cap_show),
 	FILE("core_pattern", 0644, .show = core_pattern_show, .store = core_pattern_store),
@@ -391,6 +437,8 @@ static const struct proc_entry kernel_entries[] = {
 	DIR("seccomp", .children = seccomp_entries),
 	FILE("tainted", 0444, .show = zero_show),
 	FILE("threads-max", 0444, .show = threads_max_show),
+	FILE("unprivileged_userns_clone", 0644, .show = userns_clone_show,
+	     .store = userns_clone_store),
 	FILE("version", 0444, .show = version_show),
 	DIR("yama", .children = yama_entries),
 	{.children = proc_sched_limits},
@@ -442,6 +490,7 @@ const struct proc_entry proc_sys_entries[] = {
 	DIR("fs", .children = proc_sys_fs_entries),
 	DIR("kernel", .children = kernel_entries),
 	DIR("net", .children = net_entries),
+	DIR("user", .children = user_entries),
 	DIR("vm", .children = vm_entries),
 	{},
 };

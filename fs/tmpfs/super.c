@@ -76,8 +76,9 @@ static bool option_apply(struct tmpfs_super *t, const char *name, size_t len, co
 	if (len == 3 && (!strncmp(name, "uid", 3) || !strncmp(name, "gid", 3))) {
 		if (!string_to_u64(value, end, 10, &n) || n >= UINT32_MAX)
 			return false;
+		n = name[0] == 'u' ? cred_kernel_uid((u32)n) : cred_kernel_gid((u32)n);
 		*(name[0] == 'u' ? &t->uid : &t->gid) = (u32)n;
-		return true;
+		return n != USER_NONE;
 	}
 	return false;
 }
@@ -227,6 +228,8 @@ static long tmpfs_make(const struct fs_mount *f)
 	t->max_pages = t->max_inodes = tmpfs_default_limit();
 	t->mode = TMPFS_DEFAULT_MODE;
 	t->next_ino = 1;
+	t->uid = task_current()->cred ? task_current()->cred->fsuid : 0;
+	t->gid = task_current()->cred ? task_current()->cred->fsgid : 0;
 	t->secret = random_u64();
 	if (!option_parse(t, f->options)) {
 		kfree(t);
@@ -278,6 +281,7 @@ static int tmpfs_understands(const char *option)
 
 static struct fs_type tmpfs_type = {
 	.name = "tmpfs",
+	.for_users = true,
 	.understands = tmpfs_understands,
 	.mount = CO_IMPLEMENTS(fs_mount, tmpfs_mount),
 };

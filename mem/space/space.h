@@ -101,6 +101,8 @@ struct space {
 	u32 auxv_words;
 	void *exe;			/* under proc's rules: the executable's file */
 	u8 dumpable;			/* [a] enum space_dump */
+	u8 user_level;			/* [I] of the user namespace, that of its users or above,
+					 * that may look into it if it is not dumpable */
 	u32 dump_filter;		/* [a] what of it a core file holds */
 	bool key0_freed;		/* [a] protection key 0 was given back */
 	u64 limit_as, limit_data, limit_stack, limit_memlock; /* [a] bytes; ~0: none */

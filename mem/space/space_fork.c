@@ -93,6 +93,7 @@ static void copy_header(struct space *to, const struct space *from)
 	to->auxv_words = from->auxv_words;
 	memcpy(to->auxv, from->auxv, sizeof(to->auxv));
 	to->dumpable = from->dumpable;
+	to->user_level = from->user_level;
 	to->dump_filter = from->dump_filter;
 	to->key0_freed = from->key0_freed;
 	to->limit_as = from->limit_as;
