@@ -155,6 +155,8 @@ static co_t sys_mount(struct co *co, struct sys_mount *f)
 		f->fs = f->err ? NULL : fs_find(f->type_name);
 		if (!f->err && !f->fs)
 			f->err = -ENODEV;
+		if (!f->err && !mount_may_make(f->fs))
+			f->err = -EPERM;
 		if (!f->err && f->fs->needs_device) {
 			f->err = -EINVAL;
 			if (f->source.raw)

@@ -1,9 +1,8 @@
 /* syscalls/namespace.c -- unshare, setns: leaving what is shared, and going to others' namespaces.
  *
  * User, mount, UTS and PID namespaces can be left for new ones, a PID namespace for one's children;
- * the user namespace first, for the others are to belong to it. Of
- * the other kinds there is one each: going there is allowed to whom Linux allows it, and changes
- * nothing.
+ * the user namespace first, for the others are to belong to it. Of the other kinds there is one
+ * each: going there is allowed to whom Linux allows it, and changes nothing.
  */
 #include <linux/sched.h>
 

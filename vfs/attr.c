@@ -37,11 +37,6 @@ void attr_stat(struct inode *inode, struct attr_stat *to)
 static long attr_may_chown(const struct inode *inode, const struct cred *cred,
 			   const struct inode_attr *attr)
 {
-	const struct user_ns *users = inode->super->users;
-
-	if (((attr->valid & ATTR_UID) && !user_ns_has(users, USER_UIDS, attr->uid)) ||
-	    ((attr->valid & ATTR_GID) && !user_ns_has(users, USER_GIDS, attr->gid)))
-		return -EOVERFLOW;
 	if (cred_capable_of(cred, inode->uid, inode->gid, CAP_CHOWN))
 		return 0;
 	if ((attr->valid & ATTR_UID) && (cred->fsuid != inode->uid || attr->uid != inode->uid))

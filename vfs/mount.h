@@ -91,7 +91,7 @@ void mount_dissolve(struct mount *m);
  * as before. -EINVAL if it is no mount's root, -ENOMEM, -EPERM if a lock is against it. */
 int mount_set_attr(const struct path *at, u32 set, u32 clear, u32 share, bool recursive);
 /* `to`, a private mount of the same file system, joins the group and master of `from`, which shows
- * as much or more of it: -EINVAL. */
+ * as much or more of it: -EINVAL, -EPERM, -ENOMEM. */
 int mount_join(const struct path *from, const struct path *to);
 /* The mount's own flags (MS_BIND | MS_REMOUNT): -EINVAL, -EPERM. */
 int mount_set_flags(const struct path *at, u32 flags);

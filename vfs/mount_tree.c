@@ -1,6 +1,7 @@
 /* vfs/mount_tree.c -- copies of trees of mounts, and trees that are attached nowhere. */
 #include <linux/mount.h>
 
+#include "core/cred/cred.h"
 #include "vfs/mount_share.h"
 
 /* Everything below m goes, from the leaves. */
@@ -144,6 +145,12 @@ void mount_dissolve(struct mount *m)
 		mount_put_below(m);
 }
 
+/* May the current task change those of m's namespace? A tree that is nowhere is who has it's. */
+static bool mount_is_ours(const struct mount *m) REQUIRES(mount_lock)
+{
+	return !m->ns || cred_capable_in(task_current()->cred, m->ns->users, CAP_SYS_ADMIN);
+}
+
 int mount_join(const struct path *from, const struct path *to)
 {
 	struct mount *f = from->mount, *t = to->mount;
@@ -154,8 +161,11 @@ int mount_join(const struct path *from, const struct path *to)
 	if ((f->ns || f->loose) && (t->ns || t->loose) && from->dentry == f->root &&
 	    to->dentry == t->root && f->super == t->super &&
 	    dentry_is_below_locked(t->root, f->root) && !t->group && !t->master &&
-	    (f->group || f->master))
-		err = mount_share_copy(t, f, MOUNT_COPY_PEER) ? 0 : -ENOMEM;
+	    (f->group || f->master) && !mount_has_locked(f, t->root)) {
+		err = -EPERM;
+		if (mount_is_ours(f) && mount_is_ours(t))
+			err = mount_share_copy(t, f, MOUNT_COPY_PEER) ? 0 : -ENOMEM;
+	}
 	spin_unlock(&dentry_lock);
 	spin_unlock(&mount_lock);
 	return err;

@@ -495,7 +495,8 @@ int signal_send_locked(struct process *p, struct thread *t, int sig, const struc
 	else if (sig == SIGCONT)
 		signal_continue(p);
 	any = t ? t : list_first(&p->threads, struct thread, in_process);
-	if (info && signal_names_sender(info) && any->task.cred->ns != &user_ns_first) {
+	if (info && signal_names_sender(info) &&
+	    (any->task.cred->ns != &user_ns_first || info->si_uid == USER_NONE)) {
 		seen = *info;
 		seen.si_uid = user_ns_shown(any->task.cred->ns, USER_UIDS, info->si_uid);
 		info = &seen;
@@ -608,7 +609,8 @@ void signal_info_user(struct signal_info *info, int sig, int code)
 
 	*info = (struct signal_info){.si_signo = sig, .si_code = code};
 	info->si_pid = t->process->pid->own;
-	info->si_uid = t->task.cred->uid;
+	info->si_uid = user_ns_has(t->task.cred->ns, USER_UIDS, t->task.cred->uid)
+			       ? t->task.cred->uid : USER_NONE;
 }
 
 void signal_self(int sig)

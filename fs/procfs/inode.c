@@ -38,10 +38,16 @@ bool proc_inode_holds(const struct proc_inode *p)
 	return p->who.fd < 0 || !proc_fd_exists(&p->who, &mode);
 }
 
+static void refresh(struct inode *inode);
+
 static bool revalidate(struct dentry *d)
 {
-	if (d->inode)
-		return proc_inode_holds(proc_inode_of(d->inode));
+	if (d->inode) {
+		if (!proc_inode_holds(proc_inode_of(d->inode)))
+			return false;
+		refresh(d->inode);	/* whether one may is asked of its owner now */
+		return true;
+	}
 	/* A name that was absent may have appeared where processes and the like are. */
 	return proc_inode_of(d->parent->inode)->entry->kind == PROC_PLAIN;
 }

@@ -58,7 +58,8 @@ static void user_show_map(const struct file *file, enum user_kind kind, struct t
 	if (ns == outside && ns->parent)
 		outside = ns->parent;
 	if (!ns->parent)
-		text_add(to, "%10u %10u %10u\n", 0u, 0u, USER_NONE);
+		text_add(to, "%10u %10u %10u\n", 0u,
+			 user_ns_from(outside, kind, 0), USER_NONE);
 	for (u32 i = 0; map && i < map->count; i++)
 		text_add(to, "%10u %10u %10u\n", map->at[i].first,
 			 user_ns_from(outside, kind, map->at[i].kernel), map->at[i].count);

@@ -169,7 +169,7 @@ TEST(what_a_map_is_not)
 		int err = users_give(c.pid, "uid_map", no_maps[i]);
 
 		if (err != EINVAL)
-			printf("# \"%s\"\n", no_maps[i]);
+			dprintf(1, "# \"%s\"\n", no_maps[i]);
 		CHECK_EQ(err, EINVAL);
 	}
 	for (unsigned i = 0; i < 341; i++)

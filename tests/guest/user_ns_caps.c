@@ -150,13 +150,13 @@ static const struct call calls[] = {
 	{ "trusted.", trusted, EPERM },
 	{ "setuid", another, EINVAL },
 	{ "seccomp", filter, EFAULT },
-	{ "chroot", change_root, 0 },
 	{ "PR_CAPBSET_DROP", drop_bound, 0 },
 	{ "PR_SET_SECUREBITS", secure, 0 },
 	{ "unshare", own_spaces, 0 },
 	{ "sethostname in its own", set_name, 0 },
 	{ "mount in its own", mount_tmpfs, 0 },
 	{ "umount2 in its own", unmount, 0 },
+	{ "chroot", change_root, 0 },
 };
 
 static void each_call(void)
@@ -167,7 +167,7 @@ static void each_call(void)
 		errno = 0;
 		result = calls[i].run();
 		if (calls[i].error ? result != -1 || errno != calls[i].error : result)
-			printf("# %s\n", calls[i].name);
+			dprintf(1, "# %s\n", calls[i].name);
 		CHECK_EQ(result, calls[i].error ? -1 : 0);
 		CHECK_EQ(calls[i].error ? errno : 0, calls[i].error);
 	}
@@ -401,7 +401,7 @@ static void run_as(const char *path, const char *expected)
 	close(ends[0]);
 	CHECK_EQ(test_wait(pid), 0);
 	if (strcmp(text, expected))
-		printf("# %s: \"%s\", not \"%s\"\n", path, text, expected);
+		dprintf(1, "# %s: \"%s\", not \"%s\"\n", path, text, expected);
 	CHECK(!strcmp(text, expected));
 }
 

@@ -327,6 +327,38 @@ static void numbers(struct prog *p)
 	EXPECT(p, 21, 0);
 }
 
+/* A user namespace: its map, said from memory that is not there yet; and what is mounted there. */
+static void users(struct prog *p)
+{
+	SYS(p, __NR_clone, I(CLONE_NEWUSER | CLONE_NEWNS | CLONE_NEWUTS | SIGCHLD), I(0));
+	IF(p, 0, EQ, 0) {
+		open_at(p, "/proc/self/uid_map", O_RDWR);
+		EXPECT_OK(p, 0);
+		MOVE(p, 19, 0);
+		SYS(p, __NR_write, R(19), I(work_fresh(p)), I(100));
+		EXPECT(p, 0, -EINVAL);
+		SYS(p, __NR_write, R(19), I(prog_string(p, "0 0 1")), I(5));
+		EXPECT(p, 0, 5);
+		SYS(p, __NR_close, R(19));
+		read_all_of(p, "/proc/self/uid_map");
+		SYS(p, __NR_sethostname, I(prog_string(p, "inner")), I(5));
+		EXPECT(p, 0, 0);
+		make_dir(p, "u");
+		mount_at(p, "x", "u", "tmpfs", 0, NULL);
+		EXPECT(p, 0, 0);
+		mount_at(p, "x", "u", "proc", 0, NULL);
+		EXPECT(p, 0, -EPERM);
+		SYS(p, __NR_umount2, I(prog_string(p, "u")), I(0));
+		EXPECT(p, 0, 0);
+		SYS(p, __NR_unshare, I(CLONE_NEWUSER));
+		work_exit(p, 0);
+	}
+	EXPECT_OK(p, 0);
+	MOVE(p, 20, 0);
+	work_wait(p);
+	EXPECT(p, 21, 0);
+}
+
 /* A file system is watched, and goes. */
 static void watched_to_the_end(struct prog *p)
 {
@@ -433,5 +465,5 @@ static void overlay(struct prog *p)
 	}
 }
 
-work_fn *const sweep_names[] = {links, renames, attributes, the_disk, mounts, spaces, numbers, watched_to_the_end, handles,
+work_fn *const sweep_names[] = {links, renames, attributes, the_disk, mounts, spaces, numbers, users, watched_to_the_end, handles,
 				overlay, NULL};
