@@ -13,6 +13,7 @@
 #include "core/cred/cred.h"
 #include "core/proc/clock.h"
 #include "core/proc/exit.h"
+#include "core/proc/extra.h"
 #include "core/proc/load.h"
 #include "core/proc/pid_ns.h"
 #include "core/proc/proc_event.h"
@@ -427,9 +428,9 @@ static long sys_prctl(struct task *t, int op, u64 a, u64 b, u64 c, u64 d)
 	case PR_MCE_KILL_GET:
 		return prctl_get_memory_failure(thread_of(t), a, b, c, d);
 	case PR_GET_TIMERSLACK:
-		return 50000;
+		return (long)min(extra_slack(thread_of(t)), (u64)INT64_MAX);
 	case PR_SET_TIMERSLACK:
-		return 0;
+		return extra_set_slack(thread_of(t), a);
 	case PR_GET_TIMING:
 		return PR_TIMING_STATISTICAL;
 	case PR_GET_TID_ADDRESS:

@@ -73,6 +73,9 @@
 	A(mincore)                                                             \
 	/* process_madvise.c */                                                \
 	A(process_madvise)                                                     \
+	/* mempolicy.c */                                                      \
+	A(mbind) A(get_mempolicy) A(set_mempolicy) A(set_mempolicy_home_node)  \
+	A(migrate_pages) A(move_pages)                                         \
 	/* mlock.c */                                                         \
 	A(mlock) A(mlock2) A(munlock) A(mlockall) A(munlockall) A(mseal)       \
 	P(pkey_alloc) P(pkey_free) A(pkey_mprotect) A(remap_file_pages)        \

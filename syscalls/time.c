@@ -290,9 +290,9 @@ struct sys_restart_syscall {
 static co_t sys_restart_syscall(struct co *co, struct sys_restart_syscall *f)
 {
 	CO_BEGIN;
-	if (!thread_of_co(co)->restart)
+	if (!thread_restart(thread_of_co(co)))
 		CO_RETURN(-EINTR);
-	f->r = *thread_of_co(co)->restart;
+	f->r = *thread_restart(thread_of_co(co));
 	thread_forget_restart(thread_of_co(co));
 	if (f->r.kind == RESTART_SLEEP) {
 		CO_AWAIT(f->err, time_sleep, .id = (int)f->r.arg, .until.ns = f->r.deadline_ns,

@@ -3,6 +3,7 @@
 #include <linux/sched.h>
 
 #include "core/cred/cred.h"
+#include "core/proc/extra.h"
 #include "core/proc/internal.h"
 #include "core/proc/itimer.h"
 #include "core/proc/pid_ns.h"
@@ -251,6 +252,8 @@ static int clone_make_as(struct thread_clone *f, struct thread *me, struct cred 
 	}
 	f->child = thread_new(p, pid, me->task.name);
 	err = f->child ? clone_slots(f->child, me, f->flags, cred) : -ENOMEM;
+	if (!err)
+		err = extra_inherit(f->child, me);
 	if (!err)
 		err = clone_undos(f->child, me, f->flags);
 	if (!err && (trace_of(me) || seccomp_mode(me)) && !trace_prepare(f->child))

@@ -13,6 +13,7 @@
 #include "core/cred/cred.h"
 #include "core/proc/async.h"
 #include "core/proc/core.h"
+#include "core/proc/extra.h"
 #include "core/proc/internal.h"
 #include "core/proc/proc_event.h"
 #include "core/proc/trace.h"
@@ -79,7 +80,7 @@ static void thread_release(struct task *task)
 	deadline_free(task);
 	trace_free(t->trace);
 	signal_queue_flush(&t->pending, ~0ul);
-	thread_forget_restart(t);
+	extra_free(t);
 	cred_put(task->cred);
 	pid_put(t->tid);
 	process_put(t->process);
@@ -122,18 +123,24 @@ void thread_drop(struct thread *t)
 
 long thread_may_restart(struct thread *t, const struct restart *how)
 {
-	if (!t->restart)
-		t->restart = kmalloc(sizeof(*t->restart));
-	if (!t->restart)
+	struct thread_extra *e = extra_need(t);
+
+	if (!e)
 		return -EINTR;
-	*t->restart = *how;
+	e->restart = *how;
+	e->restarts = true;
 	return -ERESTART_RESTARTBLOCK;
+}
+
+const struct restart *thread_restart(const struct thread *t)
+{
+	return t->extra && t->extra->restarts ? &t->extra->restart : NULL;
 }
 
 void thread_forget_restart(struct thread *t)
 {
-	kfree(t->restart);
-	t->restart = NULL;
+	if (t->extra)
+		t->extra->restarts = false;
 }
 
 void thread_add(struct thread *t)

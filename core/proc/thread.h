@@ -59,7 +59,7 @@ struct thread {
 	u32 alt_flags;
 	u32 fault_esr;			/* of the fault a forced signal stands for */
 	u64 fault_addr;
-	struct restart *restart;	/* owned; NULL: nothing to go on with */
+	struct thread_extra *extra;	/* [a] owned, set once: what few have; NULL: nothing */
 
 	/* User memory the kernel touches at the end. */
 	uptr clear_tid;			/* set_tid_address */
@@ -159,6 +159,8 @@ void thread_drop(struct thread *t);
 /* A call of t was interrupted that goes on as *how if no handler runs: the code it returns,
  * -EINTR without memory to remember it. */
 long thread_may_restart(struct thread *t, const struct restart *how);
+/* How it goes on; NULL: there is nothing to go on with. */
+const struct restart *thread_restart(const struct thread *t);
 void thread_forget_restart(struct thread *t);
 
 /* hal_upcalls.fault. */

@@ -1,5 +1,8 @@
 /* fs/procfs/proc_numa.c -- /proc/<pid>/numa_maps: mappings with where their pages are. There is
- * one node, and no policy but the usual one. */
+ * one node. */
+#include <linux/mempolicy.h>
+
+#include "core/proc/extra.h"
 #include "fs/procfs/proc.h"
 #include "mem/phys/slab.h"
 #include "mem/space/space.h"
@@ -12,6 +15,48 @@ static void show_path(struct text *to, const char *path, size_t len)
 			text_add(to, "\\%03o", (unsigned)(u8)path[i]);
 		else
 			text_put(to, &path[i], 1);
+}
+
+static const char *policy_name(int mode)
+{
+	static const char *const names[] = {
+		[MPOL_DEFAULT] = "default", [MPOL_PREFERRED] = "prefer", [MPOL_BIND] = "bind",
+		[MPOL_INTERLEAVE] = "interleave", [MPOL_LOCAL] = "local",
+		[MPOL_PREFERRED_MANY] = "prefer (many)", [6] = "weighted interleave",
+	};
+
+	return names[mode];
+}
+
+/* All that name nodes name node 0, as far as there are any. */
+static void show_policy(struct text *to, struct policy p)
+{
+	int mode = policy_mode(p);
+	int own = mode & (MPOL_F_STATIC_NODES | MPOL_F_RELATIVE_NODES);
+	int balancing = mode & MPOL_F_NUMA_BALANCING;
+
+	mode &= ~(own | balancing);
+	text_add(to, "%s", policy_name(mode));
+	if (own || balancing)
+		text_add(to, "=%s%s%s",
+			 own & MPOL_F_STATIC_NODES ? "static" : own ? "relative" : "",
+			 own && balancing ? "|" : "", balancing ? "balancing" : "");
+	if (policy_is_set(p) && mode != MPOL_LOCAL)
+		text_add(to, ":0");
+}
+
+/* Of what has none of its own: the process's first thread's. */
+static struct policy usual_policy(const struct proc_subject *who)
+{
+	struct task *t = process_task(who->process, who->ns,
+				      who->tid ? who->tid : pid_nr(who->process->pid, who->ns));
+	struct policy policy = {};
+
+	if (t) {
+		policy = extra_policy(thread_of(t));
+		task_put(t);
+	}
+	return policy;
 }
 
 static void show_kind(struct text *to, const struct space *s, const struct vma_info *v)
@@ -51,6 +96,7 @@ struct proc_numa {
 	struct proc_generate;
 	struct space *space;
 	struct numa_row *row;
+	struct policy usual;
 	u64 at;
 	long more, ignored;
 };
@@ -60,6 +106,7 @@ static co_t proc_numa(struct co *co, struct proc_numa *f)
 	f->space = process_space(f->who->process);
 	if (!f->space)
 		CO_RETURN(0);
+	f->usual = usual_policy(f->who);
 	f->row = kmalloc(sizeof(*f->row));
 	f->more = f->row ? 1 : -ENOMEM;
 	while (f->more > 0) {
@@ -71,7 +118,9 @@ static co_t proc_numa(struct co *co, struct proc_numa *f)
 		f->row->count = (struct vma_count){};
 		CO_AWAIT(f->ignored, space_count, .space = f->space, .at = f->row->info.start,
 			 .end = f->row->info.end, .count = &f->row->count);
-		text_add(f->text, "%08lx default", f->row->info.start);
+		text_add(f->text, "%08lx ", f->row->info.start);
+		show_policy(f->text, policy_is_set(f->row->info.policy) ? f->row->info.policy
+									: f->usual);
 		show_kind(f->text, f->space, &f->row->info);
 		if (f->row->count.rss)
 			show_pages(f->text, &f->row->count);

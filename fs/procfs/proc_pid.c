@@ -1,5 +1,6 @@
 /* fs/procfs/proc_pid.c -- the table of /proc/<pid>, and its smaller files. */
 #include "core/cred/cred.h"
+#include "core/proc/extra.h"
 #include "core/proc/oom.h"
 #include "core/proc/proc_event.h"
 #include "core/proc/thread.h"
@@ -308,6 +309,50 @@ static int coredump_filter_store(const struct proc_subject *who, const char *tex
 	return 0;
 }
 
+/* The thread whose slack it is, if the caller may know and change it. */
+static int slack_thread(const struct proc_subject *who, struct task **to)
+{
+	struct task *t = process_task(who->process, who->ns, main_tid(who));
+
+	if (!t)
+		return -ESRCH;
+	if (t != task_current() && !cred_capable(task_current()->cred, CAP_SYS_NICE)) {
+		task_put(t);
+		return -EPERM;
+	}
+	*to = t;
+	return 0;
+}
+
+static int timerslack_show(const struct proc_subject *who, struct text *to)
+{
+	struct task *t;
+	int err = slack_thread(who, &t);
+
+	if (err)
+		return err;
+	text_add(to, "%lu\n", extra_slack(thread_of(t)));
+	task_put(t);
+	return 0;
+}
+
+static int timerslack_store(const struct proc_subject *who, const char *text, size_t len)
+{
+	struct task *t;
+	const char *end;
+	int err;
+	u64 n;
+
+	if (!string_to_u64(text, &end, 10, &n) || (*end && *end != '\n'))
+		return -EINVAL;
+	err = slack_thread(who, &t);
+	if (err)
+		return err;
+	err = extra_set_slack(thread_of(t), n);
+	task_put(t);
+	return err;
+}
+
 #define FILE(name_, mode_, ...) {.name = name_, .mode = S_IFREG | (mode_), __VA_ARGS__}
 #define DIR(name_, mode_, ...)	{.name = name_, .mode = S_IFDIR | (mode_), __VA_ARGS__}
 #define LINK(name_, ...)	{.name = name_, .mode = S_IFLNK | 0777, __VA_ARGS__}
@@ -354,6 +399,8 @@ const struct proc_entry proc_pid_entries[] = {
 	FILE("coredump_filter", 0644, .needs = PROC_PROCESS_ONLY, .show = coredump_filter_show,
 	     .store = coredump_filter_store),
 	FILE("timers", 0444, .needs = PROC_PROCESS_ONLY, .generate = &proc_timers_op),
+	FILE("timerslack_ns", 0666, .needs = PROC_PROCESS_ONLY, .show = timerslack_show,
+	     .store = timerslack_store),
 	FILE("oom_score", 0444, .show = oom_score_show),
 	FILE("oom_score_adj", 0644, .show = oom_score_adj_show, .store = oom_score_adj_store),
 	{},

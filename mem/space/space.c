@@ -162,7 +162,8 @@ static void describe(struct space *s, const struct vma *v, struct vma_info *to)
 {
 	const struct pager_ops *ops = v->pager ? v->pager->ops : NULL;
 
-	*to = (struct vma_info){.start = v->start, .end = v->end, .flags = v->flags};
+	*to = (struct vma_info){.start = v->start, .end = v->end, .flags = v->flags,
+				.policy = v->policy};
 	if (ops) {
 		to->mapped = true;
 		to->offset = v->pgoff << PAGE_SHIFT;

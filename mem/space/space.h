@@ -22,6 +22,7 @@
 #include "coro/lock.h"
 #include "hal/memory.h"
 #include "mem/space/pager.h"
+#include "mem/space/policy.h"
 
 /* A VMA's flags. The low three equal PROT_READ, PROT_WRITE, PROT_EXEC. */
 enum {
@@ -66,6 +67,7 @@ struct vma {
 	u64 sub_lo, sub_hi, sub_gap;	/* of the subtree: extent, widest hole inside */
 	u32 flags;
 	bool copied;			/* [a] private pages were made of the pager's */
+	struct policy policy;
 	struct pager *pager;		/* NULL: anonymous and private */
 	void *file;			/* the pager's, or NULL */
 	u64 pgoff;			/* of start in the pager */
@@ -339,6 +341,7 @@ co_t space_mincore(struct co *co, struct space_mincore *f);
 struct vma_info {
 	u64 start, end;
 	u32 flags;
+	struct policy policy;
 	u64 offset;		/* bytes */
 	u64 dev, ino;
 	bool mapped;		/* it shows an object, of which these are: */

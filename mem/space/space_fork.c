@@ -70,6 +70,7 @@ static int copy_vma(struct space *child, const struct vma *v)
 	c->end = v->end;
 	c->flags = v->flags & ~(u32)VMA_LOCKS;
 	c->copied = v->copied;
+	c->policy = v->policy;
 	vma_set_pager(c, v->pager, v->file, v->pgoff);
 	vma_append(c);
 	return 0;

@@ -133,6 +133,7 @@ static void make_new(struct space_remap *f)
 	n->end = f->new_addr + f->new_len;
 	n->flags = v->flags;
 	n->copied = v->copied;
+	n->policy = v->policy;
 	vma_set_pager(n, v->pager, v->file, vma_index(v, f->addr));
 	vma_insert(n);
 }

@@ -308,6 +308,7 @@ int vma_split(struct space *s, u64 at)
 	upper->end = v->end;
 	upper->flags = v->flags;
 	upper->copied = v->copied;
+	upper->policy = v->policy;
 	vma_set_pager(upper, v->pager, v->file, vma_index(v, at));
 	/* The pager may look between the two steps: it must find no page missing, and one
 	 * looked at twice is harmless. So the new one goes on the list first. */
@@ -322,6 +323,7 @@ static bool continues(const struct vma *a, const struct vma *b)
 {
 	return a->end == b->start && a->flags == b->flags && a->pager == b->pager &&
 	       a->file == b->file && !(a->flags & VMA_FIXED) &&
+	       policy_equal(a->policy, b->policy) &&
 	       (!a->pager || vma_index(a, a->end) == b->pgoff);
 }
 

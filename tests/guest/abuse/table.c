@@ -5,6 +5,7 @@
 #include <linux/fs.h>
 #include <linux/futex.h>
 #include <linux/memfd.h>
+#include <linux/mempolicy.h>
 #include <linux/mman.h>
 #include <linux/mount.h>
 #include <linux/openat2.h>
