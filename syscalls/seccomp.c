@@ -4,7 +4,6 @@
 #include <linux/capability.h>
 
 #include "core/cred/cred.h"
-#include "mem/phys/slab.h"
 #include "mem/space/uaccess.h"
 #include "syscalls/seccomp.h"
 #include "syscalls/syscall.h"
@@ -28,17 +27,9 @@ co_t seccomp_set_filter(struct co *co, struct seccomp_set_filter *f)
 		CO_RETURN(-EINVAL);
 	if (!seccomp_may(t))
 		CO_RETURN(-EACCES);
-	if (!f->prog.insns)
-		CO_RETURN(-EINVAL);
-	f->size = f->prog.len * sizeof(*f->insns);
-	f->insns = kmalloc(f->size);
-	if (!f->insns)
-		CO_RETURN(-ENOMEM);
-	CO_COPY_FROM_USER(f->err, f->insns, uptr_of(f->prog.insns), f->size);
-	if (f->err) {
-		kfree(f->insns);
+	CO_AWAIT(f->err, program_from_user, .from = &f->prog, .to = &f->insns);
+	if (f->err)
 		CO_RETURN(f->err);
-	}
 	f->err = seccomp_filter_new(f->insns, f->prog.len, f->asked & SECCOMP_FILTER_FLAG_LOG,
 				    &f->filter);
 	if (!f->err)

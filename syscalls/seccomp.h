@@ -4,7 +4,7 @@
 
 #include <linux/ptrace.h>
 
-#include "coro/co.h"
+#include "syscalls/program.h"
 
 struct thread;
 struct sock_filter;
@@ -15,11 +15,7 @@ struct seccomp_set_filter {
 	struct co_frame co;
 	u32 asked;		/* SECCOMP_FILTER_FLAG_* */
 	uptr from;
-	struct {
-		u16 len, pad[3];
-		u64 insns;
-	} prog;
-	size_t size;
+	struct program prog;
 	struct sock_filter *insns;
 	struct seccomp_filter *filter;
 	long err;

@@ -6,6 +6,7 @@
 #include "mem/space/uaccess.h"
 #include "syscalls/retry.h"
 #include "syscalls/sockets.h"
+#include "syscalls/sockfilter.h"
 
 #define SOCKET_FLAGS ((u32)(SOCK_CLOEXEC | SOCK_NONBLOCK))
 
@@ -336,6 +337,11 @@ static co_t sys_setsockopt(struct co *co, struct sys_setsockopt *f)
 	f->err = sockets_get(co_task(co), f->fd, &f->file);
 	if (f->err)
 		CO_RETURN(f->err);
+	if (f->level == SOL_SOCKET && f->option == SO_ATTACH_FILTER) {
+		CO_AWAIT(f->err, sockfilter_set, .socket = socket_of(f->file), .from = f->from,
+			 .len = (u32)f->len);
+		goto out;
+	}
 	f->err = -ENOMEM;
 	f->value = kzalloc(SOCKET_OPTION_MAX);
 	if (!f->value)
@@ -372,18 +378,24 @@ static co_t sys_getsockopt(struct co *co, struct sys_getsockopt *f)
 	CO_COPY_FROM_USER(f->err, &f->room, f->to_len, sizeof(f->room));
 	if (!f->err && f->room < 0)
 		f->err = -EINVAL;
-	if (!f->err)
-		f->value = kzalloc(SOCKET_OPTION_MAX);
-	if (!f->err && !f->value)
-		f->err = -ENOMEM;
 	if (f->err)
 		goto out;
 	f->len = (u32)f->room;
+	if (f->level == SOL_SOCKET && f->option == SO_GET_FILTER) {
+		CO_AWAIT(f->err, sockfilter_get, .socket = socket_of(f->file), .to = f->to,
+			 .len = &f->len);
+		goto told;
+	}
+	f->err = -ENOMEM;
+	f->value = kzalloc(SOCKET_OPTION_MAX);
+	if (!f->value)
+		goto out;
 	f->err = option_get(socket_of(f->file), f->level, f->option, f->value, &f->len);
 	if (!f->err)
 		CO_COPY_TO_USER(f->err, f->to, f->value, (size_t)f->len);
 	if (f->err == -EFAULT && f->level == SOL_SOCKET && f->option == SO_PEERPIDFD)
 		file_put(fd_take(fd_current(co), option_int(f->value)));
+told:
 	if (!f->err || f->err == -ERANGE) {
 		CO_COPY_TO_USER(f->fault, f->to_len, &f->len, sizeof(f->len));
 		f->err = f->fault ? f->fault : f->err;

@@ -6,6 +6,7 @@
 #include "core/net/control.h"
 #include "core/net/dgram.h"
 #include "core/net/family.h"
+#include "core/net/filter.h"
 #include "core/net/option.h"
 #include "core/proc/process.h"
 #include "mem/phys/slab.h"
@@ -146,6 +147,10 @@ static void netlink_queue(struct netlink_socket *n, const void *data, u32 len, u
 	if (p && p->name) {
 		p->group = group;
 		packet_copy_in(p, 0, &uio);
+		if (!filter_takes(&n->socket, p)) {
+			packet_put(p);
+			return;
+		}
 		if (!socket_queue(&n->socket, p))
 			return;
 	}
@@ -295,7 +300,10 @@ static long netlink_deliver(struct netlink_send *f)
 	socket_stamp(f->socket, &to->socket, f->packet, f->message->control);
 	/* It does not wait for a reader that has enough to read. */
 	err = -EAGAIN;
-	if (atomic_load(&to->socket.charge) < to->socket.rcvbuf)
+	if (!filter_takes(&to->socket, f->packet)) {
+		packet_put(f->packet);
+		err = 0;	/* as if it had arrived */
+	} else if (atomic_load(&to->socket.charge) < to->socket.rcvbuf)
 		err = socket_queue(&to->socket, f->packet) ? -ECONNREFUSED : 0;
 	socket_put(&to->socket);
 	return err;

@@ -6,6 +6,7 @@
 #include "core/base/string.h"
 #include "core/cred/cred.h"
 #include "core/net/control.h"
+#include "core/net/filter.h"
 #include "core/proc/pid.h"
 
 #define OPTION_SNDBUF_MIN   4608u
@@ -189,6 +190,10 @@ static int option_set_socket(struct socket *s, int option, const char *value, u3
 			return -EPERM;
 		atomic_store(&s->mark, (u32)n);
 		return 0;
+	case SO_DETACH_FILTER:
+		return filter_detach(s);
+	case SO_LOCK_FILTER:
+		return filter_lock(s, n);
 	case SO_BSDCOMPAT:
 		return 0;	/* has had no meaning on Linux for long */
 	default:
@@ -295,6 +300,8 @@ static int option_get_socket(struct socket *s, int option, char *value, u32 *len
 		return option_put(value, len, (int)s->mark);
 	case SO_BSDCOMPAT:
 		return option_put(value, len, 0);
+	case SO_LOCK_FILTER:
+		return option_put(value, len, socket_is_set(s, SOCKET_FILTER_LOCKED));
 	case SO_PEERCRED:
 		return option_get_peercred(s, value, len);
 	case SO_PEERGROUPS:

@@ -120,6 +120,22 @@ u32 packet_copy_out(const struct packet *p, u32 at, u32 n, struct uio *uio)
 	return done;
 }
 
+void packet_peek(const struct packet *p, u32 at, u32 n, void *to)
+{
+	struct uio uio = uio_kernel(to, n);
+
+	packet_copy_out(p, at, n, &uio);
+}
+
+void packet_cut(struct packet *p, u32 len)
+{
+	u32 had = packet_page_count(p);
+
+	p->len = min(p->len, len);
+	for (u32 i = packet_page_count(p); i < had; i++)
+		phys_page_put(packet_pages(p)[i]);
+}
+
 co_t packet_fill(struct co *co, struct packet_fill *f)
 {
 	CO_BEGIN;

@@ -71,7 +71,12 @@ u32 packet_copy_in(struct packet *p, u32 at, struct uio *uio);
 /* Bytes [at, at + n) to the uio: how many until user memory was missing. */
 u32 packet_copy_out(const struct packet *p, u32 at, u32 n, struct uio *uio);
 
-/* The same, waiting for user memory: 0, -EFAULT, -EINTR. */
+/* n bytes from `at` on, which are there. */
+void packet_peek(const struct packet *p, u32 at, u32 n, void *to);
+/* An unqueued one loses what is behind byte `len`. */
+void packet_cut(struct packet *p, u32 len);
+
+/* Copying in and out, waiting for user memory: 0, -EFAULT, -EINTR. */
 struct packet_fill {
 	struct co_frame co;
 	struct packet *packet;

@@ -7,6 +7,7 @@
 #include "core/base/string.h"
 #include "core/cred/cred.h"
 #include "core/net/family.h"
+#include "core/net/filter.h"
 #include "core/net/ioctl.h"
 #include "core/proc/async.h"
 #include "core/proc/process.h"
@@ -43,6 +44,7 @@ void socket_put(struct socket *s)
 {
 	if (!s || !ref_put(&s->refs))
 		return;
+	filter_put(s->filter);
 	cred_put(s->cred);
 	pid_put(s->pid);
 	if (s->peer_cred) {

@@ -26,6 +26,7 @@
 
 struct socket;
 struct cred;
+struct filter;
 struct pid;
 
 /* socket.state: Linux's numbers, which /proc/net/tcp shows. */
@@ -61,6 +62,7 @@ enum {
 	SOCKET_PASSPIDFD = 1u << 13,
 	SOCKET_SNDBUF_SET = 1u << 10,
 	SOCKET_RCVBUF_SET = 1u << 11,
+	SOCKET_FILTER_LOCKED = 1u << 14,
 };
 
 /* What travels beside the bytes of a message. */
@@ -180,6 +182,7 @@ struct socket {
 	u32 linger_s;			/* [a] */
 	u32 priority, mark;		/* [a] */
 	u64 rcvtimeo_ns, sndtimeo_ns;	/* [a] 0: for ever */
+	struct filter *filter;		/* [s]; [a] for a look: owned, core/net/filter.h; NULL: none */
 	struct cred *cred;		/* [I] who made it, owned */
 	struct cred *peer_cred;		/* [a] owned; NULL: not connected */
 	struct pid *pid;		/* [a] owned: who made it, or listens */

@@ -7,6 +7,7 @@
 #include "core/base/string.h"
 #include "core/net/control.h"
 #include "core/net/dgram.h"
+#include "core/net/filter.h"
 #include "core/net/inet.h"
 #include "core/net/loopback.h"
 #include "mem/phys/slab.h"
@@ -114,7 +115,8 @@ static void udp_deliver(struct udp_send *f)
 		return;
 	}
 	socket_stamp(f->socket, to, p, NULL);
-	if (atomic_load(&to->charge) + p->charge > atomic_load_relaxed(&to->rcvbuf) ||
+	if (!filter_takes_udp(to, p, atomic_load_relaxed(&f->socket->mark)) ||
+	    atomic_load(&to->charge) + p->charge > atomic_load_relaxed(&to->rcvbuf) ||
 	    socket_queue(to, p))
 		packet_put(p);
 	socket_put(to);

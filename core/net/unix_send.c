@@ -5,6 +5,7 @@
  * datagrams; senders who find more are noted there, and woken when there is room.
  */
 #include "core/net/dgram.h"
+#include "core/net/filter.h"
 #include "core/net/rights.h"
 #include "core/net/unix.h"
 #include "core/net/unix_connect.h"
@@ -174,6 +175,10 @@ co_t unix_send(struct co *co, struct unix_send *f)
 	CO_AWAIT(f->err, dgram_make, .message = f->message, .made = &f->packet);
 	if (f->err)
 		goto out;
+	if (!filter_takes(f->to, f->packet)) {
+		packet_put(f->packet);
+		goto out;	/* as if it had been sent */
+	}
 	f->deadline_ns = socket_deadline(atomic_load_relaxed(&s->sndtimeo_ns));
 	if (!unix_send_may_go_on(f) && !(f->message->flags & MSG_DONTWAIT)) {
 		CO_WAIT_UNTIL(waited, &s->can_write, unix_send_may_go_on(f), f->deadline_ns);
@@ -204,7 +209,7 @@ i64 unix_try_send(struct socket *s, struct uio *uio)
 	    s->ops->check(s, NULL, true))
 		return -EAGAIN;
 	to = unix_peer(s);
-	if (to && len <= max(atomic_load_relaxed(&s->sndbuf), 32u) - 32 && !unix_may_send(s, to))
+	if (to && !filter_is_there(to) && len <= max(atomic_load_relaxed(&s->sndbuf), 32u) - 32 && !unix_may_send(s, to))
 		p = packet_new(len);
 	if (p && packet_copy_in(p, 0, uio) == len) {
 		socket_stamp(s, to, p, NULL);

@@ -9,10 +9,12 @@
 #include "mem/phys/slab.h"
 
 #define DATA_SIZE sizeof(struct seccomp_data)
+/* Loads from here on are no loads. */
+#define EXTRAS ((u32)SKF_AD_OFF)
 
 /* --- checking --- */
 
-static bool bpf_check_alu(const struct sock_filter *i)
+static bool bpf_check_alu(const struct sock_filter *i, enum bpf_kind kind)
 {
 	bool constant = BPF_SRC(i->code) == BPF_K;
 
@@ -24,6 +26,10 @@ static bool bpf_check_alu(const struct sock_filter *i)
 	case BPF_OR:
 	case BPF_XOR:
 		return true;
+	case BPF_MOD:
+		if (kind == BPF_OF_CALLS)
+			return false;
+		[[fallthrough]];
 	case BPF_DIV:
 		return !constant || i->k;
 	case BPF_LSH:
@@ -51,12 +57,37 @@ static bool bpf_check_jump(const struct sock_filter *i, u32 left)
 	}
 }
 
-/* `left`: instructions behind this one. */
-static bool bpf_check_one(const struct sock_filter *i, u32 left)
+/* Of packets only. */
+static bool bpf_is_packet_load(u16 code)
 {
-	switch (i->code) {
+	switch (code) {
 	case BPF_LD | BPF_W | BPF_ABS:
-		return i->k < DATA_SIZE && !(i->k & 3);
+	case BPF_LD | BPF_H | BPF_ABS:
+	case BPF_LD | BPF_B | BPF_ABS:
+	case BPF_LD | BPF_W | BPF_IND:
+	case BPF_LD | BPF_H | BPF_IND:
+	case BPF_LD | BPF_B | BPF_IND:
+	case BPF_LDX | BPF_B | BPF_MSH:
+		return true;
+	default:
+		return false;
+	}
+}
+
+static bool bpf_check_load(const struct sock_filter *i, enum bpf_kind kind)
+{
+	if (kind == BPF_OF_CALLS)
+		return i->code == (BPF_LD | BPF_W | BPF_ABS) && i->k < DATA_SIZE && !(i->k & 3);
+	return BPF_CLASS(i->code) != BPF_LD || BPF_MODE(i->code) != BPF_ABS || i->k < EXTRAS ||
+	       (i->k - EXTRAS < SKF_AD_MAX && !(i->k & 3));
+}
+
+/* `left`: instructions behind this one. */
+static bool bpf_check_one(const struct sock_filter *i, u32 left, enum bpf_kind kind)
+{
+	if (bpf_is_packet_load(i->code))
+		return bpf_check_load(i, kind);
+	switch (i->code) {
 	case BPF_LD | BPF_W | BPF_LEN:
 	case BPF_LDX | BPF_W | BPF_LEN:
 	case BPF_LD | BPF_IMM:
@@ -77,7 +108,7 @@ static bool bpf_check_one(const struct sock_filter *i, u32 left)
 	if (i->code & ~(0xf0 | BPF_X | 7))
 		return false;
 	if (BPF_CLASS(i->code) == BPF_ALU)
-		return bpf_check_alu(i);
+		return bpf_check_alu(i, kind);
 	return BPF_CLASS(i->code) == BPF_JMP && bpf_check_jump(i, left);
 }
 
@@ -117,20 +148,22 @@ static bool bpf_check_memory(const struct sock_filter *insns, u32 len, u16 *mask
 	return true;
 }
 
-bool bpf_check(const struct sock_filter *insns, u32 len)
+int bpf_check(const struct sock_filter *insns, u32 len, enum bpf_kind kind)
 {
 	u16 *masks;
 	bool good;
 
 	for (u32 n = 0; n < len; n++)
-		if (!bpf_check_one(&insns[n], len - n - 1))
-			return false;
+		if (!bpf_check_one(&insns[n], len - n - 1, kind))
+			return -EINVAL;
 	if (BPF_CLASS(insns[len - 1].code) != BPF_RET)
-		return false;
+		return -EINVAL;
 	masks = kmalloc(len * sizeof(*masks));
-	good = masks && bpf_check_memory(insns, len, masks);
+	if (!masks)
+		return -ENOMEM;
+	good = bpf_check_memory(insns, len, masks);
 	kfree(masks);
-	return good;
+	return good ? 0 : -EINVAL;
 }
 
 /* --- running --- */
@@ -146,6 +179,8 @@ static u32 bpf_alu(u16 op, u32 a, u32 b)
 		return a * b;
 	case BPF_DIV:
 		return a / b;
+	case BPF_MOD:
+		return a % b;
 	case BPF_AND:
 		return a & b;
 	case BPF_OR:
@@ -175,9 +210,31 @@ static bool bpf_holds(u16 op, u32 a, u32 b)
 	}
 }
 
-u32 bpf_run(const struct sock_filter *insns, const struct seccomp_data *data)
+/* What a load of a packet gives, into A or (MSH) X; false: it is not there. */
+static bool bpf_load(const struct sock_filter *i, struct bpf_packet *p, u32 *a, u32 *x)
 {
-	u32 a = 0, x = 0, mem[BPF_MEMWORDS] = {0}, b;
+	u8 bytes[4];
+	u32 n = BPF_SIZE(i->code) == BPF_W ? 4 : BPF_SIZE(i->code) == BPF_H ? 2 : 1, value = 0;
+	bool indirect = BPF_MODE(i->code) == BPF_IND;
+
+	if (BPF_MODE(i->code) == BPF_ABS && i->k >= EXTRAS)
+		return p->extra(p, i->k - EXTRAS, *a, *x, a);
+	if (!p->load(p, i->k + (indirect ? *x : 0), n, bytes))
+		return false;
+	for (u32 at = 0; at < n; at++)
+		value = value << 8 | bytes[at];
+	if (BPF_MODE(i->code) == BPF_MSH)
+		*x = (value & 15) * 4;
+	else
+		*a = value;
+	return true;
+}
+
+/* One of the two is there. */
+static inline u32 bpf_run(const struct sock_filter *insns, const struct seccomp_data *data,
+			  struct bpf_packet *packet)
+{
+	u32 a = 0, x = 0, mem[BPF_MEMWORDS] = {0}, b, len = packet ? packet->len : DATA_SIZE;
 
 	for (const struct sock_filter *i = insns;; i++) {
 		b = BPF_SRC(i->code) == BPF_X ? x : i->k;
@@ -187,13 +244,15 @@ u32 bpf_run(const struct sock_filter *insns, const struct seccomp_data *data)
 		case BPF_RET | BPF_A:
 			return a;
 		case BPF_LD | BPF_W | BPF_ABS:
+			if (!data)
+				break;
 			a = ((const u32 *)data)[i->k / sizeof(u32)];
 			continue;
 		case BPF_LD | BPF_W | BPF_LEN:
-			a = DATA_SIZE;
+			a = len;
 			continue;
 		case BPF_LDX | BPF_W | BPF_LEN:
-			x = DATA_SIZE;
+			x = len;
 			continue;
 		case BPF_LD | BPF_IMM:
 			a = i->k;
@@ -230,8 +289,23 @@ u32 bpf_run(const struct sock_filter *insns, const struct seccomp_data *data)
 			continue;
 		}
 		/* As Linux has it, the program is over with 0. */
-		if (i->code == (BPF_ALU | BPF_DIV | BPF_X) && !x)
+		if (BPF_CLASS(i->code) != BPF_ALU) {
+			if (!bpf_load(i, packet, &a, &x))
+				return 0;
+			continue;
+		}
+		if ((BPF_OP(i->code) == BPF_DIV || BPF_OP(i->code) == BPF_MOD) && !b)
 			return 0;
 		a = bpf_alu(BPF_OP(i->code), a, b);
 	}
+}
+
+u32 bpf_run_call(const struct sock_filter *insns, const struct seccomp_data *data)
+{
+	return bpf_run(insns, data, NULL);
+}
+
+u32 bpf_run_packet(const struct sock_filter *insns, struct bpf_packet *packet)
+{
+	return bpf_run(insns, NULL, packet);
 }

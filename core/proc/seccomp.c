@@ -35,7 +35,7 @@ bool seccomp_may(const struct thread *t)
 int seccomp_filter_new(struct sock_filter *insns, u32 len, bool log, struct seccomp_filter **to)
 {
 	struct seccomp_filter *f = NULL;
-	int err = bpf_check(insns, len) ? 0 : -EINVAL;
+	int err = bpf_check(insns, len, BPF_OF_CALLS);
 
 	if (!err)
 		f = kzalloc(sizeof(*f));
@@ -284,7 +284,7 @@ static u32 seccomp_ask(struct thread *t, bool *log)
 		data.args[i] = t->user.x[i];
 	*log = false;
 	for (const struct seccomp_filter *f = atomic_load(&t->trace->filter); f; f = f->prev) {
-		one = bpf_run(f->insns, &data);
+		one = bpf_run_call(f->insns, &data);
 		if ((i32)(one & SECCOMP_RET_ACTION_FULL) <
 		    (i32)(strongest & SECCOMP_RET_ACTION_FULL)) {
 			strongest = one;
