@@ -143,6 +143,9 @@ void executor_pull(struct executor *ex);
 /* A task's policy, priority, nice value or boost changed: it counts at once. */
 void executor_reweigh(struct task *t);
 
+/* For how long t may run without being asked is another time now, if it runs. */
+void executor_rearm(struct task *t);
+
 /* The current task lets the others go first, once its system call is done. */
 static inline void executor_yield(struct task *t)
 {

@@ -108,6 +108,15 @@ void executor_reweigh(struct task *t)
 	} while (atomic_load(&t->home) != ex);
 }
 
+void executor_rearm(struct task *t)
+{
+	struct executor *ex = atomic_load(&t->home);
+
+	atomic_or(&ex->resched, (u32)RESCHED_ARM);
+	if (ex != executor_this())
+		hal_cpu_kick(ex->id);
+}
+
 void executor_user_sync(struct task *t)
 {
 	struct executor *ex = executor_this();

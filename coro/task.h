@@ -46,6 +46,7 @@ struct sched_task {
 	union {
 		i64 min_vruntime;	/* of the subtree, while queued */
 		i64 vlag;		/* kept while not queued */
+		i64 burst;		/* real-time: ns it ran since it was woken */
 	};
 	u32 slice_ns;		/* [a] of a request */
 	u32 weight;		/* in its queue; 0: real-time, SCHED_DEADLINE's too */
@@ -55,13 +56,18 @@ struct sched_task {
 	u8 yielded;		/* [own] not 0: asked to let the others go first */
 	u8 policy;		/* [a] enum sched_policy */
 	u8 priority;		/* [a] of SCHED_TASK_FIFO and _RR, 1 .. 99; else 0 */
-	bool forgets;		/* [a] its children begin with the usual policy */
+	u8 marks;		/* [a] SCHED_FORGETS, SCHED_TIMED */
 	u8 queue;		/* under its lock: 1 + the CPU in whose queue it counts; 0: none */
 	struct deadline *deadline;	/* [a] owned: sched/deadline.h; NULL: it never had one */
 	u64 ran_ns;		/* [a] total, for accounting, up to picked_ns */
 	u64 picked_ns;		/* [a] when it was last picked, charged or put back */
 	u64 split;		/* [a] user and system time: coro/sample.c */
 	u64 switches_voluntary, switches_involuntary;	/* [a] */
+};
+
+enum {
+	SCHED_FORGETS = 1,	/* its children begin with the usual policy */
+	SCHED_TIMED = 2,	/* while it is real-time its owner asks how long it ran */
 };
 
 /* The ABI's numbers. */

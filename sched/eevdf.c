@@ -91,7 +91,7 @@ static void eevdf_enter(struct runq *rq, struct sched_task *s, bool woken) REQUI
 	if (!weight) {
 		/* The other kind's lag or turn is no use. */
 		if (s->weight)
-			s->vruntime = 0;
+			s->vruntime = s->burst = 0;
 		s->weight = 0;
 		rt_enter(rq, s, woken);
 		return;
@@ -201,7 +201,6 @@ static void eevdf_stop_rt(struct runq *rq, struct sched_task *s, u64 ran_ns, boo
 	if (s->yielded && deadline_is_own(s))
 		deadline_yield(rq, s);
 	s->yielded = 0;
-	s->vlag = 0;
 	if (over)
 		s->vruntime = 0;
 	if (!again)
@@ -447,7 +446,6 @@ static void eevdf_leave(struct runq *rq, struct sched_task *s) REQUIRES(rq->lock
 		return;
 	}
 	rt_take(rq, s);
-	s->vlag = 0;
 	rt_note(rq);
 }
 

@@ -15,6 +15,8 @@
 #define PLACE_SHIFT 48
 #define NS_OF_US    1000l
 #define NS_OF_MS    1000000l
+/* One that is SCHED_TIMED runs for so long at a time. */
+#define RT_ASKED_NS (4 * NS_OF_MS)
 
 static struct rt_limits limits = {	/* [a] each field */
 	.period_us = 1000000,
@@ -52,6 +54,8 @@ void rt_insert(struct runq *rq, struct sched_task *s, bool behind)
 
 void rt_enter(struct runq *rq, struct sched_task *s, bool woken)
 {
+	if (woken)
+		s->burst = 0;
 	if (s->level != SCHED_LEVEL_DEADLINE)
 		rt_insert(rq, s, true);
 	else if (deadline_enter(rq, s, woken))
@@ -122,6 +126,11 @@ struct sched_task *rt_for(struct runq *rq, unsigned cpu, i64 place)
 	return NULL;
 }
 
+static bool rt_is_timed(const struct sched_task *s)
+{
+	return atomic_load_relaxed(&s->marks) & SCHED_TIMED;
+}
+
 bool rt_charge(struct runq *rq, struct sched_task *s, u64 ran_ns)
 {
 	u64 now;
@@ -137,6 +146,9 @@ bool rt_charge(struct runq *rq, struct sched_task *s, u64 ran_ns)
 		rq->rt_left_ns -= (i64)ran_ns;
 	}
 	s->vruntime += (i64)ran_ns;
+	atomic_store_relaxed(&s->burst, s->burst + (i64)ran_ns);
+	if (rt_is_timed(s))
+		atomic_or(&runq_task(s)->flags, (u32)TASK_RETURN);
 	return atomic_load_relaxed(&s->policy) == SCHED_TASK_RR && s->vruntime >= rt_turn_ns();
 }
 
@@ -154,6 +166,8 @@ static u64 rt_own_slice(struct runq *rq, const struct sched_task *s, u64 from) R
 	if (first && runq_sched(first)->level == s->level &&
 	    atomic_load_relaxed(&s->policy) == SCHED_TASK_RR)
 		end = (u64)max(rt_turn_ns() - s->vruntime, 0l);
+	if (rt_is_timed(s))
+		end = min(end, (u64)RT_ASKED_NS);
 	if (!rq->tree.root || rt_runtime_ns() < 0)
 		return end;
 	if (now >= rq->rt_period_end_ns)

@@ -4,6 +4,7 @@
 #include <linux/sched/types.h>
 
 #include "core/cred/cred.h"
+#include "core/proc/extra.h"
 #include "core/proc/futex_pi.h"
 #include "coro/executor.h"
 #include "sched/deadline.h"
@@ -24,6 +25,11 @@ static_assert(SCHED_NORMAL == SCHED_TASK_NORMAL && SCHED_FIFO == SCHED_TASK_FIFO
 
 /* What is looked at and then set belongs together. */
 static spinlock attr_lock = SPINLOCK_INIT(RANK_PROC_OTHER);
+
+static bool attr_forgets(const struct sched_task *s)
+{
+	return atomic_load_relaxed(&s->marks) & SCHED_FORGETS;
+}
 
 static bool attr_is_fair(int policy)
 {
@@ -100,7 +106,7 @@ static bool attr_may(const struct attr_rights *may, const struct sched_task *s, 
 		return false;
 	if (s->policy == SCHED_IDLE && policy != SCHED_IDLE && !may->old_nice)
 		return false;
-	if (s->forgets && !(attr->sched_flags & SCHED_FLAG_RESET_ON_FORK))
+	if (attr_forgets(s) && !(attr->sched_flags & SCHED_FLAG_RESET_ON_FORK))
 		return false;
 	return may->owns;
 }
@@ -109,7 +115,10 @@ static void attr_commit(struct sched_task *s, int policy, const struct sched_att
 {
 	u64 slice = max(SLICE_MIN_NS, min((u64)attr->sched_runtime, SLICE_MAX_NS));
 
-	atomic_store_relaxed(&s->forgets, (attr->sched_flags & SCHED_FLAG_RESET_ON_FORK) != 0);
+	if (attr->sched_flags & SCHED_FLAG_RESET_ON_FORK)
+		atomic_or(&s->marks, (u8)SCHED_FORGETS);
+	else
+		atomic_and(&s->marks, (u8)~SCHED_FORGETS);
 	if (attr->sched_flags & SCHED_FLAG_KEEP_PARAMS)
 		return;
 	/* Its record is seen as it is now by who sees the policy. */
@@ -197,7 +206,7 @@ static long attr_set(struct task *t, struct thread *target, int policy, struct s
 	if (policy == KEEP_POLICY) {
 		policy = s->policy;
 		attr->sched_flags &= ~(u64)SCHED_FLAG_RESET_ON_FORK;
-		if (s->forgets)
+		if (attr_forgets(s))
 			attr->sched_flags |= SCHED_FLAG_RESET_ON_FORK;
 	}
 	if (attr->sched_flags & SCHED_FLAG_KEEP_PARAMS) {
@@ -220,6 +229,7 @@ static long attr_set(struct task *t, struct thread *target, int policy, struct s
 	spin_unlock(&attr_lock);
 	if (err)
 		return err;
+	extra_reset_slack(target);
 	executor_reweigh(&target->task);
 	futex_pi_reweighed(target);
 	return 0;
@@ -319,7 +329,7 @@ static long sys_sched_getscheduler(struct task *t, int pid)
 	if (!target)
 		return pid < 0 ? -EINVAL : -ESRCH;
 	policy = target->task.sched.policy;
-	if (target->task.sched.forgets)
+	if (attr_forgets(&target->task.sched))
 		policy |= SCHED_RESET_ON_FORK;
 	task_put(&target->task);
 	return policy;
@@ -356,7 +366,7 @@ static long sys_sched_getattr(struct task *t, int pid, uptr to, u32 size, u32 fl
 	s = &target->task.sched;
 	attr.size = min(size, (u32)sizeof(attr));
 	attr.sched_policy = s->policy;
-	attr.sched_flags = s->forgets ? SCHED_FLAG_RESET_ON_FORK : 0;
+	attr.sched_flags = attr_forgets(s) ? SCHED_FLAG_RESET_ON_FORK : 0;
 	attr.sched_priority = s->priority;
 	if (s->policy == SCHED_DEADLINE) {
 		attr_fill_deadline(&target->task, &attr);

@@ -1,4 +1,4 @@
-/* syscalls/sockfilter.h -- SO_ATTACH_FILTER, whose value is a program elsewhere in the user's memory. */
+/* syscalls/sockfilter.h -- SO_ATTACH_FILTER, whose value names a program in the user's memory. */
 #ifndef SYSCALLS_SOCKFILTER_H
 #define SYSCALLS_SOCKFILTER_H
 

@@ -5,6 +5,7 @@
 
 #include "core/cred/cred.h"
 #include "core/proc/itimer.h"
+#include "core/proc/rt_time.h"
 #include "core/proc/thread.h"
 #include "hal/clock.h"
 #include "syscalls/retry.h"
@@ -126,6 +127,8 @@ static int limit_set(struct task *t, struct process *p, unsigned which, const st
 	spin_unlock(&p->sig_lock);
 	if (!err)
 		rlimit_apply(p);
+	if (!err && which == RLIMIT_RTTIME)
+		rt_time_limited(p);
 	if (!err && which == RLIMIT_CPU)
 		err = itimer_limit(p);
 	return err;

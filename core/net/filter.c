@@ -22,8 +22,9 @@
 #include "coro/executor.h"
 #include "mem/phys/slab.h"
 
-#define FILTER_HEAD_MAX (sizeof(struct ethhdr) + sizeof(struct iphdr) + INET_OPTIONS_MOST + \
-			 sizeof(struct udphdr))
+#define FILTER_HEAD_MAX                                                        \
+	(sizeof(struct ethhdr) + sizeof(struct iphdr) + INET_OPTIONS_MOST +    \
+	 sizeof(struct udphdr))
 /* Attributes looked at in one run: programs may ask for them again and again. */
 #define FILTER_ATTRIBUTES 4096u
 
@@ -40,7 +41,7 @@ struct filter_view {
 	bool udp;
 	u32 mark;
 	u16 protocol;
-	u32 head_len, net, start;	/* of the headers; where IP begins; where the program does */
+	u32 head_len, net, start;	/* of the headers; where IP begins, and the program */
 	u32 attributes_left;
 	u8 head[FILTER_HEAD_MAX];
 };

@@ -182,7 +182,7 @@ struct socket {
 	u32 linger_s;			/* [a] */
 	u32 priority, mark;		/* [a] */
 	u64 rcvtimeo_ns, sndtimeo_ns;	/* [a] 0: for ever */
-	struct filter *filter;		/* [s]; [a] for a look: owned, core/net/filter.h; NULL: none */
+	struct filter *filter;		/* [s], [a] for a look: owned, or NULL */
 	struct cred *cred;		/* [I] who made it, owned */
 	struct cred *peer_cred;		/* [a] owned; NULL: not connected */
 	struct pid *pid;		/* [a] owned: who made it, or listens */

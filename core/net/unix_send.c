@@ -209,7 +209,8 @@ i64 unix_try_send(struct socket *s, struct uio *uio)
 	    s->ops->check(s, NULL, true))
 		return -EAGAIN;
 	to = unix_peer(s);
-	if (to && !filter_is_there(to) && len <= max(atomic_load_relaxed(&s->sndbuf), 32u) - 32 && !unix_may_send(s, to))
+	if (to && !filter_is_there(to) &&
+	    len <= max(atomic_load_relaxed(&s->sndbuf), 32u) - 32 && !unix_may_send(s, to))
 		p = packet_new(len);
 	if (p && packet_copy_in(p, 0, uio) == len) {
 		socket_stamp(s, to, p, NULL);

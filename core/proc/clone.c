@@ -95,7 +95,7 @@ static int clone_check(const struct thread_clone *f)
 	if (count >= rlimit_get(me, RLIMIT_NPROC) && cred->uid &&
 	    !cred_capable(cred, CAP_SYS_RESOURCE) && !cred_capable(cred, CAP_SYS_ADMIN))
 		return -EAGAIN;
-	if (me_sched->policy == SCHED_TASK_DEADLINE && !me_sched->forgets)
+	if (me_sched->policy == SCHED_TASK_DEADLINE && !(me_sched->marks & SCHED_FORGETS))
 		return -EAGAIN;
 	return clone_check_tids(f, cred);
 }
@@ -183,7 +183,7 @@ static void clone_sched(struct sched_task *child, const struct sched_task *me)
 	child->policy = me->policy;
 	child->priority = me->priority;
 	child->nice = me->nice;
-	if (me->forgets) {
+	if (me->marks & SCHED_FORGETS) {
 		bool rt = me->priority || me->policy == SCHED_TASK_DEADLINE;
 
 		if (rt)

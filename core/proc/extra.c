@@ -82,6 +82,14 @@ u64 extra_slack(const struct thread *t)
 	return e ? atomic_load_relaxed(&e->slack_ns) : EXTRA_SLACK_NS;
 }
 
+void extra_reset_slack(struct thread *t)
+{
+	struct thread_extra *e = atomic_load(&t->extra);
+
+	if (e && extra_is_rt(t))
+		atomic_store(&e->slack_ns, e->usual_slack_ns);
+}
+
 int extra_set_slack(struct thread *t, u64 ns)
 {
 	struct thread_extra *e;

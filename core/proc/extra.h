@@ -34,5 +34,7 @@ int extra_set_policy(struct thread *t, struct policy policy);	/* 0 or -ENOMEM */
 /* Real-time threads have none. */
 u64 extra_slack(const struct thread *t);
 int extra_set_slack(struct thread *t, u64 ns);	/* 0: the usual. 0 or -ENOMEM */
+/* It became real-time: later it has the usual again. */
+void extra_reset_slack(struct thread *t);
 
 #endif

@@ -68,7 +68,8 @@ void process_add_usage(struct process_usage *to, const struct process_usage *u);
 /* With either lock of the process held. */
 void process_usage_locked(struct process *p, struct process_usage *to);
 
-/* thread.c: SIGXCPU for who overran its budget and wants to hear of it (sched/deadline.h). */
+/* thread.c: SIGXCPU for who overran its budget and wants to hear of it (sched/deadline.h), or its
+ * limit (rt_time.h). */
 void thread_tell_overrun(struct thread *t);
 
 /* posix_timer.c */

@@ -16,6 +16,7 @@
 #include "core/proc/extra.h"
 #include "core/proc/internal.h"
 #include "core/proc/proc_event.h"
+#include "core/proc/rt_time.h"
 #include "core/proc/trace.h"
 #include "coro/executor.h"
 #include "hal/clock.h"
@@ -36,6 +37,7 @@ void thread_tell_overrun(struct thread *t)
 {
 	if (deadline_overran(&t->task))
 		signal_process(t->process, SIGXCPU, NULL);
+	rt_time_check(t);
 }
 
 static co_t thread_returned(struct task *task)
@@ -153,6 +155,7 @@ void thread_add(struct thread *t)
 	atomic_add(&p->user->processes, 1u);
 	atomic_add(&p->live, 1u);
 	t->tid->thread = t;
+	rt_time_add(p, t);
 	/* Born into a group stop or a group's end. */
 	if (p->stop_signal || p->exec_by)
 		atomic_or(&t->task.flags, (u32)TASK_WORK);

@@ -76,4 +76,33 @@ static void moved(struct prog *p)
 	EXPECT(p, 0, 0);
 }
 
-work_fn *const sweep_policy[] = {policies, bound, moved, NULL};
+/* BPF_RET | BPF_K: three bytes are kept. */
+static const struct { u16 code; u8 jt, jf; u32 k; } three = {6, 0, 0, 3};
+
+static void filters(struct prog *p)
+{
+	u64 good[2] = {1, prog_data(p, &three, sizeof(three))}, bad[2] = {1, work_fresh(p)};
+
+	SYS(p, __NR_socketpair, I(1), I(2), I(0), I(FDS));
+	EXPECT(p, 0, 0);
+	SET(p, 19, FDS);
+	LOAD(p, 4, 20, 19, 4);
+	LOAD(p, 4, 19, 19, 0);
+	SYS(p, __NR_setsockopt, R(20), I(1), I(26), I(work_fresh(p)), I(16));
+	EXPECT(p, 0, -EINVAL);
+	SYS(p, __NR_setsockopt, R(20), I(1), I(26), I(prog_data(p, bad, 16)), I(16));
+	EXPECT(p, 0, -EINVAL);
+	SYS(p, __NR_setsockopt, R(20), I(1), I(26), I(prog_data(p, good, 16)), I(16));
+	EXPECT(p, 0, 0);
+	SYS(p, __NR_getsockopt, R(20), I(1), I(26), I(work_fresh(p)),
+	    I(prog_data(p, (const u32[]){4}, 4)));
+	EXPECT(p, 0, 0);
+	SYS(p, __NR_sendto, R(19), I(BUFFER), I(5), I(0), I(0), I(0));
+	EXPECT(p, 0, 5);
+	SYS(p, __NR_recvfrom, R(20), I(BUFFER), I(5), I(0), I(0), I(0));
+	EXPECT(p, 0, 3);
+	SYS(p, __NR_close, R(19));
+	SYS(p, __NR_close, R(20));
+}
+
+work_fn *const sweep_policy[] = {policies, bound, moved, filters, NULL};
