@@ -94,8 +94,10 @@ static void filters(struct prog *p)
 	EXPECT(p, 0, -EINVAL);
 	SYS(p, __NR_setsockopt, R(20), I(1), I(26), I(prog_data(p, good, 16)), I(16));
 	EXPECT(p, 0, 0);
-	SYS(p, __NR_getsockopt, R(20), I(1), I(26), I(work_fresh(p)),
-	    I(prog_data(p, (const u32[]){4}, 4)));
+	SET(p, 22, BUFFER);
+	SET(p, 23, 4);
+	STORE(p, 4, 23, 22, 0);
+	SYS(p, __NR_getsockopt, R(20), I(1), I(26), I(work_fresh(p)), R(22));
 	EXPECT(p, 0, 0);
 	SYS(p, __NR_sendto, R(19), I(BUFFER), I(5), I(0), I(0), I(0));
 	EXPECT(p, 0, 5);
