@@ -1,5 +1,6 @@
 /* User namespaces: what the capabilities that one has in them are good for, and what not. */
 #include <linux/securebits.h>
+#include <linux/xattr.h>
 #include <sys/ptrace.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
@@ -443,6 +444,72 @@ static void copy_self(const char *name, uid_t uid, gid_t gid, mode_t mode)
 	close(to);
 	CHECK_EQ(chown(name, uid, gid), 0);
 	CHECK_EQ(chmod(name, mode), 0);
+}
+
+/* --- programs with capabilities --- */
+
+static const char caps_name[] = "security.capability";
+
+static const struct vfs_ns_cap_data some = {
+	.magic_etc = VFS_CAP_REVISION_2 | VFS_CAP_FLAGS_EFFECTIVE,
+	.data = { { .permitted = 1 << CAP_NET_ADMIN } },
+};
+
+static void gives_caps(void)
+{
+	struct vfs_ns_cap_data read;
+
+	CHECK_EQ(setresgid(0, 0, 0), 0);
+	CHECK_EQ(setresuid(0, 0, 0), 0);
+	/* Not to what is of strangers; and not in another's name. */
+	CHECK_ERR(syscall(SYS_setxattr, "say-who", caps_name, &some, XATTR_CAPS_SZ_2, 0), EPERM);
+	read = some;
+	read.magic_etc = VFS_CAP_REVISION_3 | VFS_CAP_FLAGS_EFFECTIVE;
+	read.rootid = 50;
+	CHECK_ERR(syscall(SYS_setxattr, "say-who-caps", caps_name, &read, XATTR_CAPS_SZ_3, 0),
+		  EINVAL);
+	CHECK_EQ(syscall(SYS_setxattr, "say-who-caps", caps_name, &some, XATTR_CAPS_SZ_2, 0), 0);
+	CHECK_EQ(syscall(SYS_getxattr, "say-who-caps", caps_name, &read, sizeof(read)),
+		 XATTR_CAPS_SZ_2);
+	CHECK(!memcmp(&read, &some, XATTR_CAPS_SZ_2));
+	CHECK_ERR(syscall(SYS_setxattr, "say-who-caps", "security.x", "x", 1, 0), EPERM);
+	CHECK_EQ(setresuid(3, 3, 3), 0);
+	run_as("./say-who-caps", "3 0 1");
+}
+
+static void has_none(void)
+{
+	struct vfs_ns_cap_data read;
+
+	CHECK_EQ(setresgid(3, 3, 3), 0);
+	CHECK_EQ(setresuid(3, 3, 3), 0);
+	run_as("./say-who-caps", "3 3 0");
+	CHECK_EQ(syscall(SYS_getxattr, "say-who-caps", caps_name, &read, sizeof(read)),
+		 XATTR_CAPS_SZ_3);
+	CHECK_EQ(read.rootid, 7);
+}
+
+static void not_seen(void)
+{
+	struct vfs_ns_cap_data read;
+
+	CHECK_ERR(syscall(SYS_getxattr, "say-who-caps", caps_name, &read, sizeof(read)), EOVERFLOW);
+}
+
+TEST(programs_with_capabilities)
+{
+	struct vfs_ns_cap_data read;
+
+	copy_self("say-who", 6000, 6000, 0755);
+	copy_self("say-who-caps", 5001, 5001, 0755);
+	CHECK_EQ(users_go(users_start(0, "0 5000 10", "0 5000 10", gives_caps)), 0);
+	CHECK_EQ(syscall(SYS_getxattr, "say-who-caps", caps_name, &read, sizeof(read)),
+		 XATTR_CAPS_SZ_3);
+	CHECK_EQ(read.magic_etc, VFS_CAP_REVISION_3 | VFS_CAP_FLAGS_EFFECTIVE);
+	CHECK_EQ(read.rootid, 5000);
+	/* In another's namespace they count for nothing, though he is somebody there. */
+	CHECK_EQ(users_go(users_start(0, "0 4993 10", "0 4993 10", has_none)), 0);
+	CHECK_EQ(users_go(users_start(0, "0 7000 10", "0 7000 10", not_seen)), 0);
 }
 
 TEST(programs_of_others)

@@ -2,6 +2,7 @@
 #include <elf.h>
 #include <sys/auxv.h>
 #include <sys/msg.h>
+#include <sys/resource.h>
 #include <sys/shm.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -323,6 +324,41 @@ TEST(who_sent_a_signal)
 	CHECK_EQ(waitid(P_PID, (id_t)c.pid, &info, WEXITED), 0);
 	CHECK_EQ(info.si_uid, 5002);
 	CHECK_EQ(info.si_status, 0);
+}
+
+/* --- more of the same --- */
+
+static void more_ids(void)
+{
+	gid_t groups[4];
+	socklen_t len = sizeof(groups);
+	unsigned ids[2];
+	int pair[2];
+
+	CHECK_EQ(setgroups(2, (gid_t[]){ 3, 2 }), 0);
+	CHECK_EQ(setresgid(4, 4, 4), 0);
+	CHECK_EQ(setresuid(4, 5, 5), 0);
+	CHECK_EQ(socketpair(AF_UNIX, SOCK_STREAM, 0, pair), 0);
+	CHECK_EQ(getsockopt(pair[0], SOL_SOCKET, SO_PEERGROUPS, groups, &len), 0);
+	CHECK_EQ(len, 8);
+	CHECK(groups[0] == 2 && groups[1] == 3);
+	CHECK_EQ(fcntl(pair[0], F_SETOWN, getpid()), 0);
+	CHECK_EQ(fcntl(pair[0], 17 /* F_GETOWNER_UIDS */, ids), 0);
+	CHECK(ids[0] == 4 && ids[1] == 5);
+	/* Of a user by his id here. */
+	CHECK_EQ(setpriority(PRIO_USER, 4, 3), 0);
+	CHECK_EQ(getpriority(PRIO_PROCESS, 0), 3);
+	CHECK_EQ(getpriority(PRIO_USER, 4), 3);
+	CHECK_ERR(getpriority(PRIO_USER, 40), ESRCH);
+	CHECK_ERR(setpriority(PRIO_USER, 40, 3), ESRCH);
+	CHECK_EQ(syscall(SYS_ioprio_set, 3, 4, 2 << 13 | 5), 0);
+	CHECK_EQ(syscall(SYS_ioprio_get, 3, 4), 2 << 13 | 5);
+	CHECK_ERR(syscall(SYS_ioprio_get, 3, 40), ESRCH);
+}
+
+TEST(owners_groups_and_whose_priority)
+{
+	CHECK_EQ(in_ns("0 5000 10", more_ids), 0);
 }
 
 static void access_list(void)
