@@ -321,11 +321,17 @@ SYSCALL_PLAIN(setfsgid, u32);
 
 /* --- supplementary groups --- */
 
-/* As their reader sees them. */
-static void groups_show(const struct cred *c, u32 *to)
+#define GROUPS_STEP 2048u	/* between two breaths */
+
+/* As their reader sees them, from one on: where to go on. */
+static u32 groups_show(const struct cred *c, u32 *to, u32 at)
 {
-	for (u32 i = 0; i < c->group_count; i++)
-		to[i] = cred_shown_gid(c->groups[i]);
+	const struct user_ns *users = cred_ns();
+	u32 end = min(at + GROUPS_STEP, c->group_count);
+
+	for (; at < end; at++)
+		to[at] = user_ns_shown(users, USER_GIDS, c->groups[at]);
+	return at;
 }
 
 struct sys_getgroups {
@@ -333,6 +339,7 @@ struct sys_getgroups {
 	int size;
 	uptr list;
 	u32 *shown;
+	u32 at;
 	long err;
 };
 static co_t sys_getgroups(struct co *co, struct sys_getgroups *f)
@@ -348,7 +355,12 @@ static co_t sys_getgroups(struct co *co, struct sys_getgroups *f)
 	f->shown = kmalloc(cred_current(co)->group_count * sizeof(u32));
 	if (!f->shown)
 		CO_RETURN(-ENOMEM);
-	groups_show(cred_current(co), f->shown);
+	for (;;) {
+		f->at = groups_show(cred_current(co), f->shown, f->at);
+		if (f->at == cred_current(co)->group_count)
+			break;
+		CO_BREATHE;
+	}
 	CO_COPY_TO_USER(f->err, f->list, f->shown,
 			cred_current(co)->group_count * sizeof(u32));
 	kfree(f->shown);
@@ -357,12 +369,15 @@ static co_t sys_getgroups(struct co *co, struct sys_getgroups *f)
 }
 SYSCALL_CO(getgroups, size, list);
 
-/* False: one has no mapping. */
-static bool groups_take(u32 *groups, u32 count)
+/* From a program's ids to the kernel's, a step of them; false: one has no mapping. */
+static bool groups_take(u32 *groups, u32 *at, u32 count)
 {
-	for (u32 i = 0; i < count; i++) {
-		groups[i] = cred_kernel_gid(groups[i]);
-		if (groups[i] == USER_NONE)
+	const struct user_ns *users = cred_ns();
+	u32 end = min(*at + GROUPS_STEP, count);
+
+	for (; *at < end; ++*at) {
+		groups[*at] = user_ns_into(users, USER_GIDS, groups[*at]);
+		if (groups[*at] == USER_NONE)
 			return false;
 	}
 	return true;
@@ -373,6 +388,7 @@ struct sys_setgroups {
 	int size;
 	uptr list;
 	u32 *groups;
+	u32 at;
 	struct cred *new;
 	long err;
 };
@@ -387,8 +403,12 @@ static co_t sys_setgroups(struct co *co, struct sys_setgroups *f)
 	if (!f->groups)
 		CO_RETURN(-ENOMEM);
 	CO_COPY_FROM_USER(f->err, f->groups, f->list, (u32)f->size * sizeof(u32));
-	if (!f->err && !groups_take(f->groups, (u32)f->size))
-		f->err = -EINVAL;
+	while (!f->err && f->at < (u32)f->size) {
+		if (!groups_take(f->groups, &f->at, (u32)f->size))
+			f->err = -EINVAL;
+		else
+			CO_BREATHE;
+	}
 	if (!f->err) {
 		f->new = cred_clone_groups(cred_current(co), f->groups, (u32)f->size);
 		f->err = f->new ? ids_commit(co_task(co), f->new) : -ENOMEM;

@@ -85,13 +85,14 @@ out:
 
 static void stat_fill(struct stat *to, struct inode *inode)
 {
+	const struct user_ns *users = cred_ns();
 	struct attr_stat a;
 
 	attr_stat(inode, &a);
 	*to = (struct stat){
 		.st_dev = name_dev_out(a.dev), .st_ino = a.ino, .st_mode = a.mode,
-		.st_nlink = a.nlink, .st_uid = cred_shown_uid(a.uid),
-		.st_gid = cred_shown_gid(a.gid),
+		.st_nlink = a.nlink, .st_uid = user_ns_shown(users, USER_UIDS, a.uid),
+		.st_gid = user_ns_shown(users, USER_GIDS, a.gid),
 		.st_rdev = name_dev_out(a.rdev), .st_size = (long)a.size,
 		.st_blksize = (int)a.block_size, .st_blocks = (long)a.blocks,
 		.st_atime = a.atime.sec, .st_atime_nsec = a.atime.nsec,

@@ -212,6 +212,11 @@ static void identity(struct prog *p)
 	EXPECT(p, 0, 0);
 	SYS(p, __NR_getgroups, I(4), I(MORE));
 	EXPECT(p, 0, 4);
+	/* More than are looked at in one go: of all of them 0. */
+	SYS(p, __NR_setgroups, I(3000), I(MORE + 0x8000));
+	EXPECT(p, 0, 0);
+	SYS(p, __NR_getgroups, I(3000), I(MORE + 0x8000));
+	EXPECT(p, 0, 3000);
 	SYS(p, __NR_getresuid, I(MORE + 0x1000), I(MORE + 0x2000), I(MORE + 0x3000));
 	SYS(p, __NR_membarrier, I(0), I(0));
 	EXPECT_OK(p, 0);
