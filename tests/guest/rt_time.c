@@ -66,23 +66,29 @@ static void burn(long ms)
 		;
 }
 
-TEST(the_soft_limit)
+/* The soft limit, which was 200 ms, is a second more for each time it was told: on a machine that
+ * stands still meanwhile that may be more often than was waited for. */
+static void expect_raised(int least)
 {
 	struct rlimit now;
+
+	CHECK(told >= least);
+	CHECK(ran_ms() >= least * 1000 - 810);
+	CHECK_EQ(getrlimit(RLIMIT_RTTIME, &now), 0);
+	CHECK(now.rlim_cur >= (200 + 1000 * (rlim_t)least) * MS);
+	CHECK_EQ((now.rlim_cur - 200 * MS) % (1000 * MS), 0);
+}
+
+TEST(the_soft_limit)
+{
 
 	signal(SIGXCPU, on_limit);
 	limit(200 * MS, RLIM_INFINITY);
 	become(SCHED_FIFO, 10);
 	burn_until_told(1, false);
-	CHECK_EQ(told, 1);
-	CHECK(ran_ms() >= 190);
-	CHECK_EQ(getrlimit(RLIMIT_RTTIME, &now), 0);
-	CHECK_EQ(now.rlim_cur, 1200 * MS);
+	expect_raised(1);
 	burn_until_told(2, false);
-	CHECK_EQ(told, 2);
-	CHECK(ran_ms() >= 1190);
-	CHECK_EQ(getrlimit(RLIMIT_RTTIME, &now), 0);
-	CHECK_EQ(now.rlim_cur, 2200 * MS);
+	expect_raised(2);
 }
 
 TEST(making_way_is_not_sleeping)
@@ -91,16 +97,16 @@ TEST(making_way_is_not_sleeping)
 	limit(200 * MS, RLIM_INFINITY);
 	become(SCHED_RR, 10);
 	burn_until_told(1, true);
-	CHECK_EQ(told, 1);
+	expect_raised(1);
 }
 
 TEST(a_sleep_begins_anew)
 {
 	signal(SIGXCPU, on_limit);
-	limit(500 * MS, RLIM_INFINITY);
+	limit(1500 * MS, RLIM_INFINITY);
 	become(SCHED_FIFO, 10);
-	for (int i = 0; i < 40; i++) {
-		burn(20);
+	for (int i = 0; i < 20; i++) {
+		burn(100);
 		usleep(1000);
 	}
 	CHECK_EQ(told, 0);
@@ -178,7 +184,7 @@ TEST(the_thread_is_told)
 	limit(200 * MS, RLIM_INFINITY);
 	CHECK_EQ(pthread_create(&thread, NULL, watches, NULL), 0);
 	CHECK_EQ(pthread_join(thread, NULL), 0);
-	CHECK_EQ(told, 1);
+	CHECK(told >= 1);
 }
 
 /* --- slack --- */
