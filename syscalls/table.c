@@ -71,8 +71,8 @@
 	/* mm.c */                                                            \
 	A(brk) A(mmap) A(munmap) A(mprotect) A(mremap) A(madvise) A(msync)     \
 	A(mincore)                                                             \
-	/* process_madvise.c */                                                \
-	A(process_madvise)                                                     \
+	/* process_madvise.c, userfaultfd.c */                                 \
+	A(process_madvise) P(userfaultfd)                                      \
 	/* mempolicy.c */                                                      \
 	A(mbind) A(get_mempolicy) A(set_mempolicy) A(set_mempolicy_home_node)  \
 	A(migrate_pages) A(move_pages)                                         \

@@ -50,6 +50,16 @@ static u32 fd_table_used(const struct fd_table *t) REQUIRES(t->lock)
 	return round_up(n, 64u);
 }
 
+/* What is reserved in the table it is a copy of is free in this one. */
+static void fd_table_free_reserved(struct fd_table *t) NO_LOCK_ANALYSIS
+{
+	for (u32 i = 0; i < t->size; i++)
+		if (!t->files[i]) {
+			t->cloexec[i / 64] &= ~(1ul << i % 64);
+			t->lowest = min(t->lowest, i);
+		}
+}
+
 struct fd_table *fd_table_clone(struct fd_table *t)
 {
 	struct fd_table *new;
@@ -68,13 +78,15 @@ struct fd_table *fd_table_clone(struct fd_table *t)
 		spin_unlock(&t->lock);	/* it grew meanwhile */
 		fd_table_put(new);
 	}
+	memcpy(new->cloexec, t->cloexec, min(size, t->size) / 8);
+	new->lowest = t->lowest;
 	for (u32 i = 0; i < min(size, t->size); i++) {
 		new->files[i] = t->files[i];
 		if (new->files[i])
 			file_get(new->files[i]);
 	}
-	memcpy(new->cloexec, t->cloexec, min(size, t->size) / 8);
-	new->lowest = t->lowest;
+	if (t->reserved)
+		fd_table_free_reserved(new);
 	spin_unlock(&t->lock);
 	return new;
 }
@@ -207,12 +219,17 @@ static void fd_bit(struct fd_table *t, u32 fd, bool on) REQUIRES(t->lock)
 		t->cloexec[fd / 64] &= ~bit;
 }
 
+static bool fd_is_reserved(const struct fd_table *t, u32 fd) REQUIRES(t->lock)
+{
+	return !t->files[fd] && t->cloexec[fd / 64] >> fd % 64 & 1;
+}
+
 /* The lowest free number >= from; size if all are taken. */
 static u32 fd_lowest(struct fd_table *t, u32 from) REQUIRES(t->lock)
 {
 	u32 fd = max(from, t->lowest);
 
-	while (fd < t->size && t->files[fd])
+	while (fd < t->size && (t->files[fd] || fd_is_reserved(t, fd)))
 		fd++;
 	if (from <= t->lowest)
 		t->lowest = fd;
@@ -230,6 +247,7 @@ int fd_add(struct fd_table *t, struct file *file, unsigned from, u64 limit, bool
 		fd = fd_lowest(t, from);
 		if (fd < limit && fd < t->size) {
 			t->files[fd] = file;
+			t->reserved += !file;
 			fd_bit(t, fd, cloexec);
 			spin_unlock(&t->lock);
 			return (int)fd;
@@ -241,6 +259,22 @@ int fd_add(struct fd_table *t, struct file *file, unsigned from, u64 limit, bool
 		if (err)
 			return err;
 	}
+}
+
+int fd_reserve(struct fd_table *t, u64 limit)
+{
+	return fd_add(t, NULL, 0, limit, true);
+}
+
+void fd_settle(struct fd_table *t, int fd, struct file *file, bool cloexec)
+{
+	spin_lock(&t->lock);
+	t->reserved--;
+	t->files[fd] = file;
+	fd_bit(t, (u32)fd, file && cloexec);
+	if (!file)
+		t->lowest = min(t->lowest, (u32)fd);
+	spin_unlock(&t->lock);
 }
 
 int fd_add_two(struct fd_table *t, struct file *a, struct file *b, u64 limit, bool cloexec,
@@ -278,6 +312,10 @@ int fd_install(struct fd_table *t, int fd, struct file *file, u64 limit, bool cl
 
 		if (err)
 			return err;
+	}
+	if (fd_is_reserved(t, (u32)fd)) {
+		spin_unlock(&t->lock);
+		return -EBUSY;
 	}
 	*old = t->files[fd];
 	t->files[fd] = file;

@@ -17,8 +17,9 @@ struct fd_table {
 	spinlock lock;		/* RANK_FDS */
 	u32 size;		/* entries allocated; under lock */
 	u32 lowest;		/* none below is free */
+	u32 reserved;		/* how many are */
 	struct file **files;
-	u64 *cloexec;		/* bits */
+	u64 *cloexec;		/* bits; of a number without a file: it is reserved */
 };
 
 static inline struct fd_table *fd_current(struct co *co)
@@ -67,11 +68,16 @@ static inline void fd_return(struct fd_loan loan)
 /* Install file (reference taken over on success) at the lowest free number >= from and below
  * limit (RLIMIT_NOFILE). The number, -EMFILE or -ENOMEM; -EINVAL if from >= limit. */
 int fd_add(struct fd_table *t, struct file *file, unsigned from, u64 limit, bool cloexec);
+/* A number that nobody else gets, but that is not open yet: for who tells it before it is sure
+ * that the file will be. As fd_add; then fd_settle, with a file (reference taken over) or NULL. */
+int fd_reserve(struct fd_table *t, u64 limit);
+void fd_settle(struct fd_table *t, int fd, struct file *file, bool cloexec);
 /* Two numbers at once or none (pipe2). */
 int fd_add_two(struct fd_table *t, struct file *a, struct file *b, u64 limit, bool cloexec,
 	       int fds[2]);
 /* dup2/dup3: at exactly fd. *old gets what was there, or NULL; to be file_put or closed. The
- * number, or -EBADF if it is not below the limit. Reference taken over on success. */
+ * number, -EBADF if it is not below the limit, or -EBUSY if it is reserved. Reference taken over on
+ * success. */
 int fd_install(struct fd_table *t, int fd, struct file *file, u64 limit, bool cloexec,
 	   struct file **old);
 /* A descriptor of this table stood for file and does not any more: record locks go, and the file

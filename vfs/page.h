@@ -92,6 +92,8 @@ struct page *page_find_next(struct mapping *m, u64 *index, u64 end);
 /* Enter a fresh page, claimed (busy) for the caller, who keeps his reference: 0, -EEXIST,
  * -ENOMEM. */
 int page_add(struct mapping *m, struct page *page, u64 index);
+/* The same where pages are the only storage, for one that is filled: -ENOSPC too. */
+int page_add_made(struct mapping *m, struct page *page, u64 index);
 
 /* Claim for filling, for CO_WAIT_IO(&m->waiters, ...): true when it is uptodate (*mine false),
  * gone from the index (*mine false), or was claimed for the caller (*mine true). */

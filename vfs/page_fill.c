@@ -62,9 +62,7 @@ static co_t page_run_read(struct co *co, struct page_run_read *f)
 	CO_END;
 }
 
-/* A page of zeros where a file system without storage has none yet: 0 and *page uptodate,
- * -EEXIST: look again. `page` is fresh and ours, given up on failure. */
-static int page_add_zero(struct mapping *m, struct page *page, u64 index)
+int page_add_made(struct mapping *m, struct page *page, u64 index)
 {
 	int err = m->ops->reserve ? m->ops->reserve(m, index) : 0;
 
@@ -77,9 +75,7 @@ static int page_add_zero(struct mapping *m, struct page *page, u64 index)
 		spin_unlock(&m->lock);
 	}
 out:
-	if (err)
-		phys_page_put(page);
-	else
+	if (!err)
 		page_filled(m, page, true);
 	return err;
 }
@@ -101,8 +97,10 @@ static co_t page_fill_absent(struct co *co, struct page_fill_absent *f)
 	if (f->err)
 		CO_RETURN(f->err);
 	if (!f->get->mapping->ops->readpage.step) {
-		f->err = page_add_zero(f->get->mapping, f->fresh, f->get->index);
-		if (!f->err)
+		f->err = page_add_made(f->get->mapping, f->fresh, f->get->index);
+		if (f->err)
+			phys_page_put(f->fresh);
+		else
 			f->get->found = f->fresh;
 		CO_RETURN(f->err == -EEXIST ? -EAGAIN : f->err);
 	}

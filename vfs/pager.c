@@ -126,6 +126,42 @@ static void page_peek(struct pager *p, u64 index, unsigned n, bool write, struct
 	spin_unlock(&m->lock);
 }
 
+/* Pages are the only storage. */
+static bool pager_in_memory(const struct mapping *m)
+{
+	return m->inode && m->ops && !m->ops->readpage.step && !m->ops->writepage.step;
+}
+
+static int page_has(struct pager *p, u64 index)
+{
+	struct mapping *m = pager_mapping(p);
+	struct page *page;
+
+	if (!pager_in_memory(m))
+		return -EINVAL;
+	if (index >= pager_end(m))
+		return -ENXIO;
+	page = page_find_uptodate(m, index);
+	if (page)
+		phys_page_put(page);
+	return page != NULL;
+}
+
+static int page_supply(struct pager *p, u64 index, struct page *page)
+{
+	struct mapping *m = pager_mapping(p);
+	int err;
+
+	if (!pager_in_memory(m) || index >= pager_end(m))
+		return -ENXIO;
+	err = page_add_made(m, page, index);
+	if (!err) {
+		page_mark_dirty(m, page);
+		phys_page_put(page);	/* the index has its own */
+	}
+	return err;
+}
+
 static void page_pager_get(struct pager *p)
 {
 	struct mapping *m = pager_mapping(p);
@@ -182,6 +218,8 @@ const struct pager_ops page_pager_ops = {
 	.sync = CO_IMPLEMENTS(pager_sync, page_sync),
 	.discard = CO_IMPLEMENTS(pager_discard, page_discard),
 	.peek = page_peek,
+	.has = page_has,
+	.supply = page_supply,
 	.get = page_pager_get,
 	.put = page_pager_put,
 	.file_get = page_file_get,

@@ -472,6 +472,7 @@ co_t thread_exit(struct co *co, struct thread_exit *f)
 		exit_tell(t, f->status, f->last);
 	if (f->last)
 		posix_timer_release_all(t->process, false);
+	co_task(co)->exiting = true;	/* with frames yet: no fault of its waits for a program */
 	CO_AWAIT(f->ignored, exit_release_user);
 	f->space = exit_take_space(t);
 	exit_tell_vfork_parent(t);
@@ -493,7 +494,6 @@ co_t thread_exit(struct co *co, struct thread_exit *f)
 		CO_AWAIT(f->ignored, pid_ns_end);
 	deadline_discharge(&t->task);
 	exit_finish(t, f->status);
-	co_task(co)->exiting = true;
 	/* Not straight back to user mode from exit(2). */
 	atomic_or(&t->task.flags, (u32)TASK_WORK);
 	CO_RETURN(0);

@@ -231,6 +231,15 @@ struct fault_await {
 	long result;
 };
 
+static void fault_poison(struct thread *t, u64 addr)
+{
+	struct signal_info info = {.si_signo = SIGBUS, .si_code = BUS_MCEERR_AR};
+
+	info.si_addr = (void *)addr;
+	info.si_addr_lsb = PAGE_SHIFT;
+	signal_force_info(t, &info);
+}
+
 /* What a fault that could not be mended means for the program. */
 static void fault_signal(struct thread *t, long result, u64 addr)
 {
@@ -243,6 +252,9 @@ static void fault_signal(struct thread *t, long result, u64 addr)
 		break;
 	case FAULT_BUS:
 		signal_force(t, SIGBUS, BUS_ADRERR, addr);
+		break;
+	case FAULT_POISON:
+		fault_poison(t, addr);
 		break;
 	case FAULT_OOM:
 		/* Nobody else can be ended for it. */
@@ -272,10 +284,11 @@ static co_t fault_page(struct thread *t, u64 addr, enum hal_access access)
 	enum fault_result result = FAULT_MAPERR;
 
 	if (addr < HAL_USER_END)
-		result = fault_try(t->task.space, uptr_of(addr), access);
+		result = fault_try(t->task.space, uptr_of(addr), access | FAULT_USER);
 	if (result == FAULT_WAIT) {
 		executor_poll_begin(executor_this());
-		return co_begin(&t->task.co, fault_await, .addr = addr, .access = access);
+		return co_begin(&t->task.co, fault_await, .addr = addr,
+				.access = access | FAULT_USER);
 	}
 	if (result == FAULT_DONE)
 		atomic_count(&t->minor_faults);

@@ -88,7 +88,7 @@ static co_t proc_copy(struct co *co, struct proc_copy *f)
 		if (!f->to)
 			CO_RETURN(-ENOMEM);
 		CO_AWAIT(f->n, space_access, .space = f->space, .addr = uptr_of(f->at),
-			 .buf = f->to, .len = (size_t)f->n);
+			 .buf = f->to, .len = (size_t)f->n, .alone = true);
 		if (f->n <= 0)
 			CO_RETURN(f->n == -EINTR ? -EINTR : 0);
 		f->text->len += (size_t)f->n;

@@ -54,7 +54,7 @@ static void show_flags(struct text *to, u32 flags)
 		{0, "mr"}, {VMA_MAYWRITE, "mw"}, {VMA_MAYEXEC, "me"}, {VMA_GROWSDOWN, "gd"},
 		{VMA_LOCKED, "lo"}, {VMA_DONTFORK, "dc"}, {VMA_ONFAULT, "lf"},
 		{VMA_NORESERVE, "nr"}, {VMA_WIPEONFORK, "wf"}, {VMA_DONTDUMP, "dd"},
-		{VMA_SEALED, "sl"},
+		{VMA_UF_MISSING, "um"}, {VMA_UF_WP, "uw"}, {VMA_UF_MINOR, "ui"}, {VMA_SEALED, "sl"},
 	};
 
 	text_add(to, "VmFlags:");

@@ -11,6 +11,7 @@
 #include "core/proc/user_become.h"
 #include "core/proc/uts.h"
 #include "core/proc/trace.h"
+#include "core/proc/userfaultfd.h"
 #include "fs/procfs/proc.h"
 #include "mem/phys/buddy.h"
 #include "mem/space/commit.h"
@@ -236,6 +237,18 @@ static int core_sort_vma_store(const struct proc_subject *who, const char *text,
 
 /* --- memory --- */
 
+static int unprivileged_userfaultfd_show(const struct proc_subject *who, struct text *to)
+{
+	text_add(to, "%u\n", atomic_load(&userfaultfd_unprivileged));
+	return 0;
+}
+
+static int unprivileged_userfaultfd_store(const struct proc_subject *who, const char *text,
+					  size_t len)
+{
+	return core_setting_store(text, &userfaultfd_unprivileged, 1);
+}
+
 static int drop_caches_show(const struct proc_subject *who, struct text *to)
 {
 	text_add(to, "%d\n", reclaim_all_is_done() ? 0 : 1);
@@ -455,6 +468,8 @@ static const struct proc_entry vm_entries[] = {
 	     .store = overcommit_memory_store),
 	FILE("overcommit_ratio", 0644, .show = overcommit_ratio_show,
 	     .store = overcommit_ratio_store),
+	FILE("unprivileged_userfaultfd", 0644, .show = unprivileged_userfaultfd_show,
+	     .store = unprivileged_userfaultfd_store),
 	FILE("user_reserve_kbytes", 0644, .show = user_reserve_kbytes_show,
 	     .store = user_reserve_kbytes_store),
 	{},

@@ -17,6 +17,7 @@
 #include "mem/space/commit.h"
 #include "mem/space/pt.h"
 #include "mem/space/reclaim.h"
+#include "mem/space/userfault.h"
 #include "mem/space/vma.h"
 
 #define AROUND 16 /* pages mapped with one fault, at most */
@@ -166,8 +167,10 @@ static struct page *peek_one(struct pager *p, u64 index, bool write)
 static enum fault_result pager_read(struct space *s, const struct vma *v, u64 va,
 				    struct fault_need *need)
 {
-	u64 window = va & ~(AROUND * PAGE_SIZE - 1);
-	u64 first = max(window, v->start), last = min(window + AROUND * PAGE_SIZE, v->end);
+	/* Of what its program is to be asked about, this page only. */
+	u64 around = v->flags & VMA_UF_MINOR ? PAGE_SIZE : AROUND * PAGE_SIZE;
+	u64 window = va & ~(around - 1);
+	u64 first = max(window, v->start), last = min(window + around, v->end);
 	unsigned n = (unsigned)((last - first) >> PAGE_SHIFT);
 	unsigned mine = (unsigned)((va - first) >> PAGE_SHIFT);
 	struct page *pages[AROUND] = {};
@@ -263,13 +266,28 @@ static enum fault_result pager_private_write(struct space *s, struct vma *v, u64
 
 /* --- putting it together --- */
 
+/* false: what becomes of it is the program's to say, or is *result. */
+static bool is_ours(const struct vma *v, u64 va, unsigned access, struct fault_need *need,
+		    enum fault_result *result)
+{
+	u32 why;
+
+	*result = userfault_look(v, va, access, &why);
+	/* What this fault itself made is not what the object had. */
+	if (*result == FAULT_WAIT && why & UFFD_PAGEFAULT_FLAG_MINOR && need->page)
+		*result = FAULT_DONE;
+	if (*result == FAULT_WAIT)
+		needs(need, FAULT_NEEDS_PROGRAM);
+	return *result == FAULT_DONE;
+}
+
 /* The space's lock is held for reading. */
 static enum fault_result resolve(struct space *s, u64 va, unsigned access,
 				 struct fault_need *need)
 {
 	struct vma *v = vma_find(s, va);
+	enum fault_result result;
 
-	need->what = FAULT_NEEDS_NOTHING;
 	if (!v)
 		return FAULT_MAPERR;
 	if (va < v->start)
@@ -277,6 +295,8 @@ static enum fault_result resolve(struct space *s, u64 va, unsigned access,
 	if (!allowed(v, access))
 		return FAULT_ACCERR;
 	va = PAGE_DOWN(va);
+	if (v->flags & VMA_USERFAULT && !is_ours(v, va, access, need, &result))
+		return result;
 	if (!v->pager)
 		return access & HAL_WRITE ? private_write(s, v, va, access, NULL, need)
 					  : anon_read(s, v, va, need);
@@ -299,7 +319,7 @@ static bool user_address(uptr addr, u64 *va)
 
 enum fault_result fault_try(struct space *s, uptr addr, unsigned access)
 {
-	struct fault_need need = {.page = NULL};
+	struct fault_need need;
 	enum fault_result result;
 	u64 va;
 
@@ -307,6 +327,7 @@ enum fault_result fault_try(struct space *s, uptr addr, unsigned access)
 		return FAULT_MAPERR;
 	if (!rwlock_try_read(&s->lock))
 		return FAULT_WAIT;
+	need.page = NULL;	/* no more of it is looked at */
 	result = resolve(s, va, access, &need);
 	rwlock_unlock_read(&s->lock);
 	reclaim_check();
@@ -361,7 +382,15 @@ static void renew_need(struct fault_handle *f)
 
 static enum fault_result result_of(long err)
 {
-	return err == -EINTR ? FAULT_KILLED : err == -ENOMEM ? FAULT_OOM : FAULT_BUS;
+	switch (err) {
+	case -EINTR:
+		return FAULT_KILLED;
+	case -ERESTARTSYS:
+		return FAULT_SIGNALLED;
+	case -ENOMEM:
+		return FAULT_OOM;
+	}
+	return FAULT_BUS;
 }
 
 static bool killed(struct co *co)
@@ -379,6 +408,7 @@ co_t fault_handle(struct co *co, struct fault_handle *f)
 	f->addr = uptr_of(va);
 	for (;;) {
 		CO_READ_LOCK(&f->space->lock);
+		f->need.what = FAULT_NEEDS_NOTHING;
 		f->err = resolve(f->space, f->addr.raw, f->access, &f->need);
 		renew_need(f);
 		rwlock_unlock_read(&f->space->lock);
@@ -395,6 +425,11 @@ co_t fault_handle(struct co *co, struct fault_handle *f)
 			CO_AWAIT_OP(f->err, f->need.pager->ops->fault, .pager = f->need.pager,
 				    .index = f->need.index, .write = f->need.write,
 				    .page = &f->need.page);
+			if (f->err)
+				break;
+		} else if (f->need.what == FAULT_NEEDS_PROGRAM) {
+			CO_AWAIT(f->err, userfault_wait, .space = f->space, .addr = f->addr.raw,
+				 .access = f->access);
 			if (f->err)
 				break;
 		} else {

@@ -64,6 +64,12 @@ struct pager_ops {
 	 * reference, the others NULL. Never waits; a busy page counts as missing. For `write`
 	 * (then n is 1) only if it can be made dirty at once. */
 	void (*peek)(struct pager *p, u64 index, unsigned n, bool write, struct page **to);
+	/* For objects in memory, else NULL; never wait. Is there a page at index? 1, 0, or -ENXIO
+	 * past the end; -EINVAL if it is no such object. */
+	int (*has)(struct pager *p, u64 index);
+	/* Give it this page, which is filled, where it has none; a reference of the caller's goes
+	 * with it if that works. 0, -EEXIST, -ENXIO, -ENOMEM, -ENOSPC. */
+	int (*supply)(struct pager *p, u64 index, struct page *page);
 	void (*get)(struct pager *p);
 	void (*put)(struct pager *p);
 	/* For `file`, which may be NULL; both ops may be NULL then. */

@@ -145,7 +145,8 @@ co_t space_access(struct co *co, struct space_access *f)
 	CO_BEGIN;
 	while (f->done < f->len) {
 		CO_AWAIT(f->err, space_pin, .space = f->space, .addr = uptr_add(f->addr, f->done),
-			 .access = (f->write ? HAL_WRITE : HAL_READ) | (f->force ? FAULT_FORCE : 0),
+			 .access = (f->write ? HAL_WRITE : HAL_READ) |
+				   (f->force ? FAULT_FORCE : 0) | (f->alone ? FAULT_ALONE : 0),
 			 .page = &f->page);
 		if (f->err)
 			CO_RETURN(f->done ? (i64)f->done : f->err);

@@ -57,6 +57,7 @@ struct space_access {
 	void *buf;
 	size_t len;
 	bool write, force;
+	bool alone;		/* FAULT_ALONE */
 	size_t done;
 	struct page *page;
 	long err;

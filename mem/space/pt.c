@@ -50,13 +50,14 @@ bool pt_allows(u64 e, unsigned access)
 {
 	struct page *p;
 
-	if (!e || (!(e & HAL_PTE_VALID) && !(access & FAULT_FORCE)))
+	if (!e || (!(e & HAL_PTE_VALID) && (!(access & FAULT_FORCE) || e & PTE_POISONED)))
 		return false;
 	if (!(access & HAL_WRITE) || pt_is_writable(e))
 		return true;
 	/* A debugger may write a page that is nobody else's although the program may not. */
 	p = pt_page(e);
-	return access & FAULT_FORCE && atomic_load_relaxed(&p->flags) & PAGE_ANON &&
+	return access & FAULT_FORCE && !(e & PTE_PROTECTED) &&
+	       atomic_load_relaxed(&p->flags) & PAGE_ANON &&
 	       atomic_load_relaxed(&p->mappings) == 1;
 }
 
@@ -365,6 +366,14 @@ static void make_edits(struct space *s, const struct edits *of) REQUIRES(s->pt_l
 	hal_pt_publish();
 }
 
+/* What the program that settles its faults has said of an entry stays. */
+static u64 keep_marks(u64 old, u64 e)
+{
+	if (old & PTE_POISONED)
+		return old;
+	return old & PTE_PROTECTED ? e | PTE_PROTECTED | HAL_PTE_RDONLY : e;
+}
+
 static void protect_batch(struct space *s, u64 *at, u64 end, u32 flags, int *budget)
 	REQUIRES(s->pt_lock)
 {
@@ -382,6 +391,8 @@ static void protect_batch(struct space *s, u64 *at, u64 end, u32 flags, int *bud
 		if (!old)
 			continue;
 		e = pt_entry(pt_page(old), flags, pt_is_writable(old) && flags & VMA_WRITE);
+		if (flags & VMA_USERFAULT)
+			e = keep_marks(old, e);
 		if (e != old)
 			edit(&edits, va, slot, e);
 	}

@@ -14,6 +14,8 @@
 #include "mem/space/space.h"
 
 #define PTE_HIDDEN HAL_PTE_SW0
+#define PTE_PROTECTED HAL_PTE_SW1 /* read-only as long as the program says (userfault.h) */
+#define PTE_POISONED  HAL_PTE_SW2 /* hidden, with the zero page: accesses end with SIGBUS */
 
 /* Entries worked on under one hold of pt_lock. */
 #define PT_BATCH 64

@@ -165,6 +165,46 @@ static co_t shm_discard(struct co *co, struct shm_discard *f)
 	CO_END;
 }
 
+static int shm_has(struct pager *p, u64 index)
+{
+	struct shm *m = shm_of(p);
+	struct page **at;
+	bool has;
+
+	if (index >= m->count)
+		return -ENXIO;
+	spin_lock(&m->lock);
+	at = place_of(m, index, false);
+	has = at && *at;
+	spin_unlock(&m->lock);
+	return has;
+}
+
+static int shm_supply(struct pager *p, u64 index, struct page *page)
+{
+	struct shm *m = shm_of(p);
+	struct page **at;
+	int err = -ENOMEM;
+
+	if (index >= m->count)
+		return -ENXIO;
+	spin_lock(&m->lock);
+	at = place_of(m, index, true);
+	if (at && *at) {
+		err = -EEXIST;
+	} else if (at) {
+		atomic_store_relaxed(&page->flags,
+				     (u32)(PAGE_UPTODATE | PAGE_CACHE | PAGE_DIRTY | PAGE_SHM));
+		page->index = index;
+		*at = page;
+		m->made++;
+		atomic_add_relaxed(&made_in_all, 1ul);
+		err = 0;
+	}
+	spin_unlock(&m->lock);
+	return err;
+}
+
 static void shm_get(struct pager *p)
 {
 	ref_get(&shm_of(p)->refs);
@@ -250,6 +290,8 @@ const struct pager_ops shm_ops = {
 	.fault = CO_IMPLEMENTS(pager_fault, shm_fault),
 	.discard = CO_IMPLEMENTS(pager_discard, shm_discard),
 	.peek = shm_peek,
+	.has = shm_has,
+	.supply = shm_supply,
 	.get = shm_get,
 	.put = shm_put,
 	.path = shm_path,

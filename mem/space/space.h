@@ -42,6 +42,11 @@ enum {
 	VMA_ACCOUNT = 1u << 13,	 /* its pages are promised (mem/space/commit.h) */
 	VMA_SEALED = 1u << 14,	 /* mseal: stays as it is until exec */
 	VMA_ONFAULT = 1u << 15,	 /* locked, but not brought in ahead */
+	VMA_UF_MISSING = 1u << 16, /* faults that the program settles: no page is there */
+	VMA_UF_WP = 1u << 17,	 /* stores to what it protected */
+	VMA_UF_MINOR = 1u << 18, /* the object has a page, the tables have not */
+	VMA_POISONED = 1u << 19, /* it may have pages that end with SIGBUS */
+	VMA_USERFAULT = 1u << 24, /* any of the four: faults are looked at first */
 	VMA_LOCKS = VMA_LOCKED | VMA_ONFAULT,
 	VMA_PROT = VMA_READ | VMA_WRITE | VMA_EXEC,
 };
@@ -60,6 +65,8 @@ enum space_dump {
 #define SPACE_MAX_VMAS	 65530
 
 struct space;
+struct userfault;
+struct userfault_note;
 
 struct vma {
 	struct rb_node node;
@@ -73,6 +80,7 @@ struct vma {
 	u64 pgoff;			/* of start in the pager */
 	struct space *space;		/* [I] */
 	struct list on_pager;		/* under pager->lock */
+	struct userfault *userfault;	/* whose VMA_UF_* it has; referenced. NULL: nobody's */
 };
 
 struct space {
@@ -89,6 +97,8 @@ struct space {
 	u32 lock_future;		/* VMA_LOCKS that new mappings have */
 	u64 pages_total, pages_data, pages_stack, pages_exec, pages_locked; /* mapped */
 	u64 pages_committed;		/* of VMA_ACCOUNT */
+	struct userfault_note *notes;	/* [a] changes that are to be told of */
+	u32 note_count;			/* [a] and those that are being told of */
 
 	spinlock pt_lock;		/* RANK_PGTABLE */
 	u64 tables;			/* under pt_lock: pages of page tables */
@@ -146,6 +156,7 @@ struct space_fork {
 	struct vma *vma;
 	u64 at;
 	bool broken;		/* the TLB may allow the parent stores that its tables do not */
+	bool special;		/* a VMA has VMA_USERFAULT */
 	long err, ignored;
 };
 co_t space_fork(struct co *co, struct space_fork *f);
@@ -225,6 +236,7 @@ struct space_advise {
 	struct pager *pager;	/* of what MADV_REMOVE takes */
 	void *file;
 	u64 index, count;
+	u64 told, settled;	/* how far who settles faults heard of it */
 	long err, ignored;
 	bool hole;
 };
@@ -284,8 +296,6 @@ struct space_seal {
 	u64 addr, len;
 };
 co_t space_seal(struct co *co, struct space_seal *f);
-/* Is anything of it sealed? With the lock held. */
-bool space_is_sealed(struct space *s, u64 start, u64 end);
 
 /* remap_file_pages: the shared mapping at addr shows its object from pgoff on. */
 struct space_remap_file {
@@ -380,6 +390,7 @@ co_t space_count(struct co *co, struct space_count *f);
 
 /* What is known of a page: whether it is there, and its frame's number if that is asked for. */
 #define SPACE_PAGE_ONE_MAPPING (1ul << 56)
+#define SPACE_PAGE_PROTECTED   (1ul << 57)	/* its program hears of stores to it */
 #define SPACE_PAGE_NOT_ANON    (1ul << 61)	/* a file's, or shared memory */
 #define SPACE_PAGE_PRESENT     (1ul << 63)
 /* Of so many pages from addr on, all below HAL_USER_END, a word each. Returns 0. */

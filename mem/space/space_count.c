@@ -71,6 +71,10 @@ static u64 describe(u64 e, bool frame)
 	const struct page *p = pt_page(e);
 	u64 told = SPACE_PAGE_PRESENT;
 
+	if (e & PTE_POISONED)
+		return 0;
+	if (e & PTE_PROTECTED)
+		told |= SPACE_PAGE_PROTECTED;
 	if (frame)
 		told |= (e & HAL_PTE_ADDR) >> PAGE_SHIFT;
 	if (!p || p == pt_zero_page)

@@ -15,6 +15,7 @@
 #include "mem/space/commit.h"
 #include "mem/space/pt.h"
 #include "mem/space/reclaim.h"
+#include "mem/space/userfault.h"
 #include "mem/space/vma.h"
 
 #define BUDGET 4096 /* as pt_run counts */
@@ -49,6 +50,11 @@ static int copy_some(struct space_fork *f)
 	return err;
 }
 
+static int copy_marks(struct space_fork *f)
+{
+	return userfault_fork_marks(f->child, f->vma, &f->at);
+}
+
 /* Has v pages that are not the pager's? */
 static bool has_private_pages(const struct vma *v)
 {
@@ -56,7 +62,7 @@ static bool has_private_pages(const struct vma *v)
 	       (!v->pager || atomic_load_relaxed(&v->copied));
 }
 
-static int copy_vma(struct space *child, const struct vma *v)
+static int copy_vma(struct space *child, const struct vma *v, bool *special)
 {
 	struct vma *c;
 
@@ -72,6 +78,15 @@ static int copy_vma(struct space *child, const struct vma *v)
 	c->copied = v->copied;
 	c->policy = v->policy;
 	vma_set_pager(c, v->pager, v->file, v->pgoff);
+	if (v->flags & VMA_USERFAULT) {
+		int noted = userfault_note_fork(c, v);
+
+		if (noted < 0) {
+			vma_free(c);
+			return noted;
+		}
+		*special = true;
+	}
 	vma_append(c);
 	return 0;
 }
@@ -114,7 +129,7 @@ co_t space_fork(struct co *co, struct space_fork *f)
 	for (f->vma = vma_find(f->space, 0); f->vma; f->vma = vma_next(f->vma)) {
 		if (f->vma->flags & VMA_DONTFORK)
 			continue;
-		f->err = copy_vma(f->child, f->vma);
+		f->err = copy_vma(f->child, f->vma, &f->special);
 		if (f->err)
 			break;
 		f->at = f->vma->start;
@@ -126,6 +141,9 @@ co_t space_fork(struct co *co, struct space_fork *f)
 			}
 			CO_BREATHE;
 		}
+		f->at = f->vma->start;
+		while (!f->err && f->special && (f->err = copy_marks(f)) > 0)
+			CO_BREATHE;
 		if (f->err)
 			break;
 		CO_BREATHE;
@@ -134,6 +152,8 @@ co_t space_fork(struct co *co, struct space_fork *f)
 		hal_tlb_flush_asid(f->space->hal.asid);
 	hal_pt_publish();
 	rwlock_unlock_write(&f->space->lock);
+	if (f->special)
+		CO_AWAIT(f->ignored, userfault_settle, .space = f->space, .drop = f->err);
 	if (f->err)
 		CO_AWAIT(f->ignored, space_leave, .space = f->child);
 	else

@@ -135,14 +135,6 @@ co_t space_locks_at(struct co *co, struct space_locks_at *f)
 
 /* --- mseal --- */
 
-bool space_is_sealed(struct space *s, u64 start, u64 end)
-{
-	for (struct vma *v = vma_find(s, start); v && v->start < end; v = vma_next(v))
-		if (v->flags & VMA_SEALED)
-			return true;
-	return false;
-}
-
 static bool has_hole(struct space *s, u64 start, u64 end)
 {
 	for (struct vma *v = vma_find(s, start); v && v->start <= start; v = vma_next(v)) {

@@ -6,7 +6,7 @@
 #include "mem/space/commit.h"
 #include "mem/space/pt.h"
 #include "mem/space/shm.h"
-#include "mem/space/space.h"
+#include "mem/space/userfault.h"
 #include "mem/space/vma.h"
 
 /* May so many bytes be added with these flags? */
@@ -164,6 +164,7 @@ co_t space_map(struct co *co, struct space_map *f)
 		f->err = (long)commit_map(f);
 out:
 	rwlock_unlock_write(&f->space->lock);
+	USERFAULT_SETTLE(f->space);
 out_unlocked:
 	if (f->new)
 		vma_free(f->new);
@@ -183,6 +184,7 @@ co_t space_unmap(struct co *co, struct space_unmap *f)
 	CO_AWAIT(f->err, vma_clear, .space = f->space, .start = f->addr,
 		 .end = PAGE_UP(f->addr + f->len));
 	rwlock_unlock_write(&f->space->lock);
+	USERFAULT_SETTLE(f->space);
 	CO_RETURN(f->err);
 	CO_END;
 }
@@ -221,6 +223,7 @@ co_t space_unmap_object(struct co *co, struct space_unmap_object *f)
 		CO_AWAIT(f->err, vma_clear, .space = f->space, .start = v->start, .end = v->end);
 	}
 	rwlock_unlock_write(&f->space->lock);
+	USERFAULT_SETTLE(f->space);
 	if (!f->pager)
 		CO_RETURN(-EINVAL);
 	f->pager->ops->put(f->pager);
@@ -275,6 +278,7 @@ co_t space_brk(struct co *co, struct space_brk *f)
 	f->space->brk = f->now = f->brk;
 out:
 	rwlock_unlock_write(&f->space->lock);
+	USERFAULT_SETTLE(f->space);
 	if (f->new)
 		vma_free(f->new);
 	CO_RETURN((i64)f->now);

@@ -4,7 +4,7 @@
 #include "core/base/bits.h"
 #include "mem/space/commit.h"
 #include "mem/space/pt.h"
-#include "mem/space/space.h"
+#include "mem/space/userfault.h"
 #include "mem/space/vma.h"
 
 static bool range_ok(u64 addr, u64 len, u64 *end)
@@ -206,6 +206,19 @@ static bool discards(u32 advice)
 	return advice == MADV_DONTNEED || advice == MADV_FREE || advice == MADV_DONTNEED_LOCKED;
 }
 
+/* Must the program that settles v's faults hear of it first? */
+static bool advise_tells(struct space_advise *f, const struct vma *v, u64 to)
+{
+	int noted;
+
+	if (f->at < f->told)
+		return false;
+	noted = userfault_note_remove(v, f->at, to);
+	f->err = min(noted, 0);
+	f->told = to;
+	return noted;
+}
+
 /* One step of it: true when the range is done or f->err is set. */
 static bool advise_some(struct space_advise *f)
 {
@@ -225,6 +238,8 @@ static bool advise_some(struct space_advise *f)
 	f->err = advise_vma(f, v, &to);
 	if (f->err)
 		return true;
+	if (v->flags & VMA_USERFAULT && discards(f->advice) && advise_tells(f, v, to))
+		return f->err;
 	if (!discards(f->advice) || pt_clear_some(f->space, &f->at, to, PT_ALL))
 		f->at = to;
 	return false;
@@ -234,6 +249,7 @@ static bool advise_some(struct space_advise *f)
 static bool next_removed(struct space_advise *f)
 {
 	struct vma *v = vma_find(f->space, f->at);
+	u64 from;
 
 	f->pager = NULL;
 	if (!v || v->start > f->at)
@@ -243,12 +259,14 @@ static bool next_removed(struct space_advise *f)
 	f->err = may_advise(v, f->advice);
 	if (f->err)
 		return false;
-	f->at = max(f->at, v->start);
-	f->index = vma_index(v, f->at);
-	f->count = (min(v->end, f->end) - f->at) >> PAGE_SHIFT;
+	from = max(f->at, v->start);
+	f->index = vma_index(v, from);
+	f->count = (min(v->end, f->end) - from) >> PAGE_SHIFT;
 	f->at = min(v->end, f->end);
 	f->pager = v->pager;
 	f->file = v->file;
+	if (v->flags & VMA_USERFAULT)
+		f->err = min(userfault_note_remove(v, from, f->at), 0);
 	f->pager->ops->get(f->pager);
 	if (f->file && f->pager->ops->file_get)
 		f->pager->ops->file_get(f->file);
@@ -267,13 +285,15 @@ static co_t advise_remove(struct co *co, struct advise_remove *f)
 
 	CO_BEGIN;
 	while (a->at < a->end) {
-		CO_READ_LOCK(&a->space->lock);
+		CO_WRITE_LOCK(&a->space->lock);
 		f->more = next_removed(a);
-		rwlock_unlock_read(&a->space->lock);
+		rwlock_unlock_write(&a->space->lock);
 		if (!f->more)
 			break;
-		CO_AWAIT_OP(a->err, a->pager->ops->discard, .pager = a->pager, .file = a->file,
-			    .index = a->index, .count = a->count);
+		USERFAULT_SETTLE(a->space);
+		if (!a->err)
+			CO_AWAIT_OP(a->err, a->pager->ops->discard, .pager = a->pager,
+				    .file = a->file, .index = a->index, .count = a->count);
 		if (a->file && a->pager->ops->file_put)
 			a->pager->ops->file_put(a->file);
 		a->pager->ops->put(a->pager);
@@ -308,8 +328,15 @@ co_t space_advise(struct co *co, struct space_advise *f)
 		CO_RETURN(f->err);
 	}
 	CO_WRITE_LOCK(&f->space->lock);
-	while (!advise_some(f))
+	while (!advise_some(f)) {
+		if (f->told > f->at && f->told != f->settled) {
+			f->settled = f->told;
+			rwlock_unlock_write(&f->space->lock);
+			USERFAULT_SETTLE(f->space);
+			CO_WRITE_LOCK(&f->space->lock);
+		}
 		CO_BREATHE;
+	}
 	if (!discards(f->advice))
 		vma_merge_range(f->space, f->addr, f->end);
 	rwlock_unlock_write(&f->space->lock);

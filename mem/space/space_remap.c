@@ -4,7 +4,7 @@
 #include "core/base/bits.h"
 #include "mem/space/commit.h"
 #include "mem/space/pt.h"
-#include "mem/space/space.h"
+#include "mem/space/userfault.h"
 #include "mem/space/vma.h"
 
 static long check_remap(struct space_remap *f)
@@ -122,7 +122,7 @@ static long prepare_some(struct space_remap *f, u64 end)
 	return err ? err : f->at < end;
 }
 
-static void make_new(struct space_remap *f)
+static long make_new(struct space_remap *f)
 {
 	struct space *s = f->space;
 	struct vma *v = vma_at(s, f->addr), *n;
@@ -135,7 +135,15 @@ static void make_new(struct space_remap *f)
 	n->copied = v->copied;
 	n->policy = v->policy;
 	vma_set_pager(n, v->pager, v->file, vma_index(v, f->addr));
+	if (v->flags & VMA_USERFAULT) {
+		userfault_copy_vma(n, v);
+		if (userfault_note_remap(n, f->addr, f->new_addr, f->old_len) < 0) {
+			f->new = n;
+			return -ENOMEM;
+		}
+	}
 	vma_insert(n);
+	return 0;
 }
 
 /* Truncate and writeback must find a page in the old place or in the new one. */
@@ -223,7 +231,9 @@ co_t space_remap(struct co *co, struct space_remap *f)
 		CO_BREATHE;
 	if (f->err)
 		goto out_merge;
-	make_new(f);
+	f->err = make_new(f);
+	if (f->err)
+		goto out_merge;
 	f->at = f->addr;
 	while (!move_some(f, f->addr + min(f->old_len, f->new_len)))
 		CO_BREATHE;
@@ -235,6 +245,7 @@ out_merge:
 	vma_merge_range(f->space, f->addr, f->addr + f->old_len);
 out:
 	rwlock_unlock_write(&f->space->lock);
+	USERFAULT_SETTLE(f->space);
 	if (f->new)
 		vma_free(f->new);
 	CO_RETURN(f->err ? f->err : (i64)f->new_addr);

@@ -14,6 +14,7 @@
 #include "mem/phys/slab.h"
 #include "mem/space/commit.h"
 #include "mem/space/pt.h"
+#include "mem/space/userfault.h"
 
 static struct slab_cache *cache;
 
@@ -75,6 +76,8 @@ void vma_free(struct vma *v)
 			v->pager->ops->file_put(v->file);
 		v->pager->ops->put(v->pager);
 	}
+	if (v->flags & VMA_USERFAULT)
+		userfault_put(v->userfault);
 	slab_free(cache, v);
 }
 
@@ -310,6 +313,8 @@ int vma_split(struct space *s, u64 at)
 	upper->copied = v->copied;
 	upper->policy = v->policy;
 	vma_set_pager(upper, v->pager, v->file, vma_index(v, at));
+	if (v->flags & VMA_USERFAULT)
+		userfault_copy_vma(upper, v);
 	/* The pager may look between the two steps: it must find no page missing, and one
 	 * looked at twice is harmless. So the new one goes on the list first. */
 	enter_pager(upper);
@@ -319,10 +324,16 @@ int vma_split(struct space *s, u64 at)
 	return 0;
 }
 
+static bool may_join(const struct vma *a, const struct vma *b)
+{
+	return !(a->flags & VMA_FIXED) && a->userfault == b->userfault;
+}
+
 static bool continues(const struct vma *a, const struct vma *b)
 {
 	return a->end == b->start && a->flags == b->flags && a->pager == b->pager &&
-	       a->file == b->file && !(a->flags & VMA_FIXED) &&
+	       a->file == b->file &&
+	       (!(a->flags & (VMA_FIXED | VMA_USERFAULT)) || may_join(a, b)) &&
 	       policy_equal(a->policy, b->policy) &&
 	       (!a->pager || vma_index(a, a->end) == b->pgoff);
 }
@@ -388,16 +399,29 @@ static bool free_tables(struct space *s, u64 start, u64 end)
 	return from >= to || pt_free_some(s, from, to, false);
 }
 
+/* Of any VMA there. */
+static u32 flags_in(struct space *s, u64 start, u64 end)
+{
+	u32 flags = 0;
+
+	for (struct vma *v = vma_find(s, start); v && v->start < end; v = vma_next(v))
+		flags |= v->flags;
+	return flags;
+}
+
 co_t vma_clear(struct co *co, struct vma_clear *f)
 {
 	struct vma *v;
+	u32 flags;
 
 	CO_BEGIN;
 	if (vma_range_free(f->space, f->start, f->end))
 		CO_RETURN(0);
-	if (space_is_sealed(f->space, f->start, f->end))
+	flags = flags_in(f->space, f->start, f->end);
+	if (flags & VMA_SEALED)
 		CO_RETURN(-EPERM);
-	if (vma_split(f->space, f->start) || vma_split(f->space, f->end)) {
+	if (vma_split(f->space, f->start) || vma_split(f->space, f->end) ||
+	    (flags & VMA_USERFAULT && userfault_note_unmap(f->space, f->start, f->end) < 0)) {
 		vma_merge_range(f->space, f->start, f->end);
 		CO_RETURN(-ENOMEM);
 	}

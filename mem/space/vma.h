@@ -72,7 +72,8 @@ static inline u32 vma_accounted(u32 flags)
 }
 
 /* Take out everything in [start, end), page-aligned, splitting at the borders. The caller
- * holds the lock for writing. 0, or, nothing changed, -ENOMEM or -EPERM (sealed). */
+ * holds the lock for writing, and says USERFAULT_SETTLE when it is gone. 0, or, nothing changed,
+ * -ENOMEM or -EPERM (sealed). */
 struct vma_clear {
 	struct co_frame co;
 	struct space *space;
