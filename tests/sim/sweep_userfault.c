@@ -262,7 +262,7 @@ static void events(struct prog *p)
 	work_sleep(p);
 }
 
-/* A page and the tables for it, each of which may be refused. */
+/* A page and the tables for it, each of which may be refused; for one that is alone. */
 static void refused(struct prog *p)
 {
 	work_needs(p, "-1000");
@@ -280,4 +280,5 @@ static void refused(struct prog *p)
 	}
 }
 
-work_fn *const sweep_userfault[] = {missing, given, protected, shared, events, refused, NULL};
+work_fn *const sweep_userfault[] = {missing, given, protected, shared, events, NULL};
+work_fn *const sweep_userfault_refused[] = {refused, NULL};

@@ -171,6 +171,7 @@ static void try_console(void)
 	static const struct hal_console_ops ops = {.received = got, .room = room};
 	static const u8 line[] = "type ping\r\n";
 	size_t sent = 0;
+	struct hal_irq info;
 	u64 taken = 0;
 
 	hal_console_start(&ops);
@@ -182,10 +183,12 @@ static void try_console(void)
 	for (unsigned irq = 32; irq < hal_irq_max(); irq++)
 		taken += hal_irq_count(irq, 0);
 	assert(taken >= 1 && taken <= 4);
-	assert(hal_irq_register(5, false, nothing, NULL) == -EINVAL);
-	assert(hal_irq_register(hal_irq_max(), false, nothing, NULL) == -EINVAL);
-	assert(hal_irq_register(40, true, nothing, NULL) == 0);
-	assert(hal_irq_register(40, true, nothing, NULL) == -EBUSY);
+	assert(hal_irq_register(5, false, "low", nothing, NULL) == -EINVAL);
+	assert(hal_irq_register(hal_irq_max(), false, "high", nothing, NULL) == -EINVAL);
+	assert(!hal_irq_info(40, &info));
+	assert(hal_irq_register(40, true, "spare", nothing, NULL) == 0);
+	assert(hal_irq_register(40, true, "other", nothing, NULL) == -EBUSY);
+	assert(hal_irq_info(40, &info) && !strcmp(info.name, "spare") && info.edge);
 }
 
 static void try_others(void)
