@@ -24,6 +24,7 @@
 #include "vfs/dentry.h"
 #include "vfs/mount.h"
 #include "vfs/reaper.h"
+#include "vfs/secretmem.h"
 #include "vfs/super.h"
 
 #define MAIN_TRACE 24
@@ -84,6 +85,7 @@ static struct hal_user *main_boot(const struct hal_machine *m)
 	dentry_init();
 	mount_init();
 	process_init();
+	secretmem_init();
 	nsfs_setup();
 	start_spawn();
 	main_start_cpus();

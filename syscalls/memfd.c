@@ -1,4 +1,4 @@
-/* syscalls/memfd.c -- memfd_create. */
+/* syscalls/memfd.c -- memfd_create, memfd_secret. */
 #include "vfs/memfd.h"
 
 #include <linux/memfd.h>
@@ -6,6 +6,7 @@
 #include "core/proc/process.h"
 #include "syscalls/name.h"
 #include "vfs/fd.h"
+#include "vfs/secretmem.h"
 
 #define MEMFD_FLAGS (MFD_CLOEXEC | MFD_ALLOW_SEALING | MFD_NOEXEC_SEAL | MFD_EXEC)
 #define MEMFD_HUGE_FLAGS (MFD_HUGETLB | (u32)MFD_HUGE_MASK << MFD_HUGE_SHIFT)
@@ -54,3 +55,21 @@ static co_t sys_memfd_create(struct co *co, struct sys_memfd_create *f)
 	CO_END;
 }
 SYSCALL_CO(memfd_create, from, flags);
+
+static long sys_memfd_secret(struct task *t, u32 flags)
+{
+	struct file *file;
+	long fd;
+
+	if (flags & ~(u32)O_CLOEXEC)
+		return -EINVAL;
+	fd = secretmem_make(t->cred, &file);
+	if (fd)
+		return fd;
+	fd = fd_add(t->fds, file, 0, rlimit_get(process_of(&t->co), RLIMIT_NOFILE),
+		    flags & O_CLOEXEC);
+	if (fd < 0)
+		file_put(file);
+	return fd;
+}
+SYSCALL_PLAIN(memfd_secret, u32);

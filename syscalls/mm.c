@@ -71,6 +71,16 @@ static int mmap_file_rights(struct sys_mmap *f)
 			 shared && (f->prot & PROT_WRITE), &f->pager);
 }
 
+/* Pages of its program alone: not run, and in no core file. */
+static int mmap_secret(struct sys_mmap *f)
+{
+	if (f->prot & PROT_EXEC)
+		return -EPERM;
+	f->vma_flags &= ~(u32)VMA_MAYEXEC;
+	f->vma_flags |= VMA_DONTDUMP;
+	return 0;
+}
+
 static int mmap_check(const struct sys_mmap *f)
 {
 	u32 type = f->flags & MAP_TYPE;
@@ -126,6 +136,8 @@ static co_t sys_mmap(struct co *co, struct sys_mmap *f)
 	}
 	if (!f->result && f->file)
 		f->result = mmap_file_rights(f);
+	if (!f->result && f->pager && f->pager->secret)
+		f->result = mmap_secret(f);
 	if (f->result)
 		goto out;
 	CO_AWAIT(f->result, space_map, .space = space_current(co), .addr = f->addr, .len = f->len,

@@ -45,7 +45,7 @@
 	A(fgetxattr) A(listxattr) A(llistxattr) A(flistxattr)                  \
 	A(removexattr) A(lremovexattr) A(fremovexattr)                         \
 	/* memfd.c */                                                         \
-	A(memfd_create)                                                        \
+	A(memfd_create) P(memfd_secret)                                        \
 	/* inotify.c */                                                       \
 	P(inotify_init1) A(inotify_add_watch) P(inotify_rm_watch)              \
 	/* socket.c, message.c */                                             \

@@ -51,6 +51,7 @@ static int unix_show(const struct proc_subject *who, struct text *to)
 struct net_list {
 	struct text *to;
 	unsigned n;
+	bool listening;		/* of TCP's those that listen, or else the others */
 };
 
 /* An address as Linux prints it: words in the machine's byte order. */
@@ -72,6 +73,8 @@ static void net_line(void *arg, const struct inet_entry *e)
 	unsigned state = s ? atomic_load(&s->state) : SOCKET_TIME_WAIT;
 	struct net_list *l = arg;
 
+	if (tcp && (state == SOCKET_LISTEN) != l->listening)
+		return;
 	text_add(l->to, tcp ? "%4u: " : "%5u: ", l->n++);
 	net_address(l->to, e->family, &e->local, e->lport);
 	text_add(l->to, " ");
@@ -87,12 +90,16 @@ static void net_line(void *arg, const struct inet_entry *e)
 static int net_show(struct text *to, u16 type, u16 family)
 {
 	const char *blank = family == AF_INET ? "" : "                        ";
-	struct net_list l = {.to = to};
+	struct net_list l = {.to = to, .listening = true};
 
 	text_add(to, "%s local_address%s rem_address %s st tx_queue rx_queue tr tm->when retrnsmt"
 		     "   uid  timeout inode%s\n",
 		 type == SOCK_STREAM ? "  sl " : "   sl ", blank, blank,
 		 type == SOCK_STREAM ? "" : " ref pointer drops");
+	/* As Linux has it: however many connections there were, those that listen come first. */
+	if (type == SOCK_STREAM)
+		inet_each(type, family, net_line, &l);
+	l.listening = false;
 	inet_each(type, family, net_line, &l);
 	return 0;
 }

@@ -13,6 +13,7 @@
 void pager_init(struct pager *p, const struct pager_ops *ops)
 {
 	p->ops = ops;
+	p->secret = false;
 	spin_init(&p->lock, RANK_PAGER);
 	list_init(&p->vmas);
 }

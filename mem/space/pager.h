@@ -85,6 +85,7 @@ struct pager_ops {
 struct pager {
 	const struct pager_ops *ops;	/* [I] */
 	spinlock lock;			/* RANK_PAGER */
+	bool secret;			/* [I] its pages are PAGE_SECRET */
 	struct list vmas;		/* under lock: struct vma.on_pager, in no order */
 };
 

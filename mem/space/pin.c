@@ -11,20 +11,35 @@
 #define TRIES 64
 #define NEXT_BUDGET 4096	/* steps through empty tables under one hold of pt_lock */
 
-struct page *space_try_pin(struct space *s, uptr addr, unsigned access)
+/* 0 and *page, -EFAULT for one that nobody gets, -EAGAIN: it is to be brought in. */
+static int pin_mapped(struct space *s, uptr addr, unsigned access, struct page **page)
 {
 	u64 va = addr.raw & ~(0xfful << 56), *slot;
-	struct page *p = NULL;
+	int err = -EAGAIN;
 
+	*page = NULL;
 	if (va >= HAL_USER_END)
-		return NULL;
+		return err;
 	spin_lock(&s->pt_lock);
 	slot = pt_slot(s, va);
 	if (slot && pt_allows(*slot, access)) {
-		p = pt_page(*slot);
-		phys_page_get(p);
+		struct page *p = pt_page(*slot);
+
+		err = atomic_load_relaxed(&p->flags) & PAGE_SECRET ? -EFAULT : 0;
+		if (!err) {
+			phys_page_get(p);
+			*page = p;
+		}
 	}
 	spin_unlock(&s->pt_lock);
+	return err;
+}
+
+struct page *space_try_pin(struct space *s, uptr addr, unsigned access)
+{
+	struct page *p;
+
+	(void)pin_mapped(s, addr, access, &p);
 	return p;
 }
 
@@ -32,9 +47,9 @@ co_t space_pin(struct co *co, struct space_pin *f)
 {
 	CO_BEGIN;
 	for (f->tries = 0; f->tries < TRIES; f->tries++) {
-		*f->page = space_try_pin(f->space, f->addr, f->access);
-		if (*f->page)
-			CO_RETURN(0);
+		f->err = pin_mapped(f->space, f->addr, f->access, f->page);
+		if (f->err != -EAGAIN)
+			CO_RETURN(f->err);
 		CO_AWAIT(f->err, fault_handle, .space = f->space, .addr = f->addr,
 			 .access = f->access);
 		f->err = uaccess_errno(f->err);
@@ -75,7 +90,8 @@ static int key_of(struct space *s, u64 va, struct futex_key *key)
 
 	/* Memory that cannot be written and is nobody else's will never change. */
 	if (!v || !(v->flags & VMA_READ) ||
-	    (!(v->flags & (VMA_SHARED | VMA_WRITE)) && !v->pager))
+	    (!(v->flags & (VMA_SHARED | VMA_WRITE)) && !v->pager) ||
+	    (v->pager && v->pager->secret))
 		return -EFAULT;
 	if (v->flags & VMA_SHARED && v->pager)
 		*key = (struct futex_key){(u64)(uintptr_t)v->pager,

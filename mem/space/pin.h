@@ -10,7 +10,8 @@
 
 #include "mem/space/space.h"
 
-/* The page at addr if it is mapped with the access wanted; NULL: await space_pin. */
+/* The page at addr if it is mapped with the access wanted; NULL: await space_pin. Nobody gets one
+ * that is PAGE_SECRET. */
 struct page *space_try_pin(struct space *s, uptr addr, unsigned access);
 
 /* 0 and *page; -EFAULT, -ENOMEM, -EINTR. access: enum hal_access | FAULT_FORCE. */

@@ -20,8 +20,8 @@
 struct shm {
 	struct pager pager;
 	refcount refs;		/* [a] */
-	u64 count;		/* [I] pages it may have */
-	unsigned levels;	/* [I] of nodes */
+	u64 count;		/* [a] pages it may have; set once, under lock */
+	unsigned levels;	/* of nodes; set with it */
 	spinlock lock;		/* RANK_PAGE_CACHE */
 	void **root;		/* under lock */
 	u64 made;		/* under lock: pages there are */
@@ -61,6 +61,18 @@ static struct page **place_of(struct shm *m, u64 index, bool make) REQUIRES(m->l
 	return (struct page **)at;
 }
 
+static u64 count_of(struct shm *m)
+{
+	return atomic_load_relaxed(&m->count);
+}
+
+/* What a page of it is. */
+static u32 flags_of_page(const struct shm *m)
+{
+	return PAGE_UPTODATE | PAGE_CACHE | PAGE_DIRTY | PAGE_SHM |
+	       (m->pager.secret ? PAGE_SECRET : 0);
+}
+
 /* The page at index with a reference, made if it is not there; NULL without memory. */
 static struct page *page_make(struct shm *m, u64 index)
 {
@@ -68,8 +80,7 @@ static struct page *page_make(struct shm *m, u64 index)
 
 	if (!fresh)
 		return NULL;
-	atomic_store_relaxed(&fresh->flags,
-			     (u32)(PAGE_UPTODATE | PAGE_CACHE | PAGE_DIRTY | PAGE_SHM));
+	atomic_store_relaxed(&fresh->flags, flags_of_page(m));
 	fresh->index = index;
 	spin_lock(&m->lock);
 	at = place_of(m, index, true);
@@ -95,14 +106,14 @@ static void shm_peek(struct pager *p, u64 index, unsigned n, bool write, struct 
 
 	spin_lock(&m->lock);
 	for (unsigned i = 0; i < n; i++) {
-		struct page **at = index + i < m->count ? place_of(m, index + i, false) : NULL;
+		struct page **at = index + i < count_of(m) ? place_of(m, index + i, false) : NULL;
 
 		to[i] = at ? *at : NULL;
 		if (to[i])
 			phys_page_get(to[i]);
 	}
 	spin_unlock(&m->lock);
-	if (n == 1 && !to[0] && index < m->count)
+	if (n == 1 && !to[0] && index < count_of(m))
 		to[0] = page_make(m, index);
 }
 
@@ -114,7 +125,7 @@ struct shm_fault {
 static co_t shm_fault(struct co *co, struct shm_fault *f)
 {
 	CO_BEGIN;
-	if (f->index >= shm_of(f->pager)->count)
+	if (f->index >= count_of(shm_of(f->pager)))
 		CO_RETURN(-ENXIO);
 	while (!(*f->page = page_make(shm_of(f->pager), f->index))) {
 		CO_AWAIT(f->err, reclaim_await, .pages = 4);
@@ -152,7 +163,7 @@ struct shm_discard {
 static co_t shm_discard(struct co *co, struct shm_discard *f)
 {
 	CO_BEGIN;
-	f->end = min(f->index + f->count, shm_of(f->pager)->count);
+	f->end = min(f->index + f->count, count_of(shm_of(f->pager)));
 	for (; f->index < f->end; f->index++) {
 		f->page = page_take(shm_of(f->pager), f->index);
 		if (f->page) {
@@ -171,7 +182,7 @@ static int shm_has(struct pager *p, u64 index)
 	struct page **at;
 	bool has;
 
-	if (index >= m->count)
+	if (index >= count_of(m))
 		return -ENXIO;
 	spin_lock(&m->lock);
 	at = place_of(m, index, false);
@@ -186,15 +197,14 @@ static int shm_supply(struct pager *p, u64 index, struct page *page)
 	struct page **at;
 	int err = -ENOMEM;
 
-	if (index >= m->count)
+	if (index >= count_of(m))
 		return -ENXIO;
 	spin_lock(&m->lock);
 	at = place_of(m, index, true);
 	if (at && *at) {
 		err = -EEXIST;
 	} else if (at) {
-		atomic_store_relaxed(&page->flags,
-				     (u32)(PAGE_UPTODATE | PAGE_CACHE | PAGE_DIRTY | PAGE_SHM));
+		atomic_store_relaxed(&page->flags, flags_of_page(m));
 		page->index = index;
 		*at = page;
 		m->made++;
@@ -223,7 +233,12 @@ static bool node_free(void **node, unsigned level, u64 *budget)
 			if (!node_free(node[i], level - 1, budget))
 				return false;
 		} else {
-			phys_page_put(node[i]);
+			struct page *page = node[i];
+
+			/* Whoever gets it next need not wipe it. */
+			if (page->flags & PAGE_SECRET)
+				hal_zero_page(phys_page_data(page));
+			phys_page_put(page);
 			(*budget)--;
 		}
 		node[i] = NULL;
@@ -298,6 +313,18 @@ const struct pager_ops shm_ops = {
 	.numbers = shm_numbers,
 };
 
+void shm_set_size(struct pager *p, u64 pages)
+{
+	struct shm *m = shm_of(p);
+
+	spin_lock(&m->lock);
+	m->levels = 1;
+	while (pages > 1ul << 9 * m->levels)
+		m->levels++;
+	atomic_store(&m->count, pages);
+	spin_unlock(&m->lock);
+}
+
 struct pager *shm_new_named(u64 pages, bool promised, const struct pager_ops *ops)
 {
 	struct shm *m;
@@ -312,12 +339,18 @@ struct pager *shm_new_named(u64 pages, bool promised, const struct pager_ops *op
 	pager_init(&m->pager, ops);
 	ref_init(&m->refs);
 	spin_init(&m->lock, RANK_PAGE_CACHE);
-	m->count = pages;
-	m->levels = 1;
-	while (pages > 1ul << 9 * m->levels)
-		m->levels++;
+	shm_set_size(&m->pager, pages);
 	m->serial = atomic_add(&serials, 1ul) + 1;
 	return &m->pager;
+}
+
+struct pager *shm_new_secret(const struct pager_ops *ops)
+{
+	struct pager *p = shm_new_named(0, false, ops);
+
+	if (p)
+		p->secret = true;
+	return p;
 }
 
 struct pager *shm_new(u64 pages, bool promised)

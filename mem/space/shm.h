@@ -13,6 +13,10 @@ struct pager *shm_new(u64 pages, bool promised);
 /* One with operations of its own: shm_ops with another name and another `file`. */
 struct pager *shm_new_named(u64 pages, bool promised, const struct pager_ops *ops);
 extern const struct pager_ops shm_ops;
+/* One of no pages yet that belong to their programs alone: PAGE_SECRET; and how many it may have
+ * from now on, which is said once. */
+struct pager *shm_new_secret(const struct pager_ops *ops);
+void shm_set_size(struct pager *p, u64 pages);
 /* How many of its pages there are. */
 u64 shm_resident(struct pager *p);
 /* How many there are of all objects. */

@@ -168,6 +168,7 @@ MUTATIONS += [
      "\t\tsignal_process(to, sig, info);\n\twaitq_wake(&to->child_wait);",
      "\t\tsignal_process(to, sig, info);", ["mixed"]),
     ("a thread's credentials are never let go", "core/cred/cred.c",
-     "\tif (c && ref_put(&((struct cred *)c)->refs))", "\tif (c && ref_put(&((struct cred *)c)->refs) && false)",
+     "\tif (!c || !ref_put(&((struct cred *)c)->refs))",
+     "\tif (!c || !ref_put(&((struct cred *)c)->refs) || true)",
      ["allocations"]),
 ]
