@@ -93,7 +93,9 @@ def completion(term):
     term.run("cat /etc/hostna\t", "^lichen$")
     term.run("mkdir -p /tmp/c/unique-name")
     term.run("cd /tmp/c/uni\t", "unique-name# ")
-    term.type("ls /etc/host\t\t", r"host\.conf +hostname +hosts")
+    # Not before the line is there again: until bash reads, an interrupt may go unnoticed.
+    term.type("ls /etc/host\t\t",
+              r"host\.conf +hostname +hosts\s+root@lichen:\S+# ls /etc/host$")
     term.type("\x03", PROMPT)
     term.run("cd")
 
@@ -149,8 +151,8 @@ def terminal(term):
     term.run("stty size", f"^{ROWS} {COLUMNS}$")
     term.run("tty", "^/dev/ttyAMA0$")
     term.run("echo $TERM", "^xterm$")
-    term.type("stty -echo; read x; stty echo; echo ${x}n\r", "echo")
-    time.sleep(1)
+    # stty throws away what was typed before it.
+    term.type("stty -echo; echo rea''dy; read x; stty echo; echo ${x}n\r", "^ready$")
     term.run("hidde", "^hidden$")
     assert "hidde\n" not in term.text(), "what was typed shows"
     term.run("ps -o tty= -p $$", "^ttyAMA0$")
