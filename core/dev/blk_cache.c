@@ -142,8 +142,6 @@ static co_t blk_open(struct co *co, struct blk_open *f)
 	dev = blk_find(f->file->inode->rdev);
 	if (!dev)
 		CO_RETURN(-ENXIO);
-	if ((f->file->mode & FILE_WRITE) && dev->read_only)
-		CO_RETURN(-EROFS);
 	f->file->private = dev;
 	CO_RETURN(0);
 	CO_END;
@@ -224,6 +222,8 @@ struct blk_file_write {
 static co_t blk_file_write(struct co *co, struct blk_file_write *f)
 {
 	CO_BEGIN;
+	if (((struct blk_device *)f->file->private)->read_only)
+		CO_RETURN(-EPERM);
 	if (f->uio->left && !blk_chunk(f->file, f->pos, f->uio->left))
 		CO_RETURN(-ENOSPC);
 	while ((f->chunk = blk_chunk(f->file, f->pos, f->uio->left))) {
@@ -372,6 +372,8 @@ static co_t blk_ioctl(struct co *co, struct blk_ioctl *f)
 static int blk_mmap(struct file *file, u64 offset, u64 size, bool shared, bool write,
 		    struct pager **pager)
 {
+	if (shared && write && ((struct blk_device *)file->private)->read_only)
+		return -EINVAL;
 	*pager = &blk_mapping(file)->pager;
 	(*pager)->ops->get(*pager);
 	return 0;

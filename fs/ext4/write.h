@@ -54,7 +54,7 @@ struct ext4_alloc_block {
 	long err;
 };
 co_t ext4_alloc_block(struct co *co, struct ext4_alloc_block *f);
-/* Free; with `metadata` each is forgotten by the journal. They can be had again after the commit. */
+/* Free; with `metadata` the journal forgets each. They can be had again after the commit. */
 struct ext4_free_blocks {
 	struct co_frame co;
 	struct handle *handle;

@@ -33,6 +33,7 @@ qemu, exec and gdb take
   --rootfs NAME|IMAGE|TAR|none   a recipe under rootfs/ (debian), an ext4 image, a tar
                                  file, or the initial file system alone
   --kernel lichen|linux|FILE     our kernel, Debian's Linux, or an arm64 Image
+  --disk FILE[:rw]               a further disk, /dev/vdb and so on; read-only without :rw
   --smp N  --mem SIZE            CPUs (1 to 8; 2), memory (1G)
   --cpu MODEL  --gic 2|3  --el2  cortex-a72, cortex-a76 or max; interrupt controller;
                                  enter the kernel at EL2

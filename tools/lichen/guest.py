@@ -236,9 +236,9 @@ def tell_where(gdb_socket):
 def boot_command(machine, job, scratch):
     """QEMU for this job, its console on standard output and its gdb stub on a socket."""
     write_archive(job, scratch / "job.tar")
-    first = 1 if machine.root and not machine.root_on_initrd else 0
-    boot = dataclasses.replace(machine, disks=((scratch / "job.tar", False), *machine.disks))
-    argv = vm.command(boot, scratch, "exec", [f"lichen.job={vm.disk_name(first)}"])
+    boot = dataclasses.replace(machine, disks=(*machine.disks, (scratch / "job.tar", False)))
+    last = len(vm.disks(boot)) - 1
+    argv = vm.command(boot, scratch, "exec", [f"lichen.job={vm.disk_name(last)}"])
     return argv + ["-chardev", "stdio,id=console,signal=off", "-serial", "chardev:console",
                    "-monitor", "none", "-gdb", f"unix:{scratch}/gdb,server=on,wait=off"]
 

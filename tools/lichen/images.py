@@ -188,7 +188,7 @@ def boot_root(kernel, path):
 def boot_disks(kernel, paths, kind):
     """Walk through all the images in one boot."""
     program = base.build_dir() / "guest/abuse-walk"
-    names = [vm.disk_name(1 + n) for n in range(len(paths))]
+    names = [vm.disk_name(n) for n in range(len(paths))]
     out = io.BytesIO()
     job = guest.Job(argv=["/walk", kind, *names], put=[(program, "/walk")], cwd="/",
                     timeout=LIMIT * 5)

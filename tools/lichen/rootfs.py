@@ -74,7 +74,7 @@ def configure(recipe, unpacked, out):
     with open(out, "wb") as disk:
         disk.truncate(CONFIGURE_DISK)
     skip = " ".join(f"--exclude='./{name}/*'" for name in OUTSIDE)
-    script = f"sh /run/configure >&2 && tar -C / -c --numeric-owner {skip} -f /dev/vdc ."
+    script = f"sh /run/configure >&2 && tar -C / -c --numeric-owner {skip} -f /dev/vdb ."
     machine = vm.Machine(kernel="linux", root=image, smp=1, mem="3G", disks=((out, True),))
     job = guest.Job(argv=["sh", "-c", script], timeout=CONFIGURE_LIMIT,
                     put=[(recipe / "configure", "/run/configure")])

@@ -35,6 +35,7 @@ def add_options(parser):
     """The options that every command that boots has."""
     parser.add_argument("--rootfs", default="debian", metavar="NAME|IMAGE|TAR|none")
     parser.add_argument("--kernel", default="lichen", metavar="lichen|linux|FILE")
+    parser.add_argument("--disk", action="append", default=[], metavar="FILE[:rw]")
     parser.add_argument("--smp", type=int, metavar="N")
     parser.add_argument("--mem", default="1G", metavar="SIZE")
     parser.add_argument("--cpu", default="cortex-a76", metavar="MODEL")
@@ -67,12 +68,23 @@ def check(args):
         raise base.Usage("--persist needs a root image")
     if args.root_on_initrd and args.persist:
         raise base.Usage("--root-on-initrd cannot --persist")
+    for text in args.disk:
+        disk_of(text)
+
+
+def disk_of(text):
+    """What --disk names: (file, writable)."""
+    path = pathlib.Path(text.removesuffix(":rw"))
+    if not path.is_file():
+        raise base.Usage(f"--disk {text}: there is no file {path}")
+    return path, text.endswith(":rw")
 
 
 def from_args(args, root):
     """The machine that checked arguments describe, with its root image at hand."""
     smp = args.smp or (1 if args.icount else 2)
-    return Machine(kernel=args.kernel, root=root, smp=smp, mem=args.mem, cpu=args.cpu,
+    disks = tuple(disk_of(text) for text in args.disk)
+    return Machine(kernel=args.kernel, root=root, disks=disks, smp=smp, mem=args.mem, cpu=args.cpu,
                    gic=args.gic, el2=args.el2, icount=args.icount, persist=args.persist,
                    root_on_initrd=args.root_on_initrd, verbose=args.verbose, append=args.append)
 
