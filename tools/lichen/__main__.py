@@ -16,7 +16,8 @@ usage: ./lichen COMMAND [OPTION...]
   exec [...] -- CMD ARG... boot, run one command as root, pass on its output and status
   test [TIER...] [-k NAME] build everything and run the tests (a tier is a ctest label)
   guest [-k PROGRAM.TEST]  the programs of tests/guest; --smp N, --kernel lichen|linux
-  distro [-k NAME]         real commands compared with Linux's answers; the same options
+  distro [-k NAME]         real commands compared with Linux's answers; the same options;
+                           --tier disk: on a disk that they write
   suites python|stress|strace|distro|sample
                            what others wrote, compared with Linux test by test; -k, --runs N,
                            --log FOLDER
@@ -94,7 +95,7 @@ def command_profile(argv):
 
 
 def command_distro(argv):
-    return distro.main(parse("distro", argv, distro.add_options))
+    return distro.main(parse("distro", argv, distro.add_tier))
 
 
 def command_transcript(argv):

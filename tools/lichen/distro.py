@@ -7,7 +7,9 @@ import base64
 import difflib
 import importlib.util
 import json
+import pathlib
 import re
+import tempfile
 
 from . import base, batch, build, rootfs, vm
 
@@ -19,8 +21,9 @@ DIFFERENCE_MAX = 40         # lines shown of one difference
 class Tier:
     """A folder of cases, and the image they run in."""
 
-    def __init__(self, folder, recipe, normaliser=None, put=()):
+    def __init__(self, folder, recipe, normaliser=None, put=(), disk=0):
         self.folder, self.recipe = base.SOURCE / folder, recipe
+        self.disk = disk                    # bytes of a disk that cases may write; 0: none
         self.normaliser = normaliser        # of cases that name none
         self.put = list(put)                # (host file, guest path) that all cases may use
         prelude = self.folder / "prelude"
@@ -35,6 +38,8 @@ DISTRO = Tier("tests/distro", "debian")
 SCREEN = "guest_screen.py"
 DEV = Tier("tests/distro/dev", "dev",
            put=[(base.SOURCE / "tests/distro/dev" / SCREEN, f"/run/cases/{SCREEN}")])
+DISK = Tier("tests/distro/disk", "disk", disk=256 << 20)
+TIERS = {"debian": DISTRO, "disk": DISK}
 
 
 class Case:
@@ -120,7 +125,11 @@ def run_cases(tier, cases, kernel, smp, image, done):
     put = [((tier.prelude + case.script()).encode(), f"/run/cases/{case.name}")
            for case in cases]
     put += tier.put
-    batch.run(vm.Machine(kernel=kernel, root=image, smp=smp, mem="1G"), items, put, done)
+    with tempfile.NamedTemporaryFile(prefix="lichen-") as disk:
+        disk.truncate(tier.disk)
+        disks = ((pathlib.Path(disk.name), True),) if tier.disk else ()
+        machine = vm.Machine(kernel=kernel, root=image, disks=disks, smp=smp, mem="1G")
+        batch.run(machine, items, put, done)
 
 
 def linux_answers(tier, cases, image, fresh=False, smp=2):
@@ -218,5 +227,10 @@ def judge(tier, args, targets=()):
     return 1 if score.failed else 0
 
 
+def add_tier(parser):
+    add_options(parser)
+    parser.add_argument("--tier", default="debian", choices=tuple(TIERS))
+
+
 def main(args):
-    return judge(DISTRO, args)
+    return judge(TIERS[args.tier], args)
