@@ -27,7 +27,8 @@ enum co_lock_rank {
 	/* 3, 5: inodes of stacked file systems; 4, 6: what these do one at a time per inode */
 	CO_RANK_INODE = 7,	/* vfs: an inode's contents and directory entries */
 	CO_RANK_SPACE = 8,	/* mem/space: the mappings of a process */
-	CO_RANK_FS = 9,		/* file systems' own (journal, allocation) */
+	CO_RANK_HANDLE = 9,	/* fs/journal: a handle that is open */
+	CO_RANK_FS = 10,	/* file systems' own */
 };
 
 /* The rank of an inode's lock. */

@@ -14,8 +14,6 @@
 #include "vfs/reaper.h"
 #include "vfs/super.h"
 
-/* File systems have nothing of their own to bring to storage: what can be written to is in memory,
- * or is a device. */
 struct sys_sync {
 	struct co_frame co;
 	long ignored;
@@ -24,6 +22,7 @@ static co_t sys_sync(struct co *co, struct sys_sync *f)
 {
 	CO_BEGIN;
 	CO_AWAIT(f->ignored, reaper_wait);
+	CO_AWAIT(f->ignored, super_sync_all);
 	if (super_devices.step)
 		CO_AWAIT_OP(f->ignored, super_devices);
 	CO_RETURN(0);
@@ -61,16 +60,24 @@ co_t begin_fdatasync(struct co *co, const u64 *a)
 	return co_begin(co, sync_fd, .fd = (int)a[0], .data_only = true);
 }
 
-static long sys_syncfs(struct task *t, int fd)
+struct sys_syncfs {
+	struct co_frame co;
+	int fd;
+	struct file *file;
+	long err;
+};
+static co_t sys_syncfs(struct co *co, struct sys_syncfs *f)
 {
-	struct file *file = fd_get(t->fds, fd);
-
-	if (!file)
-		return -EBADF;
-	file_put(file);
-	return 0;
+	CO_BEGIN;
+	f->file = fd_get(fd_current(co), f->fd);
+	if (!f->file)
+		CO_RETURN(-EBADF);
+	CO_AWAIT(f->err, super_sync_one, .super = f->file->inode->super);
+	file_put(f->file);
+	CO_RETURN(f->err);
+	CO_END;
 }
-SYSCALL_PLAIN(syncfs, int);
+SYSCALL_CO(syncfs, fd);
 
 /* Advice changes nothing a program can see; the sequential window adapts by itself. */
 static long sys_fadvise64(struct task *t, int fd, i64 offset, i64 len, u32 advice)

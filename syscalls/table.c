@@ -34,7 +34,7 @@
 	/* handle.c */                                                         \
 	A(name_to_handle_at) A(open_by_handle_at)                              \
 	/* sync.c */                                                          \
-	A(sync) A(fsync) A(fdatasync) P(syncfs) P(fadvise64)                   \
+	A(sync) A(fsync) A(fdatasync) A(syncfs) P(fadvise64)                   \
 	A(sync_file_range) A(cachestat)                                        \
 	/* pipe.c, poll.c, epoll.c, eventfd.c */                               \
 	B(pipe2) A(ppoll) A(pselect6)                                          \

@@ -11,6 +11,8 @@ static struct list reaper_supers GUARDED_BY(&reaper_lock);
 static struct waitq reaper_work;	/* the worker waits here */
 static struct waitq reaper_idle;	/* those who wait for it */
 static u64 reaper_added, reaper_done;	/* [a] counts of objects */
+static u64 reaper_own;			/* [a] of those added, what the reaper itself added */
+static struct task *reaper_task;	/* [I] once started; never ends */
 
 void reaper_setup(void)
 {
@@ -26,6 +28,8 @@ void reaper_setup(void)
 static void reaper_tell(void)
 {
 	atomic_add(&reaper_added, 1ul);
+	if (task_current() && task_current() == reaper_task)
+		atomic_add(&reaper_own, 1ul);
 	waitq_wake(&reaper_work);
 }
 
@@ -107,6 +111,7 @@ int reaper_start(void)
 	CO_SPAWN(t, "reaper", reaper_loop);
 	if (!t)
 		return -ENOMEM;
+	reaper_task = t;
 	task_put(t);
 	return 0;
 }
@@ -114,8 +119,12 @@ int reaper_start(void)
 co_t reaper_wait(struct co *co, struct reaper_wait *f)
 {
 	CO_BEGIN;
-	f->upto = atomic_load(&reaper_added);
-	CO_WAIT_IO(&reaper_idle, atomic_load(&reaper_done) >= f->upto);
+	/* What it does may leave it more to do: a tree's last inode, then the file system. */
+	do {
+		f->own = atomic_load(&reaper_own);
+		f->upto = atomic_load(&reaper_added);
+		CO_WAIT_IO(&reaper_idle, atomic_load(&reaper_done) >= f->upto);
+	} while (atomic_load(&reaper_own) != f->own);
 	CO_RETURN(0);
 	CO_END;
 }

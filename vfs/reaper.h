@@ -21,10 +21,11 @@ void reaper_add_inode(struct inode *inode);
 void reaper_add_file(struct file *file);
 void reaper_add_super(struct super *super);
 
-/* Wait until it has nothing left that was there now: umount, sync, a full file system. */
+/* Wait until it has nothing left of what was there now, nor of what that led to: umount, sync, a
+ * full file system. */
 struct reaper_wait {
 	struct co_frame co;
-	u64 upto;
+	u64 upto, own;
 };
 co_t reaper_wait(struct co *co, struct reaper_wait *f);
 

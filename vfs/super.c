@@ -136,6 +136,10 @@ void super_put(struct super *s)
 {
 	if (!ref_put(&s->refs))
 		return;
+	if (s->ops->close.step) {
+		reaper_add_super(s);	/* without one: to be closed */
+		return;
+	}
 	if (s->ops->shutdown)
 		s->ops->shutdown(s);
 	super_free(s);
@@ -197,9 +201,52 @@ void super_unmounted(struct super *s)
 		super_put(s);
 }
 
+co_t super_sync_one(struct co *co, struct super_sync_one *f)
+{
+	CO_BEGIN;
+	if (f->super->ops->sync.step)
+		CO_AWAIT_OP(f->err, f->super->ops->sync, .super = f->super);
+	CO_RETURN(f->err);
+	CO_END;
+}
+
+/* The first live one from the *n-th on that can be synced, with a reference, or NULL. */
+static struct super *super_next_to_sync(unsigned *n)
+{
+	struct super *s, *found = NULL;
+	unsigned at = 0;
+
+	spin_lock(&super_lock);
+	list_each(s, &super_all, all)
+		if (at++ >= *n && s->ops->sync.step && ref_get_live(&s->refs)) {
+			found = s;
+			break;
+		}
+	spin_unlock(&super_lock);
+	*n = at;
+	return found;
+}
+
+co_t super_sync_all(struct co *co, struct super_sync_all *f)
+{
+	CO_BEGIN;
+	while ((f->super = super_next_to_sync(&f->n))) {
+		CO_AWAIT(f->ignored, super_sync_one, .super = f->super);
+		super_put(f->super);
+	}
+	CO_RETURN(0);
+	CO_END;
+}
+
 co_t super_tear_down(struct co *co, struct super_tear_down *f)
 {
 	CO_BEGIN;
+	if (!atomic_load(&f->super->refs.n)) {
+		CO_AWAIT_OP(f->ignored, f->super->ops->close, .super = f->super);
+		super_free(f->super);
+		CO_RETURN(0);
+	}
+	CO_AWAIT(f->ignored, super_sync_one, .super = f->super);
 	while (inotify_unmounted(f->super))
 		CO_BREATHE;
 	if (f->super->ops->unmounted.step)

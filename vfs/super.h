@@ -38,14 +38,31 @@ struct super_let_go {
 };
 CO_OPERATION(super_let_go);
 
+/* Bring what was changed to storage, so that it lasts: what the file system itself keeps back; its
+ * files were written back before. */
+struct super_sync {
+	struct co_frame co;
+	struct super *super;
+};
+CO_OPERATION(super_sync);
+/* Everything is evicted: write what is left, release the device and memory (s->private). */
+struct super_close {
+	struct co_frame co;
+	struct super *super;
+};
+CO_OPERATION(super_close);
+
 struct super_ops {
 	void (*free_inode)(struct inode *inode);	/* memory only */
 	void (*statfs)(struct super *s, struct statfs_info *to);
 	/* The last mount is gone: let go of what the file system itself holds (tmpfs: its tree).
 	 * Optional. */
 	struct super_let_go_op unmounted;
-	/* Everything is evicted: release the device and memory (s->private). May be NULL. */
+	/* Everything is evicted: release memory (s->private), without waiting or waiting. One of
+	 * them, or none. */
 	void (*shutdown)(struct super *s);
+	struct super_close_op close;
+	struct super_sync_op sync;	/* optional */
 	/* Without waiting: take on new options and this read-only state, or an error. NULL: it
 	 * cannot become writable, and takes no options. */
 	int (*remount)(struct super *s, bool read_only, const char *options);
@@ -134,6 +151,21 @@ struct super_tear_down {
 	long ignored;
 };
 co_t super_tear_down(struct co *co, struct super_tear_down *f);
+/* Write back its files and have it sync: the first error. */
+struct super_sync_one {
+	struct co_frame co;
+	struct super *super;
+	long err;
+};
+co_t super_sync_one(struct co *co, struct super_sync_one *f);
+/* All there are. */
+struct super_sync_all {
+	struct co_frame co;
+	struct super *super;
+	unsigned n;
+	long ignored;
+};
+co_t super_sync_all(struct co *co, struct super_sync_all *f);
 /* Another read-only state, and new options: 0, -EBUSY while files are written, -EINVAL, -EROFS. */
 int super_change(struct super *s, bool read_only, const char *options);
 /* The n-th live super with a reference, NULL past the last: for tests that count them. */

@@ -30,6 +30,7 @@ enum {
 	RANK_IPC_OBJECT = 23,
 	RANK_FS_PRIVATE = 24,	/* file systems' own */
 	RANK_IPC_UNDO = 25,
+	RANK_JOURNAL = 26,	/* fs/journal: buffers and transactions */
 	RANK_USERFAULT = 27,	/* mem/space: who waits for a program to settle a fault */
 	RANK_SPACE = 28,	/* mem/space: VMAs */
 	RANK_PAGER = 29,	/* mem/space: the VMAs of one pager */

@@ -1,5 +1,5 @@
 /* fs/ext4/dir.c -- directories: blocks of entries, checked once when their page is filled. */
-#include "fs/ext4/crc.h"
+#include "core/base/crc.h"
 #include "fs/ext4/ext4.h"
 #include "mem/phys/slab.h"
 #include "vfs/file.h"

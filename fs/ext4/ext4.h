@@ -1,4 +1,4 @@
-/* fs/ext4/ext4.h -- ext2, ext3 and ext4, read-only: what the files of this folder share.
+/* fs/ext4/ext4.h -- ext2, ext3 and ext4: what the files of this folder share.
  *
  * Nothing that comes from the disk is trusted. Geometry is checked once at mount, a group's
  * descriptor and an inode when they are read, a directory's block when its page is filled,
@@ -19,7 +19,16 @@
 #include "core/base/log.h"
 #include "core/dev/blk.h"
 #include "fs/ext4/disk.h"
+#include "fs/journal/journal.h"
 #include "vfs/super.h"
+
+enum ext4_on_error { EXT4_ERRORS_CONTINUE = 1, EXT4_ERRORS_READ_ONLY };
+
+struct ext4_options {
+	bool no_load;			/* mount without replaying the log */
+	enum ext4_on_error errors;	/* 0: what the super block says */
+	u32 commit_seconds;		/* 0: the default */
+};
 
 struct ext4 {
 	struct blk_device *dev;
@@ -44,6 +53,14 @@ struct ext4 {
 	u64 blocks_reserved, blocks_free, overhead;
 	u32 inodes_free;
 	u32 journal_ino;
+	/* Only while it is mounted for writing. */
+	struct journal *journal;	/* NULL: it is not */
+	struct buffer *super_buffer;	/* the block that the super block lies in */
+	struct ext4_disk_super *super_disk;	/* in it; changed under super_lock and a handle */
+	spinlock super_lock;		/* RANK_FS_PRIVATE */
+	struct ext4_options options;
+	u16 state;			/* EXT4_STATE_*: what it will be when it is unmounted */
+	u32 errors;			/* [a] found since it was mounted */
 };
 
 /* A piece of a file: blocks [block, block + len) lie at start, or nowhere (start 0: zeros). */
@@ -101,11 +118,49 @@ struct ext4_block_get {
 };
 co_t ext4_block_get(struct co *co, struct ext4_block_get *f);
 
+/* Something on the disk cannot be true: said by ext4_bad. As the option errors= says nothing is
+ * written any more, and the super block will say that there are errors. */
+void ext4_damaged(struct ext4 *fs);
+
+/* --- writable.c: the super block of a file system that is written to --- */
+
+/* Before the super block's fields are changed (under super_lock; then ext4_super_seal). A credit,
+ * the first time. */
+struct ext4_super_access {
+	struct co_frame co;
+	struct ext4 *fs;
+	struct handle *handle;
+	long err;
+};
+co_t ext4_super_access(struct co *co, struct ext4_super_access *f);
+/* Its checksum, after a change. */
+void ext4_super_seal(const struct ext4 *fs) REQUIRES(fs->super_lock);
+/* Journal and all: from here on it may be written to. And back. */
+struct ext4_writable_start {
+	struct co_frame co;
+	struct ext4 *fs;
+	struct page *page;
+	long err;
+};
+co_t ext4_writable_start(struct co *co, struct ext4_writable_start *f);
+struct ext4_writable_end {
+	struct co_frame co;
+	struct ext4 *fs;
+	long err;
+};
+co_t ext4_writable_end(struct co *co, struct ext4_writable_end *f);
+
+/* --- options.c --- */
+
+int ext4_options_parse(struct ext4 *fs, const char *text, struct ext4_options *to);
+void ext4_options_show(struct super *s, char *to, size_t size);
+
 /* --- geometry.c: the super block made sense of; nothing here waits --- */
 
-/* 0, -EINVAL (not ours, or a feature we lack), -EUCLEAN. `ignore_journal`: the mount option
- * noload. */
-int ext4_geometry(struct ext4 *fs, const struct ext4_disk_super *disk, bool ignore_journal);
+/* 0, -EINVAL (not ours, or a feature we lack), -EUCLEAN. */
+int ext4_geometry(struct ext4 *fs, const struct ext4_disk_super *disk);
+/* May it be written to? 0 or -EINVAL: it has a feature with which we cannot. */
+int ext4_geometry_writable(const struct ext4 *fs, const struct ext4_disk_super *disk);
 
 /* --- group.c --- */
 

@@ -1,6 +1,6 @@
 /* fs/ext4/extent.c -- extent trees. The root lies in the inode; every node is checked whenever
  * it is walked, and the depth only falls, so a walk ends. */
-#include "fs/ext4/crc.h"
+#include "core/base/crc.h"
 #include "fs/ext4/ext4.h"
 
 static int extent_bad(struct ext4_inode *e, const char *what)

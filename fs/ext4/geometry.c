@@ -1,5 +1,5 @@
 /* fs/ext4/geometry.c -- the super block: features, sizes, and whether they can be true. */
-#include "fs/ext4/crc.h"
+#include "core/base/crc.h"
 #include "fs/ext4/ext4.h"
 
 #define INCOMPAT_KNOWN                                                                     \
@@ -21,8 +21,7 @@ static const struct {
 	{EXT4_INCOMPAT_CASEFOLD, "casefold"},
 };
 
-static int check_features(struct ext4 *fs, const struct ext4_disk_super *disk,
-			  bool ignore_journal)
+static int check_features(struct ext4 *fs, const struct ext4_disk_super *disk)
 {
 	u32 unknown = disk->feature_incompat & ~(u32)INCOMPAT_KNOWN;
 
@@ -35,9 +34,28 @@ static int check_features(struct ext4 *fs, const struct ext4_disk_super *disk,
 		ext4_bad(fs, "feature FEATURE_I%u is not supported", bits_log2(unknown));
 		return -EINVAL;
 	}
-	if ((disk->feature_incompat & EXT4_INCOMPAT_RECOVER) && !ignore_journal) {
-		ext4_bad(fs, "the journal needs recovery, which is not supported: "
-			 "run e2fsck, or mount with noload");
+	return 0;
+}
+
+#define RO_COMPAT_KNOWN                                                                    \
+	(EXT4_RO_SPARSE_SUPER | EXT4_RO_LARGE_FILE | EXT4_RO_BTREE_DIR | EXT4_RO_HUGE_FILE |   \
+	 EXT4_RO_GDT_CSUM | EXT4_RO_DIR_NLINK | EXT4_RO_EXTRA_ISIZE | EXT4_RO_METADATA_CSUM |  \
+	 EXT4_RO_ORPHAN_PRESENT)
+
+int ext4_geometry_writable(const struct ext4 *fs, const struct ext4_disk_super *disk)
+{
+	u32 unknown = disk->feature_ro_compat & ~(u32)RO_COMPAT_KNOWN;
+
+	if (!disk->rev_level)
+		return 0;
+	if (unknown) {
+		ext4_bad(fs, "feature FEATURE_R%u is not supported for writing",
+			 bits_log2(unknown));
+		return -EINVAL;
+	}
+	if (disk->feature_incompat & (EXT4_INCOMPAT_MMP | EXT4_INCOMPAT_EA_INODE)) {
+		ext4_bad(fs, "feature %s is not supported for writing",
+			 disk->feature_incompat & EXT4_INCOMPAT_MMP ? "mmp" : "ea_inode");
 		return -EINVAL;
 	}
 	return 0;
@@ -128,7 +146,7 @@ static const char *check_counts(struct ext4 *fs, const struct ext4_disk_super *d
 	return NULL;
 }
 
-int ext4_geometry(struct ext4 *fs, const struct ext4_disk_super *disk, bool ignore_journal)
+int ext4_geometry(struct ext4 *fs, const struct ext4_disk_super *disk)
 {
 	const char *wrong;
 	u32 high;
@@ -140,7 +158,7 @@ int ext4_geometry(struct ext4 *fs, const struct ext4_disk_super *disk, bool igno
 	}
 	err = check_checksum(fs, disk);
 	if (!err && disk->rev_level)
-		err = check_features(fs, disk, ignore_journal);
+		err = check_features(fs, disk);
 	if (err)
 		return err;
 	wrong = check_sizes(fs, disk);

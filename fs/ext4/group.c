@@ -1,5 +1,5 @@
 /* fs/ext4/group.c -- block groups and their descriptors. */
-#include "fs/ext4/crc.h"
+#include "core/base/crc.h"
 #include "fs/ext4/ext4.h"
 
 static bool is_power_of(u32 n, u32 base)

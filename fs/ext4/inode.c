@@ -1,7 +1,7 @@
 /* fs/ext4/inode.c -- inodes: read, checked and turned into the vfs's. */
 #include <linux/stat.h>
 
-#include "fs/ext4/crc.h"
+#include "core/base/crc.h"
 #include "fs/ext4/ext4.h"
 #include "mem/phys/slab.h"
 #include "vfs/file.h"

@@ -2,7 +2,7 @@
 #include <linux/magic.h>
 #include <linux/stat.h>
 
-#include "fs/ext4/crc.h"
+#include "core/base/crc.h"
 #include "fs/ext4/ext4.h"
 #include "mem/phys/slab.h"
 
@@ -54,63 +54,52 @@ static void ext4_statfs(struct super *s, struct statfs_info *to)
 	};
 }
 
-static void ext4_shutdown(struct super *s)
+struct ext4_sync {
+	struct super_sync;
+	long err;
+};
+static co_t ext4_sync(struct co *co, struct ext4_sync *f)
 {
-	kfree(s->private);
+	struct ext4 *fs = f->super->private;
+
+	CO_BEGIN;
+	if (fs->journal)
+		CO_AWAIT(f->err, journal_sync, .journal = fs->journal);
+	CO_RETURN(f->err);
+	CO_END;
+}
+
+struct ext4_close {
+	struct super_close;
+	long ignored;
+};
+static co_t ext4_close(struct co *co, struct ext4_close *f)
+{
+	struct ext4 *fs = f->super->private;
+
+	CO_BEGIN;
+	if (fs->journal)
+		CO_AWAIT(f->ignored, ext4_writable_end, .fs = fs);
+	kfree(fs);
+	CO_RETURN(0);
+	CO_END;
 }
 
 static const struct super_ops ext4_super_ops = {
 	.free_inode = ext4_free_inode,
 	.statfs = ext4_statfs,
-	.shutdown = ext4_shutdown,
+	.sync = CO_IMPLEMENTS(super_sync, ext4_sync),
+	.close = CO_IMPLEMENTS(super_close, ext4_close),
+	.show_options = ext4_options_show,
 	.by_number = CO_IMPLEMENTS(super_by_number, ext4_by_number),
 	.generation = ext4_generation,
 	.short_handles = true,
 };
 
-/* --- options --- */
-
-/* Options that say how to write, or what is so anyway, and mean nothing here. */
-static const char *const ignored_options[] = {
-	"", "defaults", "errors=", "data=", "barrier", "nobarrier", "discard", "nodiscard", "acl",
-	"noacl", "user_xattr", "nouser_xattr", "commit=", "delalloc", "nodelalloc", "stripe=",
-	"init_itable", "noinit_itable", "journal_checksum", "auto_da_alloc",
-};
-
-static bool option_is_ignored(const char *option, size_t len)
-{
-	for (unsigned i = 0; i < ARRAY_SIZE(ignored_options); i++) {
-		size_t n = strlen(ignored_options[i]);
-		bool prefix = n && ignored_options[i][n - 1] == '=';
-
-		if ((prefix ? len > n : len == n) && !memcmp(option, ignored_options[i], n))
-			return true;
-	}
-	return false;
-}
-
-static int parse_options(struct ext4 *fs, const char *options, bool *ignore_journal)
-{
-	while (*options) {
-		const char *comma = strchr(options, ',');
-		size_t len = comma ? (size_t)(comma - options) : strlen(options);
-
-		if ((len == 6 && !memcmp(options, "noload", 6)) ||
-		    (len == 10 && !memcmp(options, "norecovery", 10)))
-			*ignore_journal = true;
-		else if (!option_is_ignored(options, len)) {
-			ext4_bad(fs, "unknown mount option \"%.*s\"", (int)min(len, 64ul), options);
-			return -EINVAL;
-		}
-		options += len + (comma ? 1 : 0);
-	}
-	return 0;
-}
-
 /* --- mounting --- */
 
 /* Everything before the first read. */
-static int mount_begin(const struct fs_mount *m, struct ext4 **to, bool *ignore_journal)
+static int mount_begin(const struct fs_mount *m, struct ext4 **to)
 {
 	struct ext4 *fs;
 	int err;
@@ -118,15 +107,43 @@ static int mount_begin(const struct fs_mount *m, struct ext4 **to, bool *ignore_
 	*to = fs = kzalloc(sizeof(*fs));
 	if (!fs)
 		return -ENOMEM;
+	spin_init(&fs->super_lock, RANK_FS_PRIVATE);
 	fs->dev = blk_find(m->dev);
 	if (!fs->dev)
 		return -ENXIO;
-	err = parse_options(fs, m->options, ignore_journal);
-	if (!err && !m->read_only) {
-		log_warn("ext4 %s: only mounts with \"ro\" are supported", fs->dev->name);
-		err = -EROFS;
-	}
+	err = ext4_options_parse(fs, m->options, &fs->options);
+	if (!err && !m->read_only && fs->dev->read_only)
+		err = -EACCES;
+	if (!err && !m->read_only && fs->options.no_load)
+		err = -EINVAL;
 	return err;
+}
+
+/* What a super block that makes sense says of mounting. */
+static int mount_check(const struct fs_mount *m, struct ext4 *fs,
+		       const struct ext4_disk_super *disk)
+{
+	int err = ext4_geometry(fs, disk);
+
+	if (!err && !m->read_only)
+		err = ext4_geometry_writable(fs, disk);
+	if (err)
+		return err;
+	if ((disk->feature_incompat & EXT4_INCOMPAT_RECOVER) && !fs->options.no_load) {
+		ext4_bad(fs, "the journal needs recovery, which is not supported: "
+			 "run e2fsck, or mount with noload");
+		return -EINVAL;
+	}
+	if (!m->read_only && fs->journal_ino) {
+		log_warn("ext4 %s: with a journal only mounts with \"ro\" are supported",
+			 fs->dev->name);
+		return -EROFS;
+	}
+	fs->state = disk->state;
+	if (!fs->options.errors)
+		fs->options.errors = disk->errors == EXT4_ERRORS_CONTINUE
+					     ? EXT4_ERRORS_CONTINUE : EXT4_ERRORS_READ_ONLY;
+	return 0;
 }
 
 static int mount_make_super(const struct fs_mount *m, struct ext4 *fs)
@@ -137,7 +154,7 @@ static int mount_make_super(const struct fs_mount *m, struct ext4 *fs)
 		return -ENOMEM;
 	s->private = fs;
 	s->dev = m->dev;
-	s->read_only = true;
+	s->read_only = m->read_only;
 	s->acls = true;
 	s->block_size = fs->block_size;
 	s->max_size = (u64)UINT32_MAX << fs->block_shift;
@@ -159,13 +176,12 @@ struct ext4_mount {
 	struct page *page;
 	struct inode *inode;
 	u32 group;
-	bool ignore_journal;
 	long err;
 };
 static co_t ext4_mount(struct co *co, struct ext4_mount *f)
 {
 	CO_BEGIN;
-	f->err = mount_begin((struct fs_mount *)f, &f->fs, &f->ignore_journal);
+	f->err = mount_begin((struct fs_mount *)f, &f->fs);
 	if (f->err)
 		goto out;
 	f->err = -ENOMEM;
@@ -178,7 +194,7 @@ static co_t ext4_mount(struct co *co, struct ext4_mount *f)
 		goto out;
 	memcpy(f->disk, (u8 *)phys_page_data(f->page) + EXT4_SUPER_OFFSET, sizeof(*f->disk));
 	phys_page_put(f->page);
-	f->err = ext4_geometry(f->fs, f->disk, f->ignore_journal);
+	f->err = mount_check((struct fs_mount *)f, f->fs, f->disk);
 	if (f->err)
 		goto out;
 	for (f->group = 0; f->group < f->fs->groups; f->group++) {
@@ -209,6 +225,10 @@ static co_t ext4_mount(struct co *co, struct ext4_mount *f)
 	}
 	if (f->disk->state & EXT4_STATE_ERRORS)
 		log_warn("ext4 %s: it is marked as having errors: run e2fsck", f->fs->dev->name);
+	if (!f->read_only)
+		CO_AWAIT(f->err, ext4_writable_start, .fs = f->fs);
+	if (f->err)
+		goto out;
 	*f->made = f->fs->super;
 	f->fs = NULL;
 out:

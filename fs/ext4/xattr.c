@@ -8,7 +8,7 @@
 #include <linux/capability.h>
 #include <linux/stat.h>
 
-#include "fs/ext4/crc.h"
+#include "core/base/crc.h"
 #include "fs/ext4/ext4.h"
 #include "mem/phys/slab.h"
 #include "vfs/acl.h"

@@ -36,12 +36,15 @@ struct buffer {
 	u64 block;
 	u8 *data;		/* a block's bytes */
 	struct page *page;
-	refcount refs;
-	/* The rest is the journal's. */
+	/* The rest is the journal's, under its lock. */
+	u32 refs;		/* each of the three below holds one */
 	struct list hash;
 	struct transaction *running;	/* which it was changed in; NULL: none */
 	struct list in_running;
 	struct page *copy;		/* for its commit; had from journal_access on */
+	struct list in_frozen;		/* of the transaction that commits now */
+	struct page *frozen;		/* how it was when that one ended; NULL: not in it */
+	bool escaped;			/* in the log it looks otherwise */
 	struct transaction *committed;	/* whose copy is not home yet */
 	struct list in_committed;
 	struct page *home;		/* that copy */
@@ -54,6 +57,7 @@ struct buffer_get {
 	u64 block;
 	struct buffer **buffer;
 	struct page *page;
+	unsigned tries;
 	long err;
 };
 co_t buffer_get(struct co *co, struct buffer_get *f);
@@ -62,6 +66,9 @@ co_t buffer_get(struct co *co, struct buffer_get *f);
 struct buffer *buffer_attach(struct journal *journal, u64 block, struct page *page, u32 offset);
 void buffer_hold(struct buffer *b);
 void buffer_put(struct buffer *b);	/* NULL is ignored */
+/* What a block that was just read from the disk is in memory, if it was changed and the change is
+ * not home yet: for pages that are filled past the device's cache. false: it is as on the disk. */
+bool buffer_overlay(struct journal *journal, u64 block, u8 *to);
 
 /* --- handles --- */
 
@@ -72,13 +79,14 @@ struct handle {
 	u32 credits;		/* left */
 };
 
-/* Begin. Waits for room. 0, -EROFS (aborted), -ENOSPC (more than a log can take), -EINTR only if
- * killed. */
+/* Begin. Waits for room, even if killed. 0, -EROFS (aborted), -ENOSPC (more than a log can take),
+ * -ENOMEM. */
 struct journal_start {
 	struct co_frame co;
 	struct journal *journal;
 	struct handle *handle;
 	u32 credits;
+	struct transaction *spare;
 	long err;
 };
 co_t journal_start(struct co *co, struct journal_start *f);
@@ -103,7 +111,6 @@ struct journal_access {
 	struct co_frame co;
 	struct handle *handle;
 	struct buffer *buffer;
-	long err;
 };
 co_t journal_access(struct co *co, struct journal_access *f);
 /* The same for a block that was just allocated: its buffer, zeroed, not read. */
@@ -112,6 +119,7 @@ struct journal_create {
 	struct handle *handle;
 	u64 block;
 	struct buffer **buffer;
+	struct page *page;
 	long err;
 };
 co_t journal_create(struct co *co, struct journal_create *f);
@@ -121,7 +129,6 @@ struct journal_forget {
 	struct co_frame co;
 	struct handle *handle;
 	u64 block;
-	long err;
 };
 co_t journal_forget(struct co *co, struct journal_forget *f);
 
@@ -141,6 +148,7 @@ struct journal_wait {
 	struct co_frame co;
 	struct journal *journal;
 	u32 tid;
+	bool flush;
 	long err;
 };
 co_t journal_wait(struct co *co, struct journal_wait *f);
@@ -162,6 +170,8 @@ co_t journal_flush(struct co *co, struct journal_flush *f);
 /* Something is wrong on the disk or it failed: no handle starts any more, nothing commits. */
 void journal_abort(struct journal *journal, int err);
 bool journal_aborted(const struct journal *journal);
+/* Another time for changes to wait until they commit; 0: the default. */
+void journal_set_commit_seconds(struct journal *journal, u32 seconds);
 
 /* --- the journal itself --- */
 
@@ -205,14 +215,18 @@ struct journal_open {
 	struct co_frame co;
 	const struct journal_config *config;
 	struct journal **journal;
+	struct journal *made;
 	long err;
 };
 co_t journal_open(struct co *co, struct journal_open *f);
-/* After journal_flush or an abort: the worker ends, memory is freed. */
+/* After journal_flush or an abort: the worker ends, memory is freed. What an abort left uncommitted
+ * is gone from the device's cache, too. */
 struct journal_close {
 	struct co_frame co;
 	struct journal *journal;
-	long err;
+	unsigned bucket;
+	u64 index;
+	long ignored;
 };
 co_t journal_close(struct co *co, struct journal_close *f);
 

@@ -1,6 +1,6 @@
-/* fs/ext4/crc.c -- see crc.h. CRC32C eight bytes a step: table[k][b] is the CRC of byte b
+/* core/base/crc.c -- see crc.h. CRC32C eight bytes a step: table[k][b] is the CRC of byte b
  * followed by k zero bytes. */
-#include "fs/ext4/crc.h"
+#include "core/base/crc.h"
 
 #include "core/base/string.h"
 

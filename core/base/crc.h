@@ -1,6 +1,6 @@
-/* fs/ext4/crc.h -- the checksums of ext4's metadata. */
-#ifndef EXT4_CRC_H
-#define EXT4_CRC_H
+/* core/base/crc.h -- checksums of what lies on disks. */
+#ifndef BASE_CRC_H
+#define BASE_CRC_H
 
 #include "hal/types.h"
 

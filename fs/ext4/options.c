@@ -1,0 +1,80 @@
+/* fs/ext4/options.c -- mount options, as Linux's ext4 takes them. */
+#include "core/base/string.h"
+#include "fs/ext4/ext4.h"
+
+/* Options that ask for what is so anyway, or for less than is done. */
+static const char *const options_kept[] = {
+	"", "defaults", "data=ordered", "data=writeback", "barrier", "barrier=0", "barrier=1",
+	"nobarrier", "discard", "nodiscard", "acl", "noacl", "user_xattr", "nouser_xattr",
+	"delalloc", "nodelalloc", "init_itable", "noinit_itable", "journal_checksum",
+	"nojournal_checksum", "auto_da_alloc", "noauto_da_alloc", "block_validity",
+};
+
+/* A number after `name`, which ends with '='. */
+static bool option_number(const char *option, size_t len, const char *name, u32 *to)
+{
+	size_t n = strlen(name);
+	u64 value = 0;
+
+	if (len <= n || len > n + 9 || memcmp(option, name, n))
+		return false;
+	for (; n < len; n++) {
+		if (option[n] < '0' || option[n] > '9')
+			return false;
+		value = value * 10 + (u64)(option[n] - '0');
+	}
+	*to = (u32)value;
+	return true;
+}
+
+static bool option_is(const char *option, size_t len, const char *name)
+{
+	return len == strlen(name) && !memcmp(option, name, len);
+}
+
+static bool option_parse(struct ext4_options *to, const char *option, size_t len)
+{
+	u32 ignored;
+
+	if (option_is(option, len, "noload") || option_is(option, len, "norecovery"))
+		to->no_load = true;
+	else if (option_is(option, len, "errors=continue"))
+		to->errors = EXT4_ERRORS_CONTINUE;
+	else if (option_is(option, len, "errors=remount-ro"))
+		to->errors = EXT4_ERRORS_READ_ONLY;
+	else if (option_number(option, len, "stripe=", &ignored))
+		return true;	/* where files are put best, not whether */
+	else if (!option_number(option, len, "commit=", &to->commit_seconds)) {
+		for (unsigned i = 0; i < ARRAY_SIZE(options_kept); i++)
+			if (option_is(option, len, options_kept[i]))
+				return true;
+		return false;
+	}
+	return true;
+}
+
+int ext4_options_parse(struct ext4 *fs, const char *text, struct ext4_options *to)
+{
+	while (*text) {
+		const char *comma = strchr(text, ',');
+		size_t len = comma ? (size_t)(comma - text) : strlen(text);
+
+		if (!option_parse(to, text, len)) {
+			ext4_bad(fs, "mount option \"%.*s\" is unknown or not supported",
+				 (int)min(len, 64ul), text);
+			return -EINVAL;
+		}
+		text += len + (comma ? 1 : 0);
+	}
+	return 0;
+}
+
+void ext4_options_show(struct super *s, char *to, size_t size)
+{
+	const struct ext4 *fs = s->private;
+	char commit[24] = "";
+
+	if (fs->options.commit_seconds)
+		format(commit, sizeof(commit), ",commit=%u", fs->options.commit_seconds);
+	format(to, size, "%s%s", fs->options.no_load ? ",norecovery" : "", commit);
+}

@@ -1,0 +1,187 @@
+/* fs/ext4/writable.c -- from a file system that is read to one that is written to, and back; its
+ * super block. */
+#include "core/base/crc.h"
+#include "fs/ext4/write.h"
+#include "vfs/inode.h"
+
+co_t ext4_super_access(struct co *co, struct ext4_super_access *f)
+{
+	CO_BEGIN;
+	CO_AWAIT(f->err, journal_access, .handle = f->handle, .buffer = f->fs->super_buffer);
+	CO_RETURN(f->err);
+	CO_END;
+}
+
+void ext4_super_seal(const struct ext4 *fs)
+{
+	struct ext4_disk_super *s = fs->super_disk;
+
+	if (fs->checksums)
+		s->checksum = crc_32c(~0u, s, offsetof(struct ext4_disk_super, checksum));
+}
+
+void ext4_damaged(struct ext4 *fs)
+{
+	atomic_add_relaxed(&fs->errors, 1u);
+	if (fs->journal && fs->options.errors == EXT4_ERRORS_READ_ONLY)
+		journal_abort(fs->journal, -EUCLEAN);
+}
+
+/* The journal failed, or was told to. */
+static void writable_aborted(void *owner, int err)
+{
+	struct ext4 *fs = owner;
+
+	atomic_add_relaxed(&fs->errors, 1u);
+	if (fs->super)
+		atomic_store(&fs->super->read_only, true);
+	ext4_bad(fs, "it is read-only from now on");
+}
+
+/* Write the super block as it is, past the journal: no transaction has it. */
+struct writable_write_super {
+	struct co_frame co;
+	struct ext4 *fs;
+	struct blk_segment segment;
+	long err;
+};
+static co_t writable_write_super(struct co *co, struct writable_write_super *f)
+{
+	CO_BEGIN;
+	f->segment = (struct blk_segment){
+		.addr = paddr_of(phys_page_addr(f->fs->super_buffer->page).raw +
+				 ((uintptr_t)f->fs->super_disk & ~PAGE_MASK)),
+		.len = sizeof(struct ext4_disk_super),
+	};
+	CO_AWAIT(f->err, blk_transfer, .dev = f->fs->dev, .kind = BLK_WRITE,
+		 .sector = EXT4_SUPER_OFFSET >> BLK_SECTOR_SHIFT, .segments = &f->segment,
+		 .count = 1);
+	if (!f->err)
+		CO_AWAIT(f->err, blk_transfer, .dev = f->fs->dev, .kind = BLK_FLUSH);
+	CO_RETURN(f->err);
+	CO_END;
+}
+
+static void super_set_time(const struct ext4 *fs, u32 *low, u8 *high)
+{
+	struct inode_time now = inode_now();
+
+	*low = (u32)now.sec;
+	*high = (u8)((u64)now.sec >> 32);
+}
+
+/* It is being written to from now on. */
+static void super_begin(struct ext4 *fs)
+{
+	struct ext4_disk_super *s = fs->super_disk;
+
+	spin_lock(&fs->super_lock);
+	s->state &= (u16)~EXT4_STATE_CLEAN;
+	s->mnt_count++;
+	super_set_time(fs, &s->mtime, &s->times_hi[1]);
+	super_set_time(fs, &s->wtime, &s->times_hi[0]);
+	ext4_super_seal(fs);
+	spin_unlock(&fs->super_lock);
+}
+
+/* All is written. */
+static void super_end(struct ext4 *fs)
+{
+	struct ext4_disk_super *s = fs->super_disk;
+
+	spin_lock(&fs->super_lock);
+	s->state = fs->state;
+	if (atomic_load(&fs->errors))
+		s->state |= EXT4_STATE_ERRORS;
+	s->free_blocks_count_lo = (u32)fs->blocks_free;
+	if (fs->incompat & EXT4_INCOMPAT_64BIT)
+		s->free_blocks_count_hi = (u32)(fs->blocks_free >> 32);
+	s->free_inodes_count = fs->inodes_free;
+	super_set_time(fs, &s->wtime, &s->times_hi[0]);
+	ext4_super_seal(fs);
+	spin_unlock(&fs->super_lock);
+}
+
+static struct journal_config writable_config(struct ext4 *fs)
+{
+	return (struct journal_config){
+		.dev = fs->dev,
+		.block_size = fs->block_size,
+		.blocks = fs->blocks,
+		.commit_seconds = fs->options.commit_seconds,
+		.checksums = fs->checksums,
+		.wide = fs->incompat & EXT4_INCOMPAT_64BIT,
+		.aborted = writable_aborted,
+		.owner = fs,
+	};
+}
+
+struct writable_open {
+	struct co_frame co;
+	struct ext4 *fs;
+	struct journal_config config;
+	long err;
+};
+static co_t writable_open(struct co *co, struct writable_open *f)
+{
+	CO_BEGIN;
+	f->config = writable_config(f->fs);
+	CO_AWAIT(f->err, journal_open, .config = &f->config, .journal = &f->fs->journal);
+	CO_RETURN(f->err);
+	CO_END;
+}
+
+struct writable_close {
+	struct co_frame co;
+	struct ext4 *fs;
+	long ignored;
+};
+static co_t writable_close(struct co *co, struct writable_close *f)
+{
+	CO_BEGIN;
+	buffer_put(f->fs->super_buffer);
+	f->fs->super_buffer = NULL;
+	f->fs->super_disk = NULL;
+	CO_AWAIT(f->ignored, journal_close, .journal = f->fs->journal);
+	f->fs->journal = NULL;
+	CO_RETURN(0);
+	CO_END;
+}
+
+co_t ext4_writable_start(struct co *co, struct ext4_writable_start *f)
+{
+	struct ext4 *fs = f->fs;
+	long ignored;
+
+	CO_BEGIN;
+	CO_AWAIT(f->err, writable_open, .fs = fs);
+	if (f->err)
+		CO_RETURN(f->err);
+	CO_AWAIT(f->err, buffer_get, .journal = fs->journal,
+		 .block = EXT4_SUPER_OFFSET >> fs->block_shift, .buffer = &fs->super_buffer);
+	if (!f->err) {
+		fs->super_disk = (struct ext4_disk_super *)(fs->super_buffer->data +
+							    EXT4_SUPER_OFFSET % fs->block_size);
+		super_begin(fs);
+		CO_AWAIT(f->err, writable_write_super, .fs = fs);
+	}
+	if (f->err)
+		CO_AWAIT(ignored, writable_close, .fs = fs);
+	CO_RETURN(f->err);
+	CO_END;
+}
+
+co_t ext4_writable_end(struct co *co, struct ext4_writable_end *f)
+{
+	long ignored;
+
+	CO_BEGIN;
+	CO_AWAIT(f->err, journal_flush, .journal = f->fs->journal);
+	if (!f->err) {
+		super_end(f->fs);
+		CO_AWAIT(f->err, writable_write_super, .fs = f->fs);
+	}
+	CO_AWAIT(ignored, writable_close, .fs = f->fs);
+	CO_RETURN(f->err);
+	CO_END;
+}
