@@ -2,8 +2,9 @@
 """Two ext4 images for the simulation. The first: a pattern file, a few directories, a symbolic link.
 The second has what is seldom seen: more groups than a block describes (meta_bg), a directory of
 several blocks without an index; one whose names have the same hash on both sides of a block's end.
+Two more are to be written to: an ext4 as mke2fs makes it, and an ext2.
 
-Usage: make_disk.py MKE2FS E2FSCK IMAGE SECOND
+Usage: make_disk.py MKE2FS E2FSCK IMAGE SECOND WRITTEN OLD
 """
 import os
 import pathlib
@@ -89,8 +90,29 @@ def make_second(mke2fs, e2fsck, image):
         assert any(int(h, 16) & 1 for h in hashes), hashes
 
 
+def make_written(mke2fs, image, *options):
+    """Directories at the edge of another form: one more name takes another block, an index, a split."""
+    with tempfile.TemporaryDirectory() as root:
+        top = pathlib.Path(root)
+        for name, names in (("full", 17), ("indexed", 60)):
+            (top / name).mkdir()
+            for n in range(names):
+                (top / name / f"a-name-of-fifty-bytes-or-so-that-fills-a-block-{n:03}").touch()
+        (top / "file").write_bytes(bytes(range(256)) * 40)
+        (top / "directory").mkdir()
+        make(mke2fs, root, image, "-m", "0", *options)
+
+
 def main():
-    mke2fs, e2fsck, image, second = sys.argv[1:]
+    mke2fs, e2fsck, image, second, written, old = sys.argv[1:]
+    make_written(mke2fs, written + ".new", "-O", "orphan_file,metadata_csum_seed", "-J", "size=1",
+                 "-N", "256", "-U", "00000000-0000-0000-0000-000000000004", "4096")
+    index_directories(e2fsck, written + ".new")
+    os.replace(written + ".new", written)
+    make_written(mke2fs, old + ".new", "-O",
+                 "^has_journal,^extent,^64bit,^metadata_csum,^flex_bg,^dir_index,^orphan_file",
+                 "-N", "128", "-U", "00000000-0000-0000-0000-000000000005", "2048")
+    os.replace(old + ".new", old)
     make_second(mke2fs, e2fsck, second + ".new")
     os.replace(second + ".new", second)
     with tempfile.TemporaryDirectory() as root:

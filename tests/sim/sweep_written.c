@@ -1,0 +1,287 @@
+/* tests/sim/sweep_written.c -- file systems on disks that are written to: the third disk is an ext4 with
+ * a journal, the fourth an ext2. Whatever a part makes it removes at its beginning, so that each
+ * round finds the same.
+ *
+ * Registers: 19 a file, 20 and 21 within one line.
+ */
+#include <linux/falloc.h>
+#include <linux/fs.h>
+
+#include "base.h"
+
+#define MORE (PROG_SPACE + 0x10000)	/* memory that nothing has touched yet */
+#define DISKS 2
+
+static const char *const disks[DISKS] = {"/dev/vdc", "/dev/vdd"};
+
+static u64 at(struct prog *p, const char *name)
+{
+	char path[300];
+
+	snprintf(path, sizeof(path), "d/%s", name);
+	return prog_string(p, path);
+}
+
+static void mounted(struct prog *p, unsigned disk)
+{
+	SYS(p, __NR_mkdirat, I(AT_FDCWD), I(prog_string(p, "d")), I(0755));
+	SYS(p, __NR_mount, I(prog_string(p, disks[disk])), I(prog_string(p, "d")),
+	    I(prog_string(p, "ext4")), I(0), I(0));
+	EXPECT(p, 0, 0);
+}
+
+static void unmounted(struct prog *p)
+{
+	SYS(p, __NR_umount2, I(prog_string(p, "d")), I(0));
+}
+
+static void open_at(struct prog *p, const char *name, int flags)
+{
+	SYS(p, __NR_openat, I(AT_FDCWD), I(at(p, name)), I(flags), I(0644));
+	MOVE(p, 19, 0);
+}
+
+static void closed(struct prog *p)
+{
+	SYS(p, __NR_close, R(19));
+}
+
+static void removed(struct prog *p, const char *name, bool directory)
+{
+	SYS(p, __NR_unlinkat, I(AT_FDCWD), I(at(p, name)), I(directory ? AT_REMOVEDIR : 0));
+}
+
+static void renamed(struct prog *p, const char *from, const char *to, unsigned flags)
+{
+	SYS(p, __NR_renameat2, I(AT_FDCWD), I(at(p, from)), I(AT_FDCWD), I(at(p, to)), I(flags));
+}
+
+static void synced(struct prog *p)
+{
+	SYS(p, __NR_fsync, R(19));
+}
+
+static void drop_caches(struct prog *p)
+{
+	SYS(p, __NR_openat, I(AT_FDCWD), I(prog_string(p, "/proc/sys/vm/drop_caches")), I(O_WRONLY));
+	WITH_FD(p) {
+		SYS(p, __NR_write, R(19), I(prog_string(p, "3")), I(1));
+		SYS(p, __NR_close, R(19));
+	}
+	work_sleep(p);
+}
+
+static void names_of(struct prog *p, unsigned disk)
+{
+	static const char *const files[] = {"made", "linked", "moved", "other", "soft", "slow",
+					    "pipe", "full/one", "indexed/one", "nameless"};
+	char longer[300];
+
+	mounted(p, disk);
+	for (unsigned i = 0; i < sizeof(files) / sizeof(files[0]); i++)
+		removed(p, files[i], false);
+	removed(p, "new/inner", true);
+	removed(p, "new", true);
+	removed(p, "newer/inner", true);
+	removed(p, "newer", true);
+	open_at(p, "made", O_RDWR | O_CREAT | O_EXCL);
+	SYS(p, __NR_fchmod, R(19), I(0600));
+	SYS(p, __NR_fchown, R(19), I(5), I(6));
+	closed(p);
+	SYS(p, __NR_utimensat, I(AT_FDCWD), I(at(p, "made")), I(0), I(0));
+	SYS(p, __NR_linkat, I(AT_FDCWD), I(at(p, "made")), I(AT_FDCWD), I(at(p, "linked")), I(0));
+	SYS(p, __NR_symlinkat, I(prog_string(p, "made")), I(AT_FDCWD), I(at(p, "soft")));
+	memset(longer, 'x', 200);
+	longer[200] = 0;
+	SYS(p, __NR_symlinkat, I(prog_string(p, longer)), I(AT_FDCWD), I(at(p, "slow")));
+	SYS(p, __NR_readlinkat, I(AT_FDCWD), I(at(p, "slow")), I(MORE), I(300));
+	SYS(p, __NR_mknodat, I(AT_FDCWD), I(at(p, "pipe")), I(010644), I(0));
+	SYS(p, __NR_mkdirat, I(AT_FDCWD), I(at(p, "new")), I(0755));
+	SYS(p, __NR_mkdirat, I(AT_FDCWD), I(at(p, "new/inner")), I(0755));
+	renamed(p, "made", "moved", 0);
+	renamed(p, "new", "newer", 0);
+	renamed(p, "newer/inner", "new", 0);
+	renamed(p, "new", "newer/inner", 0);
+	open_at(p, "other", O_RDWR | O_CREAT);
+	closed(p);
+	renamed(p, "moved", "other", RENAME_EXCHANGE);
+	renamed(p, "moved", "other", RENAME_NOREPLACE);
+	renamed(p, "moved", "other", 0);
+	renamed(p, "other", "moved", RENAME_WHITEOUT);
+	open_at(p, "full/one", O_RDWR | O_CREAT);
+	closed(p);
+	open_at(p, "indexed/one", O_RDWR | O_CREAT);
+	closed(p);
+	SYS(p, __NR_openat, I(AT_FDCWD), I(prog_string(p, "d")), I(020200000 | O_RDWR), I(0600)); /* O_TMPFILE */
+	WITH_FD(p) {
+		SYS(p, __NR_linkat, R(19), I(prog_string(p, "")), I(AT_FDCWD), I(at(p, "nameless")),
+		    I(AT_EMPTY_PATH));
+		closed(p);
+	}
+	unmounted(p);
+}
+
+static void names(struct prog *p)
+{
+	names_of(p, 0);
+}
+
+static void names_old(struct prog *p)
+{
+	names_of(p, 1);
+}
+
+/* More names than a block takes, then fewer. */
+static void many(struct prog *p)
+{
+	char name[100];
+
+	mounted(p, 0);
+	for (unsigned i = 0; i < 12; i++) {
+		snprintf(name, sizeof(name), "indexed/another-name-of-fifty-bytes-that-fills-blocks-%u", i);
+		open_at(p, name, O_RDWR | O_CREAT);
+		closed(p);
+	}
+	for (unsigned i = 0; i < 12; i++) {
+		snprintf(name, sizeof(name), "indexed/another-name-of-fifty-bytes-that-fills-blocks-%u", i);
+		removed(p, name, false);
+	}
+	unmounted(p);
+}
+
+static void data_of(struct prog *p, unsigned disk)
+{
+	mounted(p, disk);
+	removed(p, "data", false);
+	open_at(p, "data", O_RDWR | O_CREAT);
+	SYS(p, __NR_write, R(19), I(BUFFER), I(12000));
+	synced(p);
+	SYS(p, __NR_pwrite64, R(19), I(BUFFER), I(3000), I(5000));
+	SYS(p, __NR_pwrite64, R(19), I(BUFFER), I(2000), I(400000));
+	SYS(p, __NR_fdatasync, R(19));
+	SYS(p, __NR_fallocate, R(19), I(0), I(20000), I(30000));
+	SYS(p, __NR_pwrite64, R(19), I(BUFFER), I(1000), I(30000));
+	synced(p);
+	SYS(p, __NR_fallocate, R(19), I(FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE), I(1024), I(6000));
+	SYS(p, __NR_fallocate, R(19), I(FALLOC_FL_ZERO_RANGE), I(500), I(9000));
+	SYS(p, __NR_fallocate, R(19), I(FALLOC_FL_KEEP_SIZE), I(500000), I(9000));
+	SYS(p, NR_LSEEK, R(19), I(0), I(SEEK_HOLE));
+	SYS(p, NR_LSEEK, R(19), I(0), I(SEEK_DATA));
+	SYS(p, NR_FTRUNCATE, R(19), I(700));
+	SYS(p, NR_FTRUNCATE, R(19), I(90000));
+	SYS(p, NR_MMAP, I(0), I(0x4000), I(3), I(1), R(19), I(0x2000));
+	IF(p, 0, GE, 0) {
+		MOVE(p, 20, 0);
+		STORE(p, 8, 20, 20, 0x1000);
+		SYS(p, __NR_msync, R(20), I(0x4000), I(4));
+	}
+	SYS(p, __NR_sync, I(0));
+	SYS(p, __NR_syncfs, R(19));
+	drop_caches(p);
+	SYS(p, __NR_pread64, R(19), I(MORE), I(9000), I(0));
+	removed(p, "data", false);
+	SYS(p, __NR_write, R(19), I(BUFFER), I(100));
+	closed(p);
+	open_at(p, "data", O_RDWR | O_CREAT | 04010000); /* O_SYNC */
+	SYS(p, __NR_write, R(19), I(BUFFER), I(5000));
+	closed(p);
+	unmounted(p);
+}
+
+static void data(struct prog *p)
+{
+	data_of(p, 0);
+}
+
+static void data_old(struct prog *p)
+{
+	data_of(p, 1);
+}
+
+/* Pieces far apart: the tree of extents, or the levels of pointers, get deeper, and go again. */
+static void pieces_of(struct prog *p, unsigned disk)
+{
+	mounted(p, disk);
+	removed(p, "pieces", false);
+	open_at(p, "pieces", O_RDWR | O_CREAT);
+	for (unsigned i = 0; i < 7; i++) {
+		SYS(p, __NR_pwrite64, R(19), I(BUFFER), I(10), I(i * 8192));
+		synced(p);
+	}
+	SYS(p, __NR_pwrite64, R(19), I(BUFFER), I(10), I(300 * 1024));
+	SYS(p, __NR_pwrite64, R(19), I(BUFFER), I(10), I(70000 * 1024));
+	synced(p);
+	drop_caches(p);
+	SYS(p, __NR_fallocate, R(19), I(FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE), I(8192), I(16384));
+	SYS(p, NR_FTRUNCATE, R(19), I(20000));
+	closed(p);
+	removed(p, "pieces", false);
+	unmounted(p);
+}
+
+static void pieces(struct prog *p)
+{
+	pieces_of(p, 0);
+}
+
+static void pieces_old(struct prog *p)
+{
+	pieces_of(p, 1);
+}
+
+/* Attributes in the inode, in a block, gone again; lists; flags. */
+static void attributes(struct prog *p)
+{
+	u64 file, small, large;
+
+	mounted(p, 0);
+	file = at(p, "file");
+	small = prog_string(p, "user.small");
+	large = prog_string(p, "user.large");
+	SYS(p, __NR_setxattr, I(file), I(small), I(BUFFER), I(10), I(0));
+	SYS(p, __NR_setxattr, I(file), I(large), I(BUFFER), I(600), I(0));
+	SYS(p, __NR_setxattr, I(file), I(small), I(BUFFER), I(90), I(0));
+	SYS(p, __NR_setxattr, I(file), I(prog_string(p, "user.huge")), I(BUFFER), I(4000), I(0));
+	SYS(p, __NR_removexattr, I(file), I(large));
+	SYS(p, __NR_removexattr, I(file), I(small));
+	open_at(p, "file", O_RDWR);
+	SYS(p, __NR_ioctl, R(19), I(0x80086601), I(BUFFER + 0x2000));	/* FS_IOC_GETFLAGS */
+	SYS(p, __NR_ioctl, R(19), I(0x40086602), I(BUFFER + 0x2000));	/* and as it is */
+	closed(p);
+	unmounted(p);
+}
+
+/* No room is left. */
+static void full(struct prog *p)
+{
+	mounted(p, 1);
+	removed(p, "fill", false);
+	open_at(p, "fill", O_RDWR | O_CREAT);
+	SYS(p, __NR_fallocate, R(19), I(0), I(0), I(1024 * 1024));
+	LOOP(p, 24, 160)
+		SYS(p, __NR_write, R(19), I(BUFFER), I(16384));
+	synced(p);
+	SYS(p, __NR_mkdirat, I(AT_FDCWD), I(at(p, "none")), I(0755));
+	removed(p, "none", true);
+	closed(p);
+	removed(p, "fill", false);
+	unmounted(p);
+}
+
+/* Read-only and back, with something not on the disk yet. */
+static void again(struct prog *p)
+{
+	mounted(p, 0);
+	open_at(p, "file", O_RDWR);
+	SYS(p, __NR_pwrite64, R(19), I(BUFFER), I(100), I(50));
+	closed(p);
+	SYS(p, __NR_mount, I(0), I(prog_string(p, "d")), I(0), I(32 | 1), I(0)); /* MS_REMOUNT, MS_RDONLY */
+	SYS(p, __NR_mount, I(0), I(prog_string(p, "d")), I(0), I(32), I(0));
+	open_at(p, "file", O_RDWR);
+	SYS(p, __NR_pwrite64, R(19), I(BUFFER), I(100), I(50));
+	closed(p);
+	SYS(p, __NR_umount2, I(prog_string(p, "d")), I(2));
+}
+
+work_fn *const sweep_written[] = {names, names_old, many, data, data_old, pieces, pieces_old, attributes,
+				  full, again, NULL};
