@@ -22,8 +22,8 @@ usage: ./lichen COMMAND [OPTION...]
                            what others wrote, compared with Linux test by test; -k, --runs N,
                            --log FOLDER
   transcript strace|gdb    debuggers' transcripts compared with Linux's; --rootfs dev|rolling
-  bench [programs] [-k NAME]  instructions per operation, or of whole programs, ours beside
-                           Linux's; --kernel lichen|linux
+  bench [programs|disk] [-k NAME]  instructions per operation, or of whole programs (on a
+                           disk), ours beside Linux's; --kernel lichen|linux
   profile NAME             where they go, function by function; --addresses: each instruction
   image [NAME]             build the kernel and a root file system; print where they are
   gdb                      our kernel stopped at its first instruction, under gdb

@@ -4,7 +4,10 @@ Under `--icount` a nanosecond of the guest's clock is one instruction, so figure
 """
 
 import io
+import os
+import pathlib
 import re
+import tempfile
 import time
 
 from . import base, build, guest, rootfs, vm
@@ -55,6 +58,18 @@ PROGRAMS = {
     "md5sum": "md5sum of half of /usr/bin",
     "awk": "awk counts to 300,000",
 }
+DISK = {
+    "create": "3,000 files made",
+    "remove": "3,000 files made and removed",
+    "write": "50 MB written to a new file",
+    "rewrite": "20 MB written over it in pieces of 4 KiB",
+    "append": "2,000 lines appended, a file opened for each",
+    "fsync": "300 times 4 KiB, each waited for",
+    "untar": "/usr/share and /usr/bin packed, unpacked, removed",
+    "rename": "a file renamed 3,000 times",
+    "cold": "50 MB read from the disk",
+}
+DISK_SIZE = 1 << 30
 STARTUP_RUNS = 3
 STARTUP_AIM = 0.5
 
@@ -69,9 +84,9 @@ def capture(machine, argv, put=()):
     return out.getvalue().decode()
 
 
-def machine_for(kernel):
+def machine_for(kernel, disks=()):
     append = "mitigations=off" if kernel == "linux" else ""
-    return vm.Machine(kernel=kernel, smp=1, mem="4G", icount=True, append=append,
+    return vm.Machine(kernel=kernel, smp=1, mem="4G", icount=True, append=append, disks=disks,
                       root=rootfs.find("debian"))       # its /bin/true is run
 
 
@@ -85,19 +100,34 @@ def measure(kernel, only=None):
     return {name: int(value) for name, value in re.findall(r"^(\w+) (\d+)$", text, re.M)}
 
 
-def measure_programs(kernel):
-    """Real programs, in thousands of instructions, by name."""
-    script = base.SOURCE / "tests/bench/programs.sh"
-    text = capture(machine_for(kernel), ["/bin/bash", "/programs.sh"], [(script, "/programs.sh")])
+def measure_script(machine, name, known):
+    """What a script of tests/bench measures, in thousands of instructions, by name."""
+    script = base.SOURCE / "tests/bench" / name
+    text = capture(machine, ["/bin/bash", f"/{name}"], [(script, f"/{name}")])
     found = {name: int(value) for name, value in re.findall(r"^(\w+) (\d+)$", text, re.M)}
-    if found.keys() != PROGRAMS.keys():
-        raise base.Failure("bench: programs.sh measures " + " ".join(found))
+    if found.keys() != known.keys():
+        raise base.Failure(f"bench: {name} measures " + " ".join(found))
     return found
 
 
-def show_programs(ours, linux):
+def measure_programs(kernel):
+    """Real programs."""
+    return measure_script(machine_for(kernel), "programs.sh", PROGRAMS)
+
+
+def measure_disk(kernel):
+    """The same on a file system of a disk, made as mke2fs does."""
+    with tempfile.NamedTemporaryFile(prefix="lichen-") as disk:
+        disk.truncate(DISK_SIZE)
+        base.run(["mke2fs", "-q", "-F", "-t", "ext4", disk.name], "making a disk",
+                 env=dict(os.environ, PATH=os.environ["PATH"] + ":/usr/sbin:/sbin"))
+        machine = machine_for(kernel, ((pathlib.Path(disk.name), True),))
+        return measure_script(machine, "disk.sh", DISK)
+
+
+def show_programs(names, ours, linux):
     row("", "Lichen", "Linux", "ratio", "")
-    for name, what in PROGRAMS.items():
+    for name, what in names.items():
         ratio = f"{ours[name] / linux[name]:.2f}" if ours and linux else ""
         row(what, ours.get(name, "-"), linux.get(name, "-"), ratio, "thousand instructions")
 
@@ -128,7 +158,7 @@ def row(what, ours, linux, aim, unit):
 
 
 def add_options(parser):
-    parser.add_argument("what", nargs="?", choices=("operations", "programs"),
+    parser.add_argument("what", nargs="?", choices=("operations", "programs", "disk"),
                         default="operations")
     parser.add_argument("-k", dest="name", metavar="NAME")
     parser.add_argument("--kernel", default="both", choices=("lichen", "linux", "both"))
@@ -141,18 +171,20 @@ def show(ours, linux):
             row(what, ours.get(name, "-"), linux.get(name, "-"), aim, unit)
 
 
-def programs(args):
+def programs(args, names, measured):
     if args.name:
-        raise base.Usage("bench programs: -k is for operations")
+        raise base.Usage(f"bench {args.what}: -k is for operations")
     build.ensure(["lichen.Image", "guest-init"], shown=True)
-    show_programs(*({} if args.kernel not in (kernel, "both") else measure_programs(kernel)
-                    for kernel in ("lichen", "linux")))
+    show_programs(names, *({} if args.kernel not in (kernel, "both") else measured(kernel)
+                           for kernel in ("lichen", "linux")))
     return 0
 
 
 def main(args):
     if args.what == "programs":
-        return programs(args)
+        return programs(args, PROGRAMS, measure_programs)
+    if args.what == "disk":
+        return programs(args, DISK, measure_disk)
     if args.name and args.name not in FIGURES:
         raise base.Usage(f"bench: there is no {args.name}; there are: " + " ".join(FIGURES))
     build.ensure(["lichen.Image", "guest-init", "guest-bench", "await_bench"], shown=True)
