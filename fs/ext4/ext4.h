@@ -30,6 +30,12 @@ struct ext4_options {
 	u32 commit_seconds;		/* 0: the default */
 };
 
+/* Where the journal's log lies. */
+struct ext4_log {
+	struct journal_run *runs;
+	unsigned count, room;
+};
+
 struct ext4 {
 	struct blk_device *dev;
 	struct super *super;
@@ -53,6 +59,7 @@ struct ext4 {
 	u64 blocks_reserved, blocks_free, overhead;
 	u32 inodes_free;
 	u32 journal_ino;
+	struct ext4_log log;		/* once it was looked for */
 	/* Only while it is mounted for writing. */
 	struct journal *journal;	/* NULL: it is not */
 	struct buffer *super_buffer;	/* the block that the super block lies in */
@@ -150,6 +157,40 @@ struct ext4_writable_end {
 };
 co_t ext4_writable_end(struct co *co, struct ext4_writable_end *f);
 
+struct journal_config ext4_journal_config(struct ext4 *fs);
+/* The log was replayed and it will not be written to: say so on the disk. */
+struct ext4_super_recovered {
+	struct co_frame co;
+	struct ext4 *fs;
+	struct page *page;
+	struct blk_segment segment;
+	long err;
+};
+co_t ext4_super_recovered(struct co *co, struct ext4_super_recovered *f);
+
+/* --- log.c --- */
+
+/* Find the blocks of the journal's inode: fs->log. -EUCLEAN. */
+struct ext4_log_find {
+	struct co_frame co;
+	struct ext4 *fs;
+	struct inode *inode;
+	long err;
+};
+co_t ext4_log_find(struct co *co, struct ext4_log_find *f);
+void ext4_log_free(struct ext4_log *log);
+/* Replay it, or (forget) see to it that it is not. */
+struct ext4_log_recover {
+	struct co_frame co;
+	struct ext4 *fs;
+	bool forget;
+	struct journal_config config;
+	u64 replayed;
+	bool failed;
+	long err;
+};
+co_t ext4_log_recover(struct co *co, struct ext4_log_recover *f);
+
 /* --- options.c --- */
 
 int ext4_options_parse(struct ext4 *fs, const char *text, struct ext4_options *to);
@@ -164,12 +205,19 @@ int ext4_geometry_writable(const struct ext4 *fs, const struct ext4_disk_super *
 
 /* --- group.c --- */
 
-/* Check group n's descriptor; *inode_table (may be NULL) gets its first block. */
+/* What is free in a group, or in several. */
+struct ext4_free {
+	u64 blocks, inodes;
+};
+
+/* Check group n's descriptor; *inode_table (may be NULL) gets its first block; what is free there
+ * is added to *free (may be NULL). */
 struct ext4_group_get {
 	struct co_frame co;
 	struct ext4 *fs;
 	u32 group;
 	u64 *inode_table;
+	struct ext4_free *free;
 	struct page *page;
 	u8 *data;
 	u64 block;

@@ -99,6 +99,15 @@ static int group_check(const struct ext4 *fs, u32 group, const u8 *data, u64 *in
 	return 0;
 }
 
+static void group_add_free(const struct ext4 *fs, const u8 *data, struct ext4_free *to)
+{
+	const struct ext4_disk_group *g = (const struct ext4_disk_group *)data;
+	bool wide = fs->group_size >= sizeof(*g);
+
+	to->blocks += g->free_blocks_count_lo | (wide ? (u32)g->free_blocks_count_hi << 16 : 0);
+	to->inodes += g->free_inodes_count_lo | (wide ? (u32)g->free_inodes_count_hi << 16 : 0);
+}
+
 /* With meta_bg the descriptors stand behind a copy of the super block, if there is one. Whether
  * there is can be told from the block itself: a descriptor block is never one. */
 static bool is_super_copy(const struct ext4 *fs, const u8 *data)
@@ -136,6 +145,8 @@ co_t ext4_group_get(struct co *co, struct ext4_group_get *f)
 		CO_RETURN(f->err);
 	f->data += f->group % (f->fs->block_size / f->fs->group_size) * f->fs->group_size;
 	f->err = group_check(f->fs, f->group, f->data, f->inode_table);
+	if (!f->err && f->free)
+		group_add_free(f->fs, f->data, f->free);
 	phys_page_put(f->page);
 	CO_RETURN(f->err);
 	CO_END;

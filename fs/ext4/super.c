@@ -80,6 +80,7 @@ static co_t ext4_close(struct co *co, struct ext4_close *f)
 	CO_BEGIN;
 	if (fs->journal)
 		CO_AWAIT(f->ignored, ext4_writable_end, .fs = fs);
+	ext4_log_free(&fs->log);
 	kfree(fs);
 	CO_RETURN(0);
 	CO_END;
@@ -129,14 +130,16 @@ static int mount_check(const struct fs_mount *m, struct ext4 *fs,
 		err = ext4_geometry_writable(fs, disk);
 	if (err)
 		return err;
-	if ((disk->feature_incompat & EXT4_INCOMPAT_RECOVER) && !fs->options.no_load) {
-		ext4_bad(fs, "the journal needs recovery, which is not supported: "
-			 "run e2fsck, or mount with noload");
+	if ((disk->feature_compat & EXT4_COMPAT_HAS_JOURNAL) && !fs->journal_ino &&
+	    (!m->read_only || (disk->feature_incompat & EXT4_INCOMPAT_RECOVER)) &&
+	    !fs->options.no_load) {
+		ext4_bad(fs, "a journal on another device is not supported");
 		return -EINVAL;
 	}
-	if (!m->read_only && fs->journal_ino) {
-		log_warn("ext4 %s: with a journal only mounts with \"ro\" are supported",
-			 fs->dev->name);
+	if ((disk->feature_incompat & EXT4_INCOMPAT_RECOVER) && !fs->options.no_load &&
+	    fs->dev->read_only) {
+		ext4_bad(fs, "the journal needs recovery, and the device is read-only: "
+			 "mount with noload");
 		return -EROFS;
 	}
 	fs->state = disk->state;
@@ -169,15 +172,129 @@ static void note_journal(struct ext4 *fs, struct inode *journal)
 	inode_put(journal);
 }
 
+/* The super block as it is on the disk. */
+struct mount_read_super {
+	struct co_frame co;
+	struct ext4 *fs;
+	struct ext4_disk_super *to;
+	struct page *page;
+	long err;
+};
+static co_t mount_read_super(struct co *co, struct mount_read_super *f)
+{
+	CO_BEGIN;
+	CO_AWAIT(f->err, page_get_filled, .mapping = &f->fs->dev->mapping, .index = 0, .ahead = 1,
+		 .page = &f->page);
+	if (f->err)
+		CO_RETURN(f->err);
+	memcpy(f->to, (u8 *)phys_page_data(f->page) + EXT4_SUPER_OFFSET, sizeof(*f->to));
+	phys_page_put(f->page);
+	CO_RETURN(0);
+	CO_END;
+}
+
 struct ext4_mount {
 	struct fs_mount;
 	struct ext4 *fs;
 	struct ext4_disk_super *disk;
-	struct page *page;
 	struct inode *inode;
-	u32 group;
+	bool recovered;
 	long err;
 };
+
+/* Find the log if it is needed, and replay it. Then the super block is as it was meant. */
+struct mount_log {
+	struct co_frame co;
+	struct ext4_mount *of;
+	bool dirty;
+	long err;
+};
+static co_t mount_log(struct co *co, struct mount_log *f)
+{
+	struct ext4 *fs = f->of->fs;
+
+	CO_BEGIN;
+	f->dirty = f->of->disk->feature_incompat & EXT4_INCOMPAT_RECOVER;
+	if (!fs->journal_ino || fs->options.no_load || (f->of->read_only && !f->dirty))
+		CO_RETURN(0);
+	CO_AWAIT(f->err, ext4_log_find, .fs = fs);
+	if (!f->err)
+		CO_AWAIT(f->err, ext4_log_recover, .fs = fs, .forget = !f->dirty);
+	if (!f->err)
+		CO_AWAIT(f->err, mount_read_super, .fs = fs, .to = f->of->disk);
+	if (!f->err)
+		f->err = mount_check((struct fs_mount *)f->of, fs, f->of->disk);
+	f->of->recovered = f->dirty;
+	CO_RETURN(f->err);
+	CO_END;
+}
+
+/* What every group says of itself; what the super block says is free may be old. */
+struct mount_groups {
+	struct co_frame co;
+	struct ext4 *fs;
+	u32 group;
+	struct ext4_free free;
+	long err;
+};
+static co_t mount_groups(struct co *co, struct mount_groups *f)
+{
+	CO_BEGIN;
+	for (f->group = 0; f->group < f->fs->groups; f->group++) {
+		CO_AWAIT(f->err, ext4_group_get, .fs = f->fs, .group = f->group,
+			 .free = &f->free);
+		if (f->err)
+			CO_RETURN(f->err);
+		CO_BREATHE;
+	}
+	f->fs->blocks_free = f->free.blocks;
+	f->fs->inodes_free = (u32)min(f->free.inodes, (u64)f->fs->inodes);
+	CO_RETURN(0);
+	CO_END;
+}
+
+/* The super block was read: all else up to where it can be used. */
+struct mount_load {
+	struct co_frame co;
+	struct ext4_mount *of;
+	struct inode *inode;
+	long err;
+};
+static co_t mount_load(struct co *co, struct mount_load *f)
+{
+	struct ext4 *fs = f->of->fs;
+
+	CO_BEGIN;
+	CO_AWAIT(f->err, mount_log, .of = f->of);
+	if (!f->err)
+		CO_AWAIT(f->err, mount_groups, .fs = fs);
+	if (!f->err && f->of->recovered && f->of->read_only)
+		CO_AWAIT(f->err, ext4_super_recovered, .fs = fs);
+	if (!f->err)
+		CO_AWAIT(f->err, ext4_inode_get, .fs = fs, .ino = EXT4_ROOT_INO,
+			 .inode = &fs->super->root);
+	if (f->err)
+		CO_RETURN(f->err);
+	if (!S_ISDIR(fs->super->root->mode)) {
+		ext4_bad(fs, "the root is not a directory");
+		CO_RETURN(-EUCLEAN);
+	}
+	fs->overhead = ext4_group_overhead(fs, f->of->disk);
+	if (fs->journal_ino) {
+		CO_AWAIT(f->err, ext4_inode_get, .fs = fs, .ino = fs->journal_ino,
+			 .inode = &f->inode);
+		if (!f->err)
+			note_journal(fs, f->inode);
+	}
+	if (f->of->disk->state & EXT4_STATE_ERRORS)
+		log_warn("ext4 %s: it is marked as having errors: run e2fsck", fs->dev->name);
+	f->err = 0;
+	if (!f->of->read_only)
+		CO_AWAIT(f->err, ext4_writable_start, .fs = fs);
+	CO_RETURN(f->err);
+	CO_END;
+}
+
 static co_t ext4_mount(struct co *co, struct ext4_mount *f)
 {
 	CO_BEGIN;
@@ -188,45 +305,13 @@ static co_t ext4_mount(struct co *co, struct ext4_mount *f)
 	f->disk = kmalloc(sizeof(*f->disk));
 	if (!f->disk)
 		goto out;
-	CO_AWAIT(f->err, page_get_filled, .mapping = &f->fs->dev->mapping, .index = 0, .ahead = 1,
-		 .page = &f->page);
-	if (f->err)
-		goto out;
-	memcpy(f->disk, (u8 *)phys_page_data(f->page) + EXT4_SUPER_OFFSET, sizeof(*f->disk));
-	phys_page_put(f->page);
-	f->err = mount_check((struct fs_mount *)f, f->fs, f->disk);
-	if (f->err)
-		goto out;
-	for (f->group = 0; f->group < f->fs->groups; f->group++) {
-		CO_AWAIT(f->err, ext4_group_get, .fs = f->fs, .group = f->group);
-		if (f->err)
-			goto out;
-		CO_BREATHE;
-	}
-	f->err = mount_make_super((struct fs_mount *)f, f->fs);
-	if (f->err)
-		goto out;
-	CO_AWAIT(f->err, ext4_inode_get, .fs = f->fs, .ino = EXT4_ROOT_INO,
-		 .inode = &f->fs->super->root);
-	if (f->err)
-		goto out;
-	if (!S_ISDIR(f->fs->super->root->mode)) {
-		ext4_bad(f->fs, "the root is not a directory");
-		f->err = -EUCLEAN;
-		goto out;
-	}
-	f->fs->overhead = ext4_group_overhead(f->fs, f->disk);
-	if (f->fs->journal_ino) {
-		CO_AWAIT(f->err, ext4_inode_get, .fs = f->fs, .ino = f->fs->journal_ino,
-			 .inode = &f->inode);
-		if (!f->err)
-			note_journal(f->fs, f->inode);
-		f->err = 0;
-	}
-	if (f->disk->state & EXT4_STATE_ERRORS)
-		log_warn("ext4 %s: it is marked as having errors: run e2fsck", f->fs->dev->name);
-	if (!f->read_only)
-		CO_AWAIT(f->err, ext4_writable_start, .fs = f->fs);
+	CO_AWAIT(f->err, mount_read_super, .fs = f->fs, .to = f->disk);
+	if (!f->err)
+		f->err = mount_check((struct fs_mount *)f, f->fs, f->disk);
+	if (!f->err)
+		f->err = mount_make_super((struct fs_mount *)f, f->fs);
+	if (!f->err)
+		CO_AWAIT(f->err, mount_load, .of = f);
 	if (f->err)
 		goto out;
 	*f->made = f->fs->super;
@@ -236,6 +321,8 @@ out:
 		inode_put(f->fs->super->root);
 		super_abandon(f->fs->super);
 	}
+	if (f->fs)
+		ext4_log_free(&f->fs->log);
 	kfree(f->fs);
 	kfree(f->disk);
 	CO_RETURN(f->err);

@@ -12,14 +12,6 @@ co_t ext4_super_access(struct co *co, struct ext4_super_access *f)
 	CO_END;
 }
 
-void ext4_super_seal(const struct ext4 *fs)
-{
-	struct ext4_disk_super *s = fs->super_disk;
-
-	if (fs->checksums)
-		s->checksum = crc_32c(~0u, s, offsetof(struct ext4_disk_super, checksum));
-}
-
 void ext4_damaged(struct ext4 *fs)
 {
 	atomic_add_relaxed(&fs->errors, 1u);
@@ -38,19 +30,20 @@ static void writable_aborted(void *owner, int err)
 	ext4_bad(fs, "it is read-only from now on");
 }
 
-/* Write the super block as it is, past the journal: no transaction has it. */
-struct writable_write_super {
+/* Write the super block as it lies in this page of the device's cache, past the journal: no
+ * transaction has it. */
+struct super_write {
 	struct co_frame co;
 	struct ext4 *fs;
+	struct page *page;
 	struct blk_segment segment;
 	long err;
 };
-static co_t writable_write_super(struct co *co, struct writable_write_super *f)
+static co_t super_write(struct co *co, struct super_write *f)
 {
 	CO_BEGIN;
 	f->segment = (struct blk_segment){
-		.addr = paddr_of(phys_page_addr(f->fs->super_buffer->page).raw +
-				 ((uintptr_t)f->fs->super_disk & ~PAGE_MASK)),
+		.addr = paddr_of(phys_page_addr(f->page).raw + EXT4_SUPER_OFFSET),
 		.len = sizeof(struct ext4_disk_super),
 	};
 	CO_AWAIT(f->err, blk_transfer, .dev = f->fs->dev, .kind = BLK_WRITE,
@@ -58,6 +51,52 @@ static co_t writable_write_super(struct co *co, struct writable_write_super *f)
 		 .count = 1);
 	if (!f->err)
 		CO_AWAIT(f->err, blk_transfer, .dev = f->fs->dev, .kind = BLK_FLUSH);
+	CO_RETURN(f->err);
+	CO_END;
+}
+
+static void super_seal(const struct ext4 *fs, struct ext4_disk_super *s)
+{
+	if (fs->checksums)
+		s->checksum = crc_32c(~0u, s, offsetof(struct ext4_disk_super, checksum));
+}
+
+void ext4_super_seal(const struct ext4 *fs)
+{
+	super_seal(fs, fs->super_disk);
+}
+
+static void super_set_counts(const struct ext4 *fs, struct ext4_disk_super *s)
+{
+	s->free_blocks_count_lo = (u32)fs->blocks_free;
+	if (fs->incompat & EXT4_INCOMPAT_64BIT)
+		s->free_blocks_count_hi = (u32)(fs->blocks_free >> 32);
+	s->free_inodes_count = fs->inodes_free;
+}
+
+static void super_mark_recovered(struct ext4 *fs, struct page *page)
+{
+	struct ext4_disk_super *s = (struct ext4_disk_super *)((u8 *)phys_page_data(page) +
+							       EXT4_SUPER_OFFSET);
+
+	s->feature_incompat &= ~(u32)EXT4_INCOMPAT_RECOVER;
+	if (atomic_load(&fs->errors))
+		s->state |= EXT4_STATE_ERRORS;
+	super_set_counts(fs, s);
+	super_seal(fs, s);
+	page_changed(page);
+}
+
+co_t ext4_super_recovered(struct co *co, struct ext4_super_recovered *f)
+{
+	CO_BEGIN;
+	CO_AWAIT(f->err, page_get_filled, .mapping = &f->fs->dev->mapping, .index = 0, .ahead = 1,
+		 .page = &f->page);
+	if (f->err)
+		CO_RETURN(f->err);
+	super_mark_recovered(f->fs, f->page);
+	CO_AWAIT(f->err, super_write, .fs = f->fs, .page = f->page);
+	phys_page_put(f->page);
 	CO_RETURN(f->err);
 	CO_END;
 }
@@ -76,7 +115,12 @@ static void super_begin(struct ext4 *fs)
 	struct ext4_disk_super *s = fs->super_disk;
 
 	spin_lock(&fs->super_lock);
-	s->state &= (u16)~EXT4_STATE_CLEAN;
+	if (fs->log.count)
+		s->feature_incompat |= EXT4_INCOMPAT_RECOVER;
+	else
+		s->state &= (u16)~EXT4_STATE_CLEAN;
+	if (s->feature_compat & EXT4_COMPAT_ORPHAN_FILE)
+		s->feature_ro_compat |= EXT4_RO_ORPHAN_PRESENT;
 	s->mnt_count++;
 	super_set_time(fs, &s->mtime, &s->times_hi[1]);
 	super_set_time(fs, &s->wtime, &s->times_hi[0]);
@@ -90,24 +134,26 @@ static void super_end(struct ext4 *fs)
 	struct ext4_disk_super *s = fs->super_disk;
 
 	spin_lock(&fs->super_lock);
+	s->feature_incompat &= ~(u32)EXT4_INCOMPAT_RECOVER;
 	s->state = fs->state;
 	if (atomic_load(&fs->errors))
 		s->state |= EXT4_STATE_ERRORS;
-	s->free_blocks_count_lo = (u32)fs->blocks_free;
-	if (fs->incompat & EXT4_INCOMPAT_64BIT)
-		s->free_blocks_count_hi = (u32)(fs->blocks_free >> 32);
-	s->free_inodes_count = fs->inodes_free;
+	else
+		s->feature_ro_compat &= ~(u32)EXT4_RO_ORPHAN_PRESENT;
+	super_set_counts(fs, s);
 	super_set_time(fs, &s->wtime, &s->times_hi[0]);
 	ext4_super_seal(fs);
 	spin_unlock(&fs->super_lock);
 }
 
-static struct journal_config writable_config(struct ext4 *fs)
+struct journal_config ext4_journal_config(struct ext4 *fs)
 {
 	return (struct journal_config){
 		.dev = fs->dev,
 		.block_size = fs->block_size,
 		.blocks = fs->blocks,
+		.runs = fs->log.runs,
+		.run_count = fs->log.count,
 		.commit_seconds = fs->options.commit_seconds,
 		.checksums = fs->checksums,
 		.wide = fs->incompat & EXT4_INCOMPAT_64BIT,
@@ -125,7 +171,7 @@ struct writable_open {
 static co_t writable_open(struct co *co, struct writable_open *f)
 {
 	CO_BEGIN;
-	f->config = writable_config(f->fs);
+	f->config = ext4_journal_config(f->fs);
 	CO_AWAIT(f->err, journal_open, .config = &f->config, .journal = &f->fs->journal);
 	CO_RETURN(f->err);
 	CO_END;
@@ -163,7 +209,7 @@ co_t ext4_writable_start(struct co *co, struct ext4_writable_start *f)
 		fs->super_disk = (struct ext4_disk_super *)(fs->super_buffer->data +
 							    EXT4_SUPER_OFFSET % fs->block_size);
 		super_begin(fs);
-		CO_AWAIT(f->err, writable_write_super, .fs = fs);
+		CO_AWAIT(f->err, super_write, .fs = fs, .page = fs->super_buffer->page);
 	}
 	if (f->err)
 		CO_AWAIT(ignored, writable_close, .fs = fs);
@@ -179,7 +225,7 @@ co_t ext4_writable_end(struct co *co, struct ext4_writable_end *f)
 	CO_AWAIT(f->err, journal_flush, .journal = f->fs->journal);
 	if (!f->err) {
 		super_end(f->fs);
-		CO_AWAIT(f->err, writable_write_super, .fs = f->fs);
+		CO_AWAIT(f->err, super_write, .fs = f->fs, .page = f->fs->super_buffer->page);
 	}
 	CO_AWAIT(ignored, writable_close, .fs = f->fs);
 	CO_RETURN(f->err);

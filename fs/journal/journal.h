@@ -193,23 +193,19 @@ struct journal_config {
 };
 
 /* Replay what a crash left, and nothing else: *replayed blocks were written home (then the
- * device's cached pages of them are fresh). -EUCLEAN, -EIO, -EINVAL (a feature we lack). */
+ * device's cached pages of them are fresh), and the log is empty. `forget`: what is in it was not
+ * meant to be replayed. *failed: it says that it was aborted once. -EUCLEAN, -EBADMSG (a checksum),
+ * -EIO, -EINVAL (a feature we lack). */
 struct journal_recover {
 	struct co_frame co;
 	const struct journal_config *config;
+	bool forget;
 	u64 *replayed;
-	void *scan;
+	bool *failed;
+	struct recovery *scan;
 	long err;
 };
 co_t journal_recover(struct co *co, struct journal_recover *f);
-/* Is there something to replay? -> 1, 0 or an error. */
-struct journal_is_dirty {
-	struct co_frame co;
-	const struct journal_config *config;
-	struct page *page;
-	long err;
-};
-co_t journal_is_dirty(struct co *co, struct journal_is_dirty *f);
 /* Ready for handles (the log was recovered); its worker runs from here on. */
 struct journal_open {
 	struct co_frame co;
