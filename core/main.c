@@ -24,6 +24,7 @@
 #include "vfs/dentry.h"
 #include "vfs/mount.h"
 #include "vfs/reaper.h"
+#include "vfs/writeback.h"
 #include "vfs/secretmem.h"
 #include "vfs/super.h"
 
@@ -79,6 +80,7 @@ static struct hal_user *main_boot(const struct hal_machine *m)
 	sample_setup();
 	watchdog_init(report_stuck);
 	reaper_setup();
+	writeback_setup();
 	super_setup();
 	inode_setup();
 	page_setup();

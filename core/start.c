@@ -34,6 +34,7 @@
 #include "vfs/mount.h"
 #include "vfs/open.h"
 #include "vfs/reaper.h"
+#include "vfs/writeback.h"
 #include "vfs/super.h"
 
 #define START_ARGS_MAX	  PAGE_SIZE
@@ -193,7 +194,8 @@ static co_t start(struct co *co, struct start *f)
 	CO_BEGIN;
 	co_task(co)->cred = cred_first();
 	start_register();
-	if (reaper_start() || rights_start() || async_start() || !load_start())
+	if (reaper_start() || writeback_launch() || rights_start() || async_start() ||
+	    !load_start())
 		start_give_up("no memory for workers", -ENOMEM);
 	CO_AWAIT(f->err, start_rootfs);
 	if (f->err)

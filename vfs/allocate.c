@@ -65,6 +65,34 @@ static co_t allocate_pages(struct co *co, struct allocate_pages *f)
 	CO_END;
 }
 
+/* Where pages are not the storage: the file system does it. */
+struct allocate_below {
+	struct co_frame co;
+	struct file_allocate *f;
+	long err;
+};
+static co_t allocate_below(struct co *co, struct allocate_below *f)
+{
+	struct inode *inode;
+
+	CO_BEGIN;
+	CO_WRITE_LOCK(&f->f->inode->lock);
+	inode = f->f->inode;
+	if (!(f->f->mode & (FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE)) && f->f->limit_fsize &&
+	    f->f->end >= f->f->limit_fsize && f->f->end > inode_size(inode))
+		f->err = -EFBIG;
+	else
+		CO_AWAIT_OP(f->err, f->f->inode->ops->allocate, .inode = f->f->inode,
+			    .mode = f->f->mode, .offset = (u64)f->f->offset, .end = f->f->end);
+	if (!f->err)
+		attr_written(f->f->file->inode, f->f->file->cred);
+	rwlock_unlock_write(&f->f->inode->lock);
+	if (!f->err)
+		inotify_tell(f->f->file->path.dentry, IN_MODIFY);
+	CO_RETURN(f->err);
+	CO_END;
+}
+
 co_t file_allocate(struct co *co, struct file_allocate *f)
 {
 	CO_BEGIN;
@@ -72,9 +100,13 @@ co_t file_allocate(struct co *co, struct file_allocate *f)
 	if (f->err)
 		CO_RETURN(f->err);
 	f->inode = file_data(f->file);
+	f->end = (u64)(f->offset + f->len);
+	if (f->inode && f->inode->ops->allocate.step) {
+		CO_AWAIT(f->err, allocate_below, .f = f);
+		CO_RETURN(f->err);
+	}
 	if (!f->inode || f->inode->mapping.ops->readpage.step)
 		CO_RETURN(-EOPNOTSUPP);
-	f->end = (u64)(f->offset + f->len);
 	CO_WRITE_LOCK(&f->inode->lock);
 	f->err = memfd_may_allocate(f->inode, f->mode & ALLOCATE_REMOVES, f->end);
 	if (f->err)

@@ -1,6 +1,7 @@
 /* vfs/allocate.h -- fallocate: room for bytes before they are written, and holes after.
  *
- * Only where pages are the storage (tmpfs, or an overlay over it); elsewhere -EOPNOTSUPP.
+ * Where pages are the storage (tmpfs) it is done here; elsewhere by inode_ops.allocate, or
+ * -EOPNOTSUPP.
  */
 #ifndef VFS_ALLOCATE_H
 #define VFS_ALLOCATE_H

@@ -12,6 +12,7 @@
 #include "vfs/memfd.h"
 #include "vfs/mount.h"
 #include "vfs/super.h"
+#include "vfs/writeback.h"
 
 #define ATTR_DAY 86400
 
@@ -245,4 +246,6 @@ void attr_accessed(struct file *file)
 	if (stale)
 		inode->atime = now;
 	spin_unlock(&inode->attr_lock);
+	if (stale)
+		writeback_note(inode, INODE_DIRTY_ATTRS);
 }

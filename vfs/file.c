@@ -386,10 +386,20 @@ static i64 file_seek_locked(struct file *file, i64 offset, int whence)
 	return to;
 }
 
+/* Does the file system have to look where its data is? */
+static struct inode *file_seeks_below(struct file *file, int whence)
+{
+	struct inode *inode = whence == SEEK_DATA || whence == SEEK_HOLE ? file_data(file) : NULL;
+
+	return inode && !file->ops->llseek && inode->ops->seek.step ? inode : NULL;
+}
+
 i64 file_try_seek(struct file *file, i64 offset, int whence)
 {
 	if (file->ops->stream && !file->ops->llseek)
 		return -ESPIPE;
+	if (file_seeks_below(file, whence))
+		return FILE_WAITS;
 	if (!mutex_trylock(&file->pos_lock))
 		return FILE_WAITS;
 	return file_seek_locked(file, offset, whence);
@@ -403,7 +413,20 @@ co_t file_seek(struct co *co, struct file_seek *f)
 	if (f->file->ops->stream && !f->file->ops->llseek)
 		CO_RETURN(-ESPIPE);
 	CO_LOCK(&f->file->pos_lock);
-	CO_RETURN(file_seek_locked(f->file, f->offset, f->whence));
+	f->inode = file_seeks_below(f->file, f->whence);
+	if (!f->inode)
+		CO_RETURN(file_seek_locked(f->file, f->offset, f->whence));
+	f->to = -ENXIO;
+	if (f->offset >= 0 && (u64)f->offset < inode_size(f->inode))
+		CO_AWAIT_OP(f->to, f->inode->ops->seek, .inode = f->inode,
+			    .offset = (u64)f->offset, .hole = f->whence == SEEK_HOLE);
+	/* The end is a hole, but no data. */
+	if (f->to >= 0 && f->whence == SEEK_DATA && (u64)f->to >= inode_size(f->inode))
+		f->to = -ENXIO;
+	if (f->to >= 0)
+		f->file->pos = f->to;
+	mutex_unlock(&f->file->pos_lock);
+	CO_RETURN(f->to);
 	CO_END;
 }
 

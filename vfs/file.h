@@ -190,12 +190,14 @@ co_t file_write(struct co *co, struct file_write *f);
 i64 file_try_read(struct file *file, struct uio *uio, i64 pos);
 i64 file_try_write(struct file *file, struct uio *uio, i64 pos, u64 limit_fsize);
 
-/* lseek, under the usual rules; awaits only pos_lock. */
+/* lseek, under the usual rules; awaits pos_lock, and the file system for data and holes. */
 struct file_seek {
 	struct co_frame co;
 	struct file *file;
 	i64 offset;
 	int whence;
+	struct inode *inode;
+	i64 to;
 };
 co_t file_seek(struct co *co, struct file_seek *f);
 i64 file_try_seek(struct file *file, i64 offset, int whence);

@@ -11,6 +11,7 @@
 #include "vfs/attr.h"
 #include "vfs/memfd.h"
 #include "vfs/super.h"
+#include "vfs/writeback.h"
 
 #define CACHE_TRY_PAGES 16	/* what a try does in one go */
 #define CACHE_FIRST_AHEAD 4u
@@ -163,31 +164,39 @@ static long cache_write_bounds(struct file *file, struct inode *inode, i64 *pos,
 	return memfd_may_write(inode, (u64)*pos, len, most);
 }
 
-/* Copy into the claimed, uptodate page and let the file grow. */
-static u64 cache_copy_in(struct inode *inode, struct page *page, struct uio *uio, i64 pos, u64 n)
+/* Must a writer wait for storage first? */
+static bool cache_is_held_up(const struct inode *inode)
 {
-	u64 got = uio_copy_from(uio, (char *)phys_page_data(page) + (u64)pos % PAGE_SIZE, n);
+	return inode->mapping.ops->writepages.step && writeback_is_over();
+}
 
+/* Copy into the claimed, uptodate page and let the file grow: bytes, or an error. */
+static i64 cache_copy_in(struct inode *inode, struct page *page, struct uio *uio, i64 pos, u64 n)
+{
+	int err = page_dirty(&inode->mapping, page);
+	u64 got;
+
+	if (err)
+		return err;
+	got = uio_copy_from(uio, (char *)phys_page_data(page) + (u64)pos % PAGE_SIZE, n);
 	if (!got)
 		return 0;
 	page_changed(page);
-	if (!(atomic_load_relaxed(&page->flags) & PAGE_DIRTY))
-		page_mark_dirty(&inode->mapping, page);
 	if ((u64)pos + got > inode_size(inode))
 		atomic_store(&inode->size, (u64)pos + got);
-	return got;
+	return (i64)got;
 }
 
 i64 file_cache_try_write(struct file *file, struct uio *uio, i64 pos, u64 limit, i64 *end)
 {
 	struct inode *inode = file_data(file);
-	u64 at = (u64)pos % PAGE_SIZE, most, got = 0, left = uio->left;
+	u64 at = (u64)pos % PAGE_SIZE, most, left = uio->left;
 	struct page *page = NULL;
-	i64 err;
+	i64 err, got = 0;
 
 	if (!left)
 		return 0;
-	if (at + left > PAGE_SIZE || !rwlock_try_write(&inode->lock))
+	if (at + left > PAGE_SIZE || cache_is_held_up(inode) || !rwlock_try_write(&inode->lock))
 		return FILE_WAITS;
 	err = cache_write_bounds(file, inode, &pos, left, limit, &most);
 	if (err)
@@ -202,10 +211,10 @@ i64 file_cache_try_write(struct file *file, struct uio *uio, i64 pos, u64 limit,
 	if (atomic_load(&page->flags) & PAGE_CACHE)
 		got = cache_copy_in(inode, page, uio, pos, left);
 	page_unclaim(&inode->mapping, page);
-	if (got) {	/* short: a partial write, and the caller comes again for the rest */
+	if (got > 0) {	/* short: a partial write, and the caller comes again for the rest */
 		attr_written(file->inode, file->cred);
-		*end = pos + (i64)got;
-		err = (i64)got;
+		*end = pos + got;
+		err = got;
 	}
 out:
 	rwlock_unlock_write(&inode->lock);
@@ -223,11 +232,12 @@ struct cache_write_page {
 	i64 pos;
 	u64 n;
 	struct page *page;
+	bool again;
 	long err;
 };
 static co_t cache_write_page(struct co *co, struct cache_write_page *f)
 {
-	u64 got;
+	i64 got;
 
 	CO_BEGIN;
 	for (;;) {
@@ -240,15 +250,20 @@ static co_t cache_write_page(struct co *co, struct cache_write_page *f)
 				CO_RETURN(f->err);
 		}
 		CO_WAIT_IO(&f->inode->mapping.waiters, page_claim(f->page));
+		got = -EAGAIN;	/* reclaimed meanwhile */
 		if (atomic_load(&f->page->flags) & PAGE_CACHE)
-			break;
-		page_unclaim(&f->inode->mapping, f->page);	/* reclaimed meanwhile */
+			got = cache_copy_in(f->inode, f->page, f->uio, f->pos, f->n);
+		page_unclaim(&f->inode->mapping, f->page);
 		phys_page_put(f->page);
+		if (got == -EAGAIN)
+			continue;
+		if (got != -ENOSPC || f->again)
+			CO_RETURN(got);
+		f->again = true;
+		CO_AWAIT(f->err, page_make_room, .mapping = &f->inode->mapping);
+		if (f->err)
+			CO_RETURN(f->err);
 	}
-	got = cache_copy_in(f->inode, f->page, f->uio, f->pos, f->n);
-	page_unclaim(&f->inode->mapping, f->page);
-	phys_page_put(f->page);
-	CO_RETURN((i64)got);
 	CO_END;
 }
 
@@ -269,24 +284,30 @@ co_t file_cache_write(struct co *co, struct file_cache_write *f)
 	attr_written(f->file->inode, f->file->cred);
 	/* What a mapping stored behind the old end must not become part of the file. */
 	if ((u64)f->pos > inode_size(f->inode))
-		CO_AWAIT(f->ignored, page_punch, .mapping = &f->inode->mapping,
-			 .from = inode_size(f->inode),
-			 .to = min(PAGE_UP(inode_size(f->inode)), (u64)f->pos));
+		CO_AWAIT(f->err, page_zero_tail, .mapping = &f->inode->mapping,
+			 .size = inode_size(f->inode));
+	if (f->err)
+		goto out;
 	while (f->uio->left) {
 		n = min(PAGE_SIZE - (u64)f->pos % PAGE_SIZE, f->uio->left);
 		CO_AWAIT(f->err, cache_write_page, .inode = f->inode, .uio = f->uio,
 			 .pos = f->pos, .n = n);
+		f->begun = f->err > 0;
 		if (f->err > 0) {
 			f->pos += f->err;
 			f->done += f->err;
 			f->err = 0;
 			CO_BREATHE;
-			continue;
+			if (!f->uio->left || !cache_is_held_up(f->inode))
+				continue;
 		}
 		if (f->err)
 			break;
 		rwlock_unlock_write(&f->inode->lock);
-		CO_AWAIT(f->err, uio_fault_in, .uio = f->uio, .n = PAGE_SIZE);
+		if (f->begun)
+			CO_AWAIT(f->err, writeback_throttle);
+		else
+			CO_AWAIT(f->err, uio_fault_in, .uio = f->uio, .n = PAGE_SIZE);
 		CO_WRITE_LOCK(&f->inode->lock);
 		if (!f->err)	/* the file may have grown, or been sealed */
 			f->err = cache_write_bounds(f->file, f->inode, &f->pos, f->uio->left,

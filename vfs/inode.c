@@ -12,6 +12,7 @@
 #include "vfs/inotify.h"
 #include "vfs/reaper.h"
 #include "vfs/super.h"
+#include "vfs/writeback.h"
 
 #define INODE_BUCKETS 1024
 
@@ -49,6 +50,7 @@ void inode_init(struct inode *inode, struct super *s, u64 ino, u32 mode)
 	inode->atime = inode->mtime = inode->ctime = inode->btime = inode_now();
 	list_init(&inode->hash);
 	list_init(&inode->reap);
+	list_init(&inode->dirty_link);
 	mapping_init(&inode->mapping, inode);
 	super_get(s);
 }
@@ -109,6 +111,8 @@ co_t inode_evict_now(struct co *co, struct inode_evict_now *f)
 /* Watches hold references too, but do not keep a removed file. */
 static bool inode_put_was_last(struct inode *inode)
 {
+	if (writeback_is_last_but_one(inode))
+		writeback_forget(inode);
 	return atomic_load(&inode->watches) ? inotify_put(inode) : ref_put(&inode->refs);
 }
 
@@ -219,6 +223,7 @@ void inode_apply(struct inode *inode, const struct inode_attr *attr)
 	if (attr->valid & ATTR_CTIME)
 		inode->ctime = attr->ctime;
 	spin_unlock(&inode->attr_lock);
+	writeback_note(inode, INODE_DIRTY_ATTRS);
 }
 
 void inode_touch(struct inode *inode, unsigned which)

@@ -165,7 +165,25 @@ struct inode_setacl {
 	const struct inode_attr *attr;
 };
 
+/* fallocate; mode is FALLOC_FL_*, as vfs/allocate.h allows, the range is within super.max_size.
+ * Size, and pages in memory, are the file system's to change. The inode is locked. */
+struct inode_allocate {
+	struct co_frame co;
+	struct inode *inode;
+	u32 mode;
+	u64 offset, end;
+};
+/* Where data (or a hole) begins at or after offset, which lies before the end of the file; the
+ * file's size if that is the end. */
+struct inode_seek {
+	struct co_frame co;
+	struct inode *inode;
+	u64 offset;
+	bool hole;
+};
 CO_OPERATION(inode_lookup);
+CO_OPERATION(inode_allocate);
+CO_OPERATION(inode_seek);
 CO_OPERATION(inode_create);
 CO_OPERATION(inode_link);
 CO_OPERATION(inode_unlink);
@@ -196,6 +214,9 @@ struct inode_ops {
 	struct inode_setxattr_op setxattr;
 	struct inode_listxattr_op listxattr;
 	struct inode_setacl_op setacl;
+	/* Where pages are not the storage; absent: -EOPNOTSUPP, and all is data. */
+	struct inode_allocate_op allocate;
+	struct inode_seek_op seek;
 	/* Without waiting: "security.capability" goes, the contents changed (INODE_CAPS). */
 	void (*drop_caps)(struct inode *inode);
 	/* Without waiting: the target if it lies in memory (fast symlinks), else NULL. */
@@ -253,6 +274,9 @@ struct inode {
 	struct acl *acl, *default_acl;	/* [a] changed under attr_lock; owned; NULL: none */
 	struct file_locks *locks;	/* under attr_lock; NULL: never locked */
 	struct list reap;		/* the reaper's */
+	u32 dirty;			/* [a] INODE_DIRTY_*, vfs/writeback.h; and the next two */
+	struct list dirty_link;		/* of super.dirty */
+	u64 dirty_ns;			/* hal_clock_ns: since when it is there */
 	void *private;			/* the file system's or the device's */
 };
 

@@ -24,6 +24,7 @@
 #include "mem/space/reclaim.h"
 #include "vfs/index.h"
 #include "vfs/inode.h"
+#include "vfs/writeback.h"
 
 #define PAGE_DROP_AT_ONCE  64u	/* pages dropped in one poll without breathing */
 #define PAGE_UNMAP_AT_ONCE 512ul	/* what pager_unmap takes */
@@ -167,23 +168,27 @@ int page_add(struct mapping *m, struct page *page, u64 index)
 /* Pages that are the only storage carry the flag, but nobody will clean them. */
 static bool page_counts_dirty(const struct mapping *m)
 {
-	return m->ops->writepage.step;
+	return m->ops->writepage.step || m->ops->writepages.step;
 }
 
 /* Out of the index; the index's reference is the caller's to drop. */
 static void page_remove_locked(struct mapping *m, struct page *page) REQUIRES(m->lock)
 {
+	u32 flags;
+
 	index_remove(m, page->index);
 	atomic_store_relaxed(&m->count, m->count - 1);
 	atomic_sub(page_counter(m), 1ul);
 	spin_lock(&page_lru_lock);
 	list_remove(&page->link);
 	spin_unlock(&page_lru_lock);
-	if ((atomic_and(&page->flags, ~(u32)(PAGE_CACHE | PAGE_DIRTY)) & PAGE_DIRTY) &&
-	    page_counts_dirty(m)) {
+	flags = atomic_and(&page->flags, ~(u32)(PAGE_CACHE | PAGE_DIRTY | PAGE_ROOM));
+	if ((flags & PAGE_DIRTY) && page_counts_dirty(m)) {
 		atomic_sub(&m->dirty, 1ul);
 		atomic_sub(&page_dirty_count, 1ul);
 	}
+	if (flags & PAGE_PROMISED)
+		m->ops->unpromise(m, page);
 	if (m->ops->released)
 		m->ops->released(m, page->index);
 }
@@ -234,8 +239,10 @@ void page_mark_dirty(struct mapping *m, struct page *page)
 {
 	if (atomic_or(&page->flags, (u32)PAGE_DIRTY) & PAGE_DIRTY || !page_counts_dirty(m))
 		return;
-	atomic_add_relaxed(&m->dirty, 1ul);
+	atomic_add(&m->dirty, 1ul);
 	atomic_add_relaxed(&page_dirty_count, 1ul);
+	if (m->inode)
+		writeback_note(m->inode, INODE_DIRTY_PAGES);
 }
 
 bool page_clean(struct mapping *m, struct page *page)
@@ -347,6 +354,8 @@ u64 page_shrink(u64 pages)
 		phys_page_put(page);
 		inode_put(inode);
 	}
+	if (freed < pages && page_total_dirty())
+		writeback_start();
 	return freed;
 }
 
@@ -423,41 +432,21 @@ co_t page_punch(struct co *co, struct page_punch *f)
 	CO_END;
 }
 
-/* --- writing back --- */
-
-co_t page_write_back(struct co *co, struct page_write_back *f)
+co_t page_zero_tail(struct co *co, struct page_zero_tail *f)
 {
-	u64 at;
-
 	CO_BEGIN;
-	if (!f->mapping->ops || !f->mapping->ops->writepage.step)
+	if (!(f->size % PAGE_SIZE))
 		CO_RETURN(0);
-	for (; f->first <= f->last; f->first++) {
-		at = f->first;
-		f->page = page_find_next(f->mapping, &at, UINT64_MAX);
-		if (!f->page || at > f->last) {
-			if (f->page)
-				phys_page_put(f->page);
-			break;
-		}
-		f->first = at;
-		CO_WAIT_IO(&f->mapping->waiters, page_claim(f->page));
-		if ((atomic_load(&f->page->flags) & PAGE_CACHE) &&
-		    page_clean(f->mapping, f->page)) {
-			pager_write_protect(&f->mapping->pager, f->page->index);
-			CO_AWAIT_OP(f->err, f->mapping->ops->writepage, .mapping = f->mapping,
-				    .page = f->page);
-			if (f->err) {
-				page_mark_dirty(f->mapping, f->page);
-				f->failed = f->failed ? f->failed : f->err;
-			}
-		}
-		page_unclaim(f->mapping, f->page);
-		phys_page_put(f->page);
-		CO_BREATHE;
+	if (page_is_reclaimable(f->mapping)) {
+		CO_AWAIT(f->err, page_get_filled, .mapping = f->mapping,
+			 .index = f->size >> PAGE_SHIFT, .ahead = 1, .page = &f->page);
+		if (f->err)
+			CO_RETURN(f->err);
 	}
-	if (!f->failed)
-		f->failed = atomic_swap(&f->mapping->error, 0);
-	CO_RETURN(f->failed);
+	CO_AWAIT(f->err, page_punch, .mapping = f->mapping, .from = f->size,
+		 .to = PAGE_UP(f->size));
+	if (f->page)	/* until here it could not be reclaimed */
+		phys_page_put(f->page);
+	CO_RETURN(f->err);
 	CO_END;
 }

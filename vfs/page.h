@@ -45,6 +45,23 @@ struct mapping_writepage {
 	struct page *page;
 };
 CO_OPERATION(mapping_writepage);
+/* The same of a run of pages, indices ascending and adjacent; all were cleaned and are claimed by
+ * the caller. 0 also if bytes are lost: then mapping.error says so. An error: all are dirty again,
+ * and it will be tried again. */
+struct mapping_writepages {
+	struct co_frame co;
+	struct mapping *mapping;
+	struct page **pages;
+	unsigned count;
+};
+CO_OPERATION(mapping_writepages);
+/* `promise` said -ENOSPC: bring about that less is promised, or more is free. 0: it is worth trying
+ * again. */
+struct mapping_make_room {
+	struct co_frame co;
+	struct mapping *mapping;
+};
+CO_OPERATION(mapping_make_room);
 
 struct mapping_ops {
 	/* .step NULL: there is nothing to read, a new page is zeros (tmpfs). */
@@ -52,6 +69,13 @@ struct mapping_ops {
 	struct mapping_readpages_op readpages;
 	/* .step NULL: pages are the only storage and are never written back nor reclaimed. */
 	struct mapping_writepage_op writepage;
+	struct mapping_writepages_op writepages;	/* instead; optional */
+	/* Without waiting, the page claimed: it is about to be dirty, and not PAGE_ROOM: has the
+	 * storage room for it? 0 (then it is PAGE_ROOM), -ENOSPC, -EFBIG. Optional. */
+	int (*promise)(struct mapping *m, struct page *page);
+	/* Without waiting, mapping.lock held: a page that is PAGE_PROMISED left the index. */
+	void (*unpromise)(struct mapping *m, struct page *page);
+	struct mapping_make_room_op make_room;	/* optional */
 	/* Without waiting: a page is about to be added where there was none, to be written or
 	 * mapped: may the file system take it (space, quota)? 0 or -ENOSPC. NULL: always. */
 	int (*reserve)(struct mapping *m, u64 index);
@@ -71,6 +95,7 @@ struct mapping {
 	u32 height;			/* under lock: levels of nodes */
 	u64 count;			/* [a] pages in the index; changed under lock */
 	u64 dirty;			/* [a] of them PAGE_DIRTY */
+	u32 under_way;			/* [a] runs that were cleaned and are being written */
 	struct waitq waiters;		/* for busy pages */
 	i32 error;			/* [a] of a lost write, for the next fsync */
 	void *private;			/* the owner's */
@@ -105,6 +130,14 @@ void page_unclaim(struct mapping *m, struct page *page);
 /* The claimer has filled it (ok) or failed to; unclaims and wakes. */
 void page_filled(struct mapping *m, struct page *page, bool ok);
 void page_mark_dirty(struct mapping *m, struct page *page);
+/* The page, claimed by the caller, is about to be changed: it is dirty from here on, and has room
+ * on the storage. 0, -ENOSPC, -EFBIG. */
+int page_dirty(struct mapping *m, struct page *page);
+/* Is nothing dirty, nor on its way to storage? */
+static inline bool page_all_written(const struct mapping *m)
+{
+	return !atomic_load(&m->dirty) && !atomic_load(&m->under_way);
+}
 /* Take PAGE_DIRTY away before writing back; false if it was not dirty. */
 bool page_clean(struct mapping *m, struct page *page);
 
@@ -171,12 +204,43 @@ struct page_punch {
 };
 co_t page_punch(struct co *co, struct page_punch *f);
 
-/* Write dirty pages of [first, last] (indices) and wait; the first error, -EIO that was not
- * told yet included. */
+/* After -ENOSPC of page_dirty, with no page claimed: 0, it is worth another try. */
+struct page_make_room {
+	struct co_frame co;
+	struct mapping *mapping;
+	long err;
+};
+co_t page_make_room(struct co *co, struct page_make_room *f);
+/* page_dirty for who has not claimed it. -EAGAIN: it has left the index. */
+struct page_dirty_await {
+	struct co_frame co;
+	struct mapping *mapping;
+	struct page *page;
+	bool again;
+	long err;
+};
+co_t page_dirty_await(struct co *co, struct page_dirty_await *f);
+
+/* The file ends at `size` and is about to reach further: what a mapping stored behind the end, or
+ * the storage has there, must not become part of it. Zeros from `size` to the page's end. */
+struct page_zero_tail {
+	struct co_frame co;
+	struct mapping *mapping;
+	u64 size;
+	struct page *page;
+	long err;
+};
+co_t page_zero_tail(struct co *co, struct page_zero_tail *f);
+
+#define PAGE_WRITE_MAX 256u	/* pages of one run that is written */
+/* Write dirty pages of [first, last] (indices) and wait, also for those that others write; the
+ * first error, -EIO that was not told yet included (unless quiet). */
 struct page_write_back {
 	struct co_frame co;
 	struct mapping *mapping;
-	u64 first, last;
+	u64 first, last;	/* last below UINT64_MAX */
+	bool quiet;
+	bool more;
 	struct page *page;
 	long err, failed;
 };

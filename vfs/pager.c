@@ -14,6 +14,7 @@
 #include "vfs/index.h"
 #include "vfs/memfd.h"
 #include "vfs/super.h"
+#include "vfs/writeback.h"
 
 #define PAGER_AHEAD 16u	/* pages read around a faulting one */
 
@@ -47,6 +48,11 @@ static co_t page_fault(struct co *co, struct page_fault *f)
 		CO_RETURN(-ENXIO);
 	if (f->write && !pager_may_write(f->m))
 		CO_RETURN(-EIO);
+	if (f->write && writeback_is_over()) {
+		CO_AWAIT(f->err, writeback_throttle);
+		if (f->err)
+			CO_RETURN(f->err);
+	}
 	CO_AWAIT(f->err, page_get_filled, .mapping = f->m, .index = f->index, .create = true,
 		 .ahead = (unsigned)min((u64)PAGER_AHEAD, pager_end(f->m) - f->index),
 		 .page = &f->got);
@@ -56,8 +62,15 @@ static co_t page_fault(struct co *co, struct page_fault *f)
 		phys_page_put(f->got);
 		CO_RETURN(-ENXIO);
 	}
-	if (f->write)
+	if (f->write && f->m->ops->promise) {
+		CO_AWAIT(f->err, page_dirty_await, .mapping = f->m, .page = f->got);
+		if (f->err && f->err != -EAGAIN) {	/* truncated: the fault comes again */
+			phys_page_put(f->got);
+			CO_RETURN(f->err);
+		}
+	} else if (f->write) {
 		page_mark_dirty(f->m, f->got);
+	}
 	*f->page = f->got;
 	CO_RETURN(0);
 	CO_END;
@@ -72,6 +85,8 @@ static co_t page_sync(struct co *co, struct page_sync *f)
 	CO_BEGIN;
 	CO_AWAIT(f->err, page_write_back, .mapping = pager_mapping(f->pager), .first = f->index,
 		 .last = f->index + f->count - 1);
+	if (!f->err && f->file && ((struct file *)f->file)->ops->fsync.step)
+		CO_AWAIT(f->err, file_sync, .file = f->file, .data_only = true);
 	CO_RETURN(f->err);
 	CO_END;
 }
@@ -93,6 +108,22 @@ static co_t page_discard(struct co *co, struct page_discard *f)
 	CO_END;
 }
 
+/* Dirty at once, or not at all. */
+static bool peek_dirty(struct mapping *m, struct page *page)
+{
+	bool done;
+
+	if (!m->ops->promise) {
+		page_mark_dirty(m, page);
+		return true;
+	}
+	if (writeback_is_over() || !page_claim(page))
+		return false;
+	done = !page_dirty(m, page);
+	page_unclaim(m, page);
+	return done;
+}
+
 /* The page with a reference, if it may be handed out. */
 static struct page *peek_at(struct mapping *m, struct page *page, bool write) REQUIRES(m->lock)
 {
@@ -101,11 +132,11 @@ static struct page *peek_at(struct mapping *m, struct page *page, bool write) RE
 	if (!(flags & PAGE_UPTODATE) ||
 	    (write && ((flags & PAGE_BUSY) || !pager_may_write(m))))
 		return NULL;
+	if (write && !peek_dirty(m, page))
+		return NULL;
 	phys_page_get(page);
 	if (!(flags & PAGE_ACTIVE))
 		atomic_or(&page->flags, (u32)PAGE_ACTIVE);
-	if (write)
-		page_mark_dirty(m, page);
 	return page;
 }
 

@@ -9,6 +9,7 @@
 #include "vfs/inotify.h"
 #include "vfs/mount.h"
 #include "vfs/reaper.h"
+#include "vfs/writeback.h"
 
 static spinlock super_lock = SPINLOCK_INIT(RANK_INODE_TABLE);
 static struct list super_types = LIST_INIT(super_types); /* under super_lock */
@@ -65,6 +66,8 @@ struct super *super_new(const struct fs_type *type, const struct super_ops *ops)
 	s->block_size = PAGE_SIZE;
 	mutex_init(&s->rename_mutex, CO_RANK_RENAME);
 	list_init(&s->reap);
+	list_init(&s->dirty);
+	list_init(&s->dirty_link);
 	spin_lock(&super_lock);
 	list_add_back(&super_all, &s->all);
 	spin_unlock(&super_lock);
@@ -204,9 +207,10 @@ void super_unmounted(struct super *s)
 co_t super_sync_one(struct co *co, struct super_sync_one *f)
 {
 	CO_BEGIN;
+	CO_AWAIT(f->failed, writeback_super, .super = f->super);
 	if (f->super->ops->sync.step)
 		CO_AWAIT_OP(f->err, f->super->ops->sync, .super = f->super);
-	CO_RETURN(f->err);
+	CO_RETURN(f->failed ? f->failed : f->err);
 	CO_END;
 }
 
@@ -247,6 +251,7 @@ co_t super_tear_down(struct co *co, struct super_tear_down *f)
 		CO_RETURN(0);
 	}
 	CO_AWAIT(f->ignored, super_sync_one, .super = f->super);
+	writeback_abandon(f->super);
 	while (inotify_unmounted(f->super))
 		CO_BREATHE;
 	if (f->super->ops->unmounted.step)

@@ -51,6 +51,12 @@ struct super_close {
 	struct super *super;
 };
 CO_OPERATION(super_close);
+/* Attributes (and the size) that changed in memory become part of a transaction, or are written. */
+struct super_write_inode {
+	struct co_frame co;
+	struct inode *inode;
+};
+CO_OPERATION(super_write_inode);
 
 struct super_ops {
 	void (*free_inode)(struct inode *inode);	/* memory only */
@@ -58,6 +64,8 @@ struct super_ops {
 	/* The last mount is gone: let go of what the file system itself holds (tmpfs: its tree).
 	 * Optional. */
 	struct super_let_go_op unmounted;
+	/* Absent: inodes are never dirty (vfs/writeback.h). */
+	struct super_write_inode_op write_inode;
 	/* Everything is evicted: release memory (s->private), without waiting or waiting. One of
 	 * them, or none. */
 	void (*shutdown)(struct super *s);
@@ -92,6 +100,7 @@ struct super {
 	unsigned depth;			/* [I] file systems below it; CO_RANK_STACK_MAX */
 	struct co_mutex rename_mutex;	/* CO_RANK_RENAME: one cross-directory rename at a time */
 	struct list all;		/* under super.c's lock */
+	struct list dirty, dirty_link;	/* writeback.c's */
 	struct list reap;		/* the reaper's */
 	void *private;			/* the file system's */
 };
@@ -155,7 +164,7 @@ co_t super_tear_down(struct co *co, struct super_tear_down *f);
 struct super_sync_one {
 	struct co_frame co;
 	struct super *super;
-	long err;
+	long err, failed;
 };
 co_t super_sync_one(struct co *co, struct super_sync_one *f);
 /* All there are. */

@@ -45,7 +45,9 @@ enum {
 	RANK_FUTEX = 38,
 	RANK_NET_LEAF = 39,
 	RANK_BLK = 40,		/* core/dev: request queues */
+	RANK_WRITEBACK = 41,	/* vfs: which inodes are dirty */
 	RANK_DEV = 42,
+	RANK_FS_ROOM = 43,	/* file systems: how much room is left; below a page index */
 	RANK_POSIX_TIMER = 44,	/* core/proc: a timer's settings */
 	RANK_WALL_TIMER = 45,	/* core/proc: those that move when the clock is set */
 	RANK_CO_LOCK = 46,	/* coro: inside mutex, rwlock */

@@ -1,6 +1,6 @@
 /* fs/ext4/data.c -- file pages. Adjacent blocks become one request, the requests of a run of
  * pages are all in flight together, and what no block backs is zeros. */
-#include "fs/ext4/ext4.h"
+#include "fs/ext4/write.h"
 #include "mem/phys/slab.h"
 
 /* The piece of the pages where `block` lies. */
@@ -23,15 +23,32 @@ static bool add_run(struct ext4_read_pages *f)
 		u8 *memory = block_memory(f, f->block);
 		u64 at = f->run.start + (f->block - f->run.block);
 
-		if (!f->run.start)
+		if (!f->run.start) {
 			memset(memory, 0, fs->block_size);
-		else if (!blk_batch_add(f->batch, at << (fs->block_shift - BLK_SECTOR_SHIFT),
+			/* Unwritten: there is room, it only has to be said that it is written. */
+			if (!f->run.unwritten)
+				atomic_and(&phys_page_of(memory)->flags, ~(u32)PAGE_ROOM);
+		} else if (!blk_batch_add(f->batch, at << (fs->block_shift - BLK_SECTOR_SHIFT),
 					paddr_of(phys_page_addr(phys_page_of(memory)).raw +
 						 ((uintptr_t)memory & ~PAGE_MASK)),
-					fs->block_size))
+					fs->block_size)) {
 			return false;
+		}
 	}
 	return true;
+}
+
+/* Until a hole is found in them; what lies behind the end is not looked at. */
+static void assume_room(const struct ext4_read_pages *f)
+{
+	unsigned shift = PAGE_SHIFT - ext4_of(f->mapping->inode)->block_shift;
+
+	for (unsigned i = 0; i < f->count; i++) {
+		if ((f->pages[i]->index + 1) << shift <= f->end)
+			atomic_or(&f->pages[i]->flags, (u32)PAGE_ROOM);
+		else
+			atomic_and(&f->pages[i]->flags, ~(u32)PAGE_ROOM);
+	}
 }
 
 /* Zeros from the end of the file to the end of the pages. */
@@ -60,14 +77,21 @@ static u64 blocks_end(const struct ext4_read_pages *f)
 co_t ext4_read_pages(struct co *co, struct ext4_read_pages *f)
 {
 	CO_BEGIN;
+	f->block = f->pages[0]->index << PAGE_SHIFT >> ext4_of(f->mapping->inode)->block_shift;
+	f->end = blocks_end(f);
+	assume_room(f);
+	if (f->block >= f->end) {
+		zero_tail(f);
+		CO_RETURN(0);
+	}
 	f->batch = kmalloc(sizeof(*f->batch));
 	if (!f->batch)
 		CO_RETURN(-ENOMEM);
 	blk_batch_init(f->batch, ext4_of(f->mapping->inode)->dev, BLK_READ);
-	f->block = f->pages[0]->index << PAGE_SHIFT >> ext4_of(f->mapping->inode)->block_shift;
-	f->end = blocks_end(f);
+	/* Nobody takes blocks away while they are being read. */
+	CO_READ_LOCK(&ext4_inode(f->mapping->inode)->map_lock);
 	while (f->block < f->end) {
-		CO_AWAIT(f->err, ext4_map, .inode = ext4_inode(f->mapping->inode),
+		CO_AWAIT(f->err, ext4_map_locked, .inode = ext4_inode(f->mapping->inode),
 			 .block = f->block, .run = &f->run);
 		if (f->err)
 			break;
@@ -76,6 +100,7 @@ co_t ext4_read_pages(struct co *co, struct ext4_read_pages *f)
 	}
 	/* Those under way write into the pages: wait for them in any case. */
 	CO_AWAIT(f->io_err, blk_batch_wait, .batch = f->batch);
+	rwlock_unlock_read(&ext4_inode(f->mapping->inode)->map_lock);
 	if (!f->err)
 		f->err = f->io_err;
 	kfree(f->batch);
@@ -117,4 +142,8 @@ static co_t ext4_readpages(struct co *co, struct ext4_readpages *f)
 const struct mapping_ops ext4_file_mapping = {
 	.readpage = CO_IMPLEMENTS(mapping_readpage, ext4_readpage),
 	.readpages = CO_IMPLEMENTS(mapping_readpages, ext4_readpages),
+	.writepages = CO_IMPLEMENTS(mapping_writepages, ext4_writepages),
+	.promise = ext4_page_promise,
+	.unpromise = ext4_page_unpromise,
+	.make_room = CO_IMPLEMENTS(mapping_make_room, ext4_make_room),
 };

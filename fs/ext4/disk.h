@@ -13,6 +13,7 @@
 #define EXT4_ROOT_INO	    2
 #define EXT4_GOOD_OLD_FIRST 11
 #define EXT4_NAME_MAX	    255
+#define EXT4_LINK_MAX	    65000
 
 struct ext4_disk_super {
 	u32 inodes_count;
@@ -184,6 +185,12 @@ struct ext4_disk_group {
 static_assert(sizeof(struct ext4_disk_group) == 64);
 #define EXT4_GROUP_SIZE_OLD 32
 
+enum {	/* group.flags; with checksums of descriptors only */
+	EXT4_GROUP_INODE_UNINIT = 1,	/* the bitmap was never written: nothing is in use */
+	EXT4_GROUP_BLOCK_UNINIT = 2,	/* the same: what the layout says */
+	EXT4_GROUP_INODE_ZEROED = 4,	/* the table's unused part is zeros */
+};
+
 struct ext4_disk_inode {
 	u16 mode;
 	u16 uid;
@@ -253,6 +260,7 @@ struct ext4_extent {
 	u16 start_hi;
 	u32 start_lo;
 };
+#define EXT4_EXTENT_UNWRITTEN_MAX 32767u
 struct ext4_extent_index {
 	u32 block;
 	u32 leaf_lo;

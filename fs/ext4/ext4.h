@@ -55,8 +55,12 @@ struct ext4 {
 	u32 hash_seed[4];
 	u8 hash_version;		/* of directories without an index */
 	bool hash_unsigned;
+	bool sparse_super, sparse_super2;
+	u32 backup_groups[2];		/* with sparse_super2 */
+	u32 reserved_descriptors;	/* blocks, after each copy of the descriptors */
 	/* For statfs. */
-	u64 blocks_reserved, blocks_free, overhead;
+	u64 blocks_reserved, overhead;
+	u64 blocks_free;		/* [a] changed under room_lock */
 	u32 inodes_free;
 	u32 journal_ino;
 	struct ext4_log log;		/* once it was looked for */
@@ -68,11 +72,25 @@ struct ext4 {
 	struct ext4_options options;
 	u16 state;			/* EXT4_STATE_*: what it will be when it is unmounted */
 	u32 errors;			/* [a] found since it was mounted */
+	/* A descriptor and its group's bitmaps are read to be checked, changed and sealed under the
+	 * group's lock (ext4_group_lock). */
+#define EXT4_GROUP_LOCKS 16
+	spinlock group_lock[EXT4_GROUP_LOCKS]; /* RANK_FS_PRIVATE */
+	/* Writing; alloc.c. NULL and 0 where that is not possible. */
+	struct ext4_group *group;	/* each under its group's lock */
+	spinlock room_lock;		/* RANK_FS_ROOM */
+	u64 blocks_promised;		/* under room_lock: to dirty pages that have none yet */
+	u64 blocks_held;		/* under room_lock: reserved, not yet used */
+	u64 blocks_pending;		/* [a] freed by what has not committed, so not to be had */
+	struct ext4_write_round *spare;	/* [a] for when memory is short; NULL: in use */
+	struct waitq spare_free;
 };
 
-/* A piece of a file: blocks [block, block + len) lie at start, or nowhere (start 0: zeros). */
+/* A piece of a file: blocks [block, block + len) lie at start, or nowhere (start 0: zeros), or
+ * have room at `unwritten` but are zeros too (start 0). */
 struct ext4_run {
 	u64 block, start, len;
+	u64 unwritten;
 };
 
 struct ext4_inode {
@@ -80,7 +98,14 @@ struct ext4_inode {
 	u32 flags;			/* EXT4_*_FL */
 	u32 generation;			/* [I] */
 	u32 seed;			/* of the checksums of what belongs to it */
-	u32 disk_block[15];		/* map, extent root or short link */
+	struct co_rwlock map_lock;	/* CO_RANK_FS: where its blocks are; for reading also while
+					 * they are read or written over */
+	u32 disk_block[15];		/* map, extent root or short link; under map_lock, changed
+					 * with inode.attr_lock */
+	u64 disk_size;			/* [a] of a regular file, as the disk has it: of what was
+					 * written; never more than inode.size but while that
+					 * shrinks */
+	u32 tid;			/* [a] the transaction that changed it last */
 	u64 xattr_block;		/* [I] 0: none */
 	bool xattr_inside;		/* [I] some lie behind the inode */
 	u32 no_index;			/* [a] a directory whose index is broken */
@@ -205,30 +230,69 @@ int ext4_geometry_writable(const struct ext4 *fs, const struct ext4_disk_super *
 
 /* --- group.c --- */
 
+static inline void ext4_group_lock(struct ext4 *fs, u32 group)
+	ACQUIRES(fs->group_lock[0]) NO_LOCK_ANALYSIS
+{
+	spin_lock(&fs->group_lock[group % EXT4_GROUP_LOCKS]);
+}
+static inline void ext4_group_unlock(struct ext4 *fs, u32 group)
+	RELEASES(fs->group_lock[0]) NO_LOCK_ANALYSIS
+{
+	spin_unlock(&fs->group_lock[group % EXT4_GROUP_LOCKS]);
+}
+
 /* What is free in a group, or in several. */
 struct ext4_free {
 	u64 blocks, inodes;
 };
 
-/* Check group n's descriptor; *inode_table (may be NULL) gets its first block; what is free there
- * is added to *free (may be NULL). */
+/* Check group n's descriptor; *inode_table gets its first block, *copy all of it; what is free
+ * there is added to *free. Each may be NULL. */
 struct ext4_group_get {
 	struct co_frame co;
 	struct ext4 *fs;
 	u32 group;
 	u64 *inode_table;
 	struct ext4_free *free;
+	struct ext4_disk_group *copy;
 	struct page *page;
 	u8 *data;
 	u64 block;
+	u32 offset;
 	long err;
 };
 co_t ext4_group_get(struct co *co, struct ext4_group_get *f);
+/* The block that it lies in, and where. */
+struct ext4_group_locate {
+	struct co_frame co;
+	struct ext4 *fs;
+	u32 group;
+	u64 *block;
+	u32 *offset;
+	struct page *page;
+	u8 *data;
+	long err;
+};
+co_t ext4_group_locate(struct co *co, struct ext4_group_locate *f);
+
+/* Does the group begin with a copy of the super block? */
+bool ext4_group_has_super(const struct ext4 *fs, u32 group);
+u16 ext4_group_checksum(const struct ext4 *fs, u32 group, const u8 *data);
 
 /* Blocks that descriptors and the copies of the super block take, for statfs. */
-u64 ext4_group_overhead(const struct ext4 *fs, const struct ext4_disk_super *disk);
+u64 ext4_group_overhead(const struct ext4 *fs);
 
 /* --- inode.c --- */
+
+/* Does the inode on the disk reach to the end of this field? */
+#define ext4_has_field(fs, disk, field)                                        \
+	((fs)->inode_size > EXT4_INODE_SIZE_OLD &&                             \
+	 offsetof(struct ext4_disk_inode, field) + sizeof((disk)->field) <=    \
+		 EXT4_INODE_SIZE_OLD + (disk)->extra_isize)
+
+u32 ext4_inode_seed(const struct ext4 *fs, u32 ino, u32 generation);
+/* Of the inode at `data`; *wide: it has room for all 32 bits of it. */
+u32 ext4_inode_checksum(const struct ext4 *fs, u32 ino, const u8 *data, bool *wide);
 
 /* Find or read inode number ino: *inode with a reference. */
 struct ext4_inode_get {
@@ -315,6 +379,17 @@ struct ext4_map {
 	long err;
 };
 co_t ext4_map(struct co *co, struct ext4_map *f);
+/* The same with map_lock held. */
+struct ext4_map_locked {
+	struct co_frame co;
+	struct ext4_inode *inode;
+	u64 block;
+	struct ext4_run *run;
+	long err;
+};
+co_t ext4_map_locked(struct co *co, struct ext4_map_locked *f);
+/* The map is about to change, or did: map_lock is held for writing. */
+void ext4_map_changed(struct ext4_inode *e);
 
 /* --- extent.c, indirect.c: the two ways to map; as ext4_map --- */
 
@@ -344,6 +419,13 @@ struct ext4_indirect_map {
 	long err;
 };
 co_t ext4_indirect_map(struct co *co, struct ext4_indirect_map *f);
+
+/* What is wrong with a node of `size` bytes, before its entries are looked at; NULL: nothing. */
+const char *ext4_extent_wrong(const struct ext4_inode *e, const struct ext4_extent_header *h,
+			      u16 depth, u32 size, bool root);
+/* The last of its entries that begins at or before `block`; -1 if all begin later. */
+int ext4_extent_search(const struct ext4_extent_header *h, u64 block);
+int ext4_extent_bad(struct ext4_inode *e, const char *what);	/* says so; -EUCLEAN */
 
 /* The first block past what either can map. */
 u64 ext4_indirect_limit(const struct ext4 *fs);

@@ -3,15 +3,14 @@
 #include "core/base/crc.h"
 #include "fs/ext4/ext4.h"
 
-static int extent_bad(struct ext4_inode *e, const char *what)
+int ext4_extent_bad(struct ext4_inode *e, const char *what)
 {
 	ext4_bad(ext4_of(&e->inode), "inode %lu: extent tree: %s", (unsigned long)e->inode.ino,
 		 what);
 	return -EUCLEAN;
 }
 
-/* What can be wrong with a node of `size` bytes, before its entries are looked at. */
-static const char *node_wrong(const struct ext4_inode *e, const struct ext4_extent_header *h,
+const char *ext4_extent_wrong(const struct ext4_inode *e, const struct ext4_extent_header *h,
 			      u16 depth, u32 size, bool root)
 {
 	const struct ext4 *fs = ext4_of(&e->inode);
@@ -38,12 +37,11 @@ static const char *node_wrong(const struct ext4_inode *e, const struct ext4_exte
 	return NULL;
 }
 
-/* The last of the node's entries that begins at or before `block`; -1 if all begin later.
- * Extents and index entries both begin with their first block and are of one size. */
-static int node_search(const struct ext4_extent_header *h, u16 entries, u64 block)
+/* Extents and index entries both begin with their first block and are of one size. */
+int ext4_extent_search(const struct ext4_extent_header *h, u64 block)
 {
 	const struct ext4_extent *first = (const struct ext4_extent *)(h + 1);
-	int low = 0, high = entries;
+	int low = 0, high = h->entries;
 
 	while (low < high) {
 		int middle = low + (high - low) / 2;
@@ -61,7 +59,7 @@ static int leaf_map(struct ext4_inode *e, const struct ext4_extent_header *h, u1
 		    u64 block, u64 limit, struct ext4_run *run)
 {
 	const struct ext4_extent *first = (const struct ext4_extent *)(h + 1);
-	int at = node_search(h, entries, block);
+	int at = ext4_extent_search(h, block);
 	struct ext4_extent x;
 	u64 start, len, next = limit;
 
@@ -72,17 +70,16 @@ static int leaf_map(struct ext4_inode *e, const struct ext4_extent_header *h, u1
 		len = x.len > EXT4_EXTENT_INIT_MAX ? x.len - EXT4_EXTENT_INIT_MAX : x.len;
 		start = x.start_lo | (u64)x.start_hi << 32;
 		if (!len || !ext4_blocks_valid(ext4_of(&e->inode), start, len))
-			return extent_bad(e, "an extent lies outside the file system");
+			return ext4_extent_bad(e, "an extent lies outside the file system");
 		if (x.block <= block && block - x.block < len) {
-			if (x.len > EXT4_EXTENT_INIT_MAX)
-				start = 0;
-			*run = (struct ext4_run){.block = x.block, .start = start, .len = len};
+			*run = (struct ext4_run){.block = x.block, .len = len};
+			*(x.len > EXT4_EXTENT_INIT_MAX ? &run->unwritten : &run->start) = start;
 			return 0;
 		}
 	}
 	/* A hole, up to what follows. */
 	if (next <= block)
-		return extent_bad(e, "a node outside of its parent's range");
+		return ext4_extent_bad(e, "a node outside of its parent's range");
 	*run = (struct ext4_run){.block = block, .len = next - block};
 	return 0;
 }
@@ -92,14 +89,14 @@ static int index_map(struct ext4_inode *e, const struct ext4_extent_header *h, u
 		     u64 block, u64 *next, u64 *limit)
 {
 	const struct ext4_extent_index *first = (const struct ext4_extent_index *)(h + 1);
-	int at = max(node_search(h, entries, block), 0);
+	int at = max(ext4_extent_search(h, block), 0);
 	struct ext4_extent_index x = first[at];
 
 	if (at + 1 < entries && first[at + 1].block > block)
 		*limit = min(*limit, (u64)first[at + 1].block);
 	*next = x.leaf_lo | (u64)x.leaf_hi << 32;
 	if (!ext4_blocks_valid(ext4_of(&e->inode), *next, 1))
-		return extent_bad(e, "a node lies outside the file system");
+		return ext4_extent_bad(e, "a node lies outside the file system");
 	return 0;
 }
 
@@ -107,12 +104,12 @@ static int index_map(struct ext4_inode *e, const struct ext4_extent_header *h, u
 static int node_step(struct ext4_extent_map *f, const u8 *data, u32 size, bool root)
 {
 	const struct ext4_extent_header *h = (const struct ext4_extent_header *)data;
-	const char *wrong = node_wrong(f->inode, h, f->depth, size, root);
+	const char *wrong = ext4_extent_wrong(f->inode, h, f->depth, size, root);
 	u16 entries = h->entries;
 	int err;
 
 	if (wrong)
-		return extent_bad(f->inode, wrong);
+		return ext4_extent_bad(f->inode, wrong);
 	if (!f->depth)
 		return leaf_map(f->inode, h, entries, f->block, f->limit, f->run);
 	err = index_map(f->inode, h, entries, f->block, &f->next, &f->limit);

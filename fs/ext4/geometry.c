@@ -146,6 +146,17 @@ static const char *check_counts(struct ext4 *fs, const struct ext4_disk_super *d
 	return NULL;
 }
 
+/* Where copies of the super block and the descriptors are. */
+static void note_layout(struct ext4 *fs, const struct ext4_disk_super *disk)
+{
+	fs->sparse_super = disk->feature_ro_compat & EXT4_RO_SPARSE_SUPER;
+	fs->sparse_super2 = disk->feature_compat & EXT4_COMPAT_SPARSE_SUPER2;
+	memcpy(fs->backup_groups, disk->backup_bgs, sizeof(fs->backup_groups));
+	fs->reserved_descriptors = disk->reserved_gdt_blocks;
+	for (unsigned i = 0; i < EXT4_GROUP_LOCKS; i++)
+		spin_init(&fs->group_lock[i], RANK_FS_PRIVATE);
+}
+
 int ext4_geometry(struct ext4 *fs, const struct ext4_disk_super *disk)
 {
 	const char *wrong;
@@ -168,6 +179,7 @@ int ext4_geometry(struct ext4 *fs, const struct ext4_disk_super *disk)
 		ext4_bad(fs, "%s", wrong);
 		return -EUCLEAN;
 	}
+	note_layout(fs, disk);
 	fs->incompat = disk->feature_incompat;
 	fs->filetype = disk->feature_incompat & EXT4_INCOMPAT_FILETYPE;
 	fs->dir_index = disk->feature_compat & EXT4_COMPAT_DIR_INDEX;

@@ -9,29 +9,28 @@ static bool is_power_of(u32 n, u32 base)
 	return n == 1;
 }
 
-/* Does the group begin with a copy of the super block? */
-static bool group_has_super(const struct ext4_disk_super *disk, u32 group)
+bool ext4_group_has_super(const struct ext4 *fs, u32 group)
 {
 	if (group == 0)
 		return true;
-	if (disk->feature_compat & EXT4_COMPAT_SPARSE_SUPER2)
-		return group == disk->backup_bgs[0] || group == disk->backup_bgs[1];
-	if (!(disk->feature_ro_compat & 0x1))
+	if (fs->sparse_super2)
+		return group == fs->backup_groups[0] || group == fs->backup_groups[1];
+	if (!fs->sparse_super)
 		return true;
 	return group == 1 || is_power_of(group, 3) || is_power_of(group, 5) ||
 	       is_power_of(group, 7);
 }
 
-u64 ext4_group_overhead(const struct ext4 *fs, const struct ext4_disk_super *disk)
+u64 ext4_group_overhead(const struct ext4 *fs)
 {
 	u32 per_block = fs->block_size / fs->group_size;
 	u64 tables = (u64)fs->inodes_per_group * fs->inode_size >> fs->block_shift;
 	u64 descriptors = ((u64)fs->groups + per_block - 1) / per_block +
-			  disk->reserved_gdt_blocks;
+			  fs->reserved_descriptors;
 	u64 total = fs->first_data_block + fs->groups * (tables + 2);
 
 	for (u32 g = 0; g < fs->groups; g++)
-		if (group_has_super(disk, g))
+		if (ext4_group_has_super(fs, g))
 			total += 1 + descriptors;
 	return total;
 }
@@ -51,12 +50,11 @@ static u64 group_block(const struct ext4 *fs, u32 group, bool *meta)
 	return fs->first_data_block + (u64)meta_group * per_block * fs->blocks_per_group;
 }
 
-static bool group_checksum_valid(const struct ext4 *fs, u32 group, const u8 *data)
+u16 ext4_group_checksum(const struct ext4 *fs, u32 group, const u8 *data)
 {
-	const struct ext4_disk_group *g = (const struct ext4_disk_group *)data;
 	const unsigned at = offsetof(struct ext4_disk_group, checksum);
 	const u16 zero = 0;
-	u16 want = g->checksum, crc16;
+	u16 crc16;
 	u32 crc;
 
 	if (fs->checksums) {
@@ -64,16 +62,22 @@ static bool group_checksum_valid(const struct ext4 *fs, u32 group, const u8 *dat
 		crc = crc_32c(crc, data, at);
 		crc = crc_32c(crc, &zero, sizeof(zero));
 		crc = crc_32c(crc, data + at + 2, fs->group_size - at - 2);
-		return (u16)crc == want;
+		return (u16)crc;
 	}
-	if (!fs->group_crc16)
-		return true;
 	crc16 = crc_16(0xffff, fs->uuid, sizeof(fs->uuid));
 	crc16 = crc_16(crc16, &group, sizeof(group));
 	crc16 = crc_16(crc16, data, at);
 	if (fs->incompat & EXT4_INCOMPAT_64BIT)
 		crc16 = crc_16(crc16, data + at + 2, fs->group_size - at - 2);
-	return crc16 == want;
+	return crc16;
+}
+
+static bool group_checksum_valid(const struct ext4 *fs, u32 group, const u8 *data)
+{
+	const struct ext4_disk_group *g = (const struct ext4_disk_group *)data;
+
+	return !(fs->checksums || fs->group_crc16) ||
+	       ext4_group_checksum(fs, group, data) == g->checksum;
 }
 
 /* Check a descriptor and tell where its inodes are. */
@@ -117,36 +121,63 @@ static bool is_super_copy(const struct ext4 *fs, const u8 *data)
 	return copy->magic == EXT4_MAGIC && !memcmp(copy->uuid, fs->uuid, sizeof(fs->uuid));
 }
 
-co_t ext4_group_get(struct co *co, struct ext4_group_get *f)
+co_t ext4_group_locate(struct co *co, struct ext4_group_locate *f)
 {
 	bool meta;
 
 	CO_BEGIN;
 	if (f->group >= f->fs->groups)
 		CO_RETURN(-EUCLEAN);
-	f->block = group_block(f->fs, f->group, &meta);
+	*f->block = group_block(f->fs, f->group, &meta);
 	if (meta && f->group < f->fs->block_size / f->fs->group_size) {
 		/* The super block itself, which may lie inside of block 0. */
-		f->block = f->fs->block_size == 1024 ? 2 : 1;
+		*f->block = f->fs->block_size == 1024 ? 2 : 1;
 		meta = false;
 	}
 	if (meta) {
-		CO_AWAIT(f->err, ext4_block_get, .fs = f->fs, .block = f->block,
+		CO_AWAIT(f->err, ext4_block_get, .fs = f->fs, .block = *f->block,
 			 .page = &f->page, .data = &f->data);
 		if (f->err)
 			CO_RETURN(f->err);
 		if (is_super_copy(f->fs, f->data))
-			f->block++;
+			++*f->block;
 		phys_page_put(f->page);
 	}
+	*f->offset = f->group % (f->fs->block_size / f->fs->group_size) * f->fs->group_size;
+	CO_RETURN(0);
+	CO_END;
+}
+
+/* Check it and copy what is asked for, while nobody changes it. */
+static int group_copy(struct ext4_group_get *f)
+{
+	int err;
+
+	ext4_group_lock(f->fs, f->group);
+	err = group_check(f->fs, f->group, f->data + f->offset, f->inode_table);
+	if (!err && f->free)
+		group_add_free(f->fs, f->data + f->offset, f->free);
+	if (!err && f->copy) {
+		*f->copy = (struct ext4_disk_group){0};
+		memcpy(f->copy, f->data + f->offset,
+		       min((size_t)f->fs->group_size, sizeof(*f->copy)));
+	}
+	ext4_group_unlock(f->fs, f->group);
+	return err;
+}
+
+co_t ext4_group_get(struct co *co, struct ext4_group_get *f)
+{
+	CO_BEGIN;
+	CO_AWAIT(f->err, ext4_group_locate, .fs = f->fs, .group = f->group, .block = &f->block,
+		 .offset = &f->offset);
+	if (f->err)
+		CO_RETURN(f->err);
 	CO_AWAIT(f->err, ext4_block_get, .fs = f->fs, .block = f->block, .page = &f->page,
 		 .data = &f->data);
 	if (f->err)
 		CO_RETURN(f->err);
-	f->data += f->group % (f->fs->block_size / f->fs->group_size) * f->fs->group_size;
-	f->err = group_check(f->fs, f->group, f->data, f->inode_table);
-	if (!f->err && f->free)
-		group_add_free(f->fs, f->data, f->free);
+	f->err = group_copy(f);
 	phys_page_put(f->page);
 	CO_RETURN(f->err);
 	CO_END;

@@ -2,47 +2,49 @@
 #include <linux/stat.h>
 
 #include "core/base/crc.h"
-#include "fs/ext4/ext4.h"
+#include "fs/ext4/write.h"
 #include "mem/phys/slab.h"
 #include "vfs/file.h"
 
 #define INODE_READ_AHEAD 8	/* pages: who reads one inode reads its neighbours soon */
 
-/* Does the inode reach to the end of this field? */
-#define has_field(fs, disk, field)                                             \
-	((fs)->inode_size > EXT4_INODE_SIZE_OLD &&                             \
-	 offsetof(struct ext4_disk_inode, field) + sizeof((disk)->field) <=    \
-		 EXT4_INODE_SIZE_OLD + (disk)->extra_isize)
-
-static u32 inode_seed(const struct ext4 *fs, u32 ino, u32 generation)
+u32 ext4_inode_seed(const struct ext4 *fs, u32 ino, u32 generation)
 {
 	u32 crc = crc_32c(fs->seed, &ino, sizeof(ino));
 
 	return crc_32c(crc, &generation, sizeof(generation));
 }
 
-static bool inode_checksum_valid(const struct ext4 *fs, u32 ino, const u8 *data)
+u32 ext4_inode_checksum(const struct ext4 *fs, u32 ino, const u8 *data, bool *wide)
 {
 	const struct ext4_disk_inode *d = (const struct ext4_disk_inode *)data;
 	const unsigned low = offsetof(struct ext4_disk_inode, checksum_lo);
 	const unsigned high = offsetof(struct ext4_disk_inode, checksum_hi);
 	const u16 zero = 0;
-	bool wide = has_field(fs, d, checksum_hi);
-	u32 crc, want = d->checksum_lo;
+	u32 crc;
 
-	if (!fs->checksums)
-		return true;
-	crc = crc_32c(inode_seed(fs, ino, d->generation), data, low);
+	*wide = ext4_has_field(fs, d, checksum_hi);
+	crc = crc_32c(ext4_inode_seed(fs, ino, d->generation), data, low);
 	crc = crc_32c(crc, &zero, 2);
 	crc = crc_32c(crc, data + low + 2, EXT4_INODE_SIZE_OLD - low - 2);
 	if (fs->inode_size > EXT4_INODE_SIZE_OLD) {
 		crc = crc_32c(crc, data + EXT4_INODE_SIZE_OLD, high - EXT4_INODE_SIZE_OLD);
-		crc = crc_32c(crc, wide ? (const u8 *)&zero : data + high, 2);
+		crc = crc_32c(crc, *wide ? (const u8 *)&zero : data + high, 2);
 		crc = crc_32c(crc, data + high + 2, fs->inode_size - high - 2);
 	}
-	if (wide)
-		return crc == (want | (u32)d->checksum_hi << 16);
-	return (u16)crc == want;
+	return *wide ? crc : (u16)crc;
+}
+
+static bool inode_checksum_valid(const struct ext4 *fs, u32 ino, const u8 *data)
+{
+	const struct ext4_disk_inode *d = (const struct ext4_disk_inode *)data;
+	bool wide;
+	u32 crc;
+
+	if (!fs->checksums)
+		return true;
+	crc = ext4_inode_checksum(fs, ino, data, &wide);
+	return crc == (d->checksum_lo | (wide ? (u32)d->checksum_hi << 16 : 0));
 }
 
 /* Two more bits of seconds and the nanoseconds lie in `extra`. */
@@ -155,19 +157,22 @@ static const struct inode_ops slow_link_ops = {
 	EXT4_XATTR_OPS,
 };
 static const struct inode_ops file_ops_none = {EXT4_XATTR_OPS};
-static const struct file_ops ext4_file_ops;
+static const struct inode_ops file_inode_ops = {
+	EXT4_FILE_INODE_OPS,
+	EXT4_XATTR_OPS,
+};
 
 /* --- reading one --- */
 
 static void fill_times(struct inode *i, const struct ext4 *fs, const struct ext4_disk_inode *d)
 {
-	i->atime = decode_time(d->atime, has_field(fs, d, atime_extra) ? d->atime_extra : 0);
-	i->mtime = decode_time(d->mtime, has_field(fs, d, mtime_extra) ? d->mtime_extra : 0);
-	i->ctime = decode_time(d->ctime, has_field(fs, d, ctime_extra) ? d->ctime_extra : 0);
+	i->atime = decode_time(d->atime, ext4_has_field(fs, d, atime_extra) ? d->atime_extra : 0);
+	i->mtime = decode_time(d->mtime, ext4_has_field(fs, d, mtime_extra) ? d->mtime_extra : 0);
+	i->ctime = decode_time(d->ctime, ext4_has_field(fs, d, ctime_extra) ? d->ctime_extra : 0);
 	i->btime = (struct inode_time){0};
-	if (has_field(fs, d, crtime))
+	if (ext4_has_field(fs, d, crtime))
 		i->btime = decode_time(d->crtime,
-				       has_field(fs, d, crtime_extra) ? d->crtime_extra : 0);
+				       ext4_has_field(fs, d, crtime_extra) ? d->crtime_extra : 0);
 }
 
 static void fill_ops(struct inode *i, const struct ext4 *fs, const struct ext4_disk_inode *d)
@@ -176,6 +181,7 @@ static void fill_ops(struct inode *i, const struct ext4 *fs, const struct ext4_d
 	i->ops = &file_ops_none;
 	switch (i->mode & S_IFMT) {
 	case S_IFREG:
+		i->ops = &file_inode_ops;
 		i->file_ops = &ext4_file_ops;
 		i->mapping.ops = &ext4_file_mapping;
 		break;
@@ -208,9 +214,10 @@ static struct ext4_inode *inode_make(struct ext4 *fs, u32 ino, const u8 *data)
 		return NULL;
 	inode_init(&e->inode, fs->super, ino, d->mode);
 	spin_init(&e->run_lock, RANK_FS_PRIVATE);
+	rwlock_init(&e->map_lock, CO_RANK_FS);
 	e->flags = d->flags;
 	e->generation = d->generation;
-	e->seed = inode_seed(fs, ino, d->generation);
+	e->seed = ext4_inode_seed(fs, ino, d->generation);
 	e->xattr_block = d->file_acl_lo | (fs->blocks >> 32 ? (u64)d->file_acl_high << 32 : 0);
 	e->xattr_inside = ext4_xattr_inside(fs, data);
 	memcpy(e->disk_block, d->block, sizeof(e->disk_block));
@@ -218,6 +225,7 @@ static struct ext4_inode *inode_make(struct ext4 *fs, u32 ino, const u8 *data)
 	e->inode.gid = d->gid | (u32)d->gid_high << 16;
 	e->inode.nlink = d->links_count;
 	e->inode.size = d->size_lo | (u64)d->size_high << 32;
+	e->disk_size = e->inode.size;
 	e->inode.blocks = d->blocks_lo;
 	if (fs->huge_file) {
 		e->inode.blocks |= (u64)d->blocks_high << 32;

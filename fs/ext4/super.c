@@ -3,7 +3,7 @@
 #include <linux/stat.h>
 
 #include "core/base/crc.h"
-#include "fs/ext4/ext4.h"
+#include "fs/ext4/write.h"
 #include "mem/phys/slab.h"
 
 co_t ext4_block_get(struct co *co, struct ext4_block_get *f)
@@ -35,18 +35,18 @@ static void ext4_free_inode(struct inode *inode)
 static void ext4_statfs(struct super *s, struct statfs_info *to)
 {
 	const struct ext4 *fs = s->private;
-	u64 id[2], reserved = fs->blocks_reserved;
+	u64 id[2], reserved = fs->blocks_reserved + ext4_blocks_kept(fs), promised, free;
 
-	/* Linux keeps a few blocks back in file systems with extents. */
-	if (fs->incompat & EXT4_INCOMPAT_EXTENTS)
-		reserved += min(fs->blocks / 50, 4096ul);
+	promised = atomic_load_relaxed(&fs->blocks_promised);
+	free = atomic_load_relaxed(&fs->blocks_free);
+	free -= min(free, promised);
 	memcpy(id, fs->uuid, sizeof(id));
 	*to = (struct statfs_info){
 		.type = EXT4_SUPER_MAGIC,
 		.block_size = fs->block_size,
 		.blocks = fs->blocks - min(fs->overhead, fs->blocks),
-		.blocks_free = fs->blocks_free,
-		.blocks_available = fs->blocks_free - min(fs->blocks_free, reserved),
+		.blocks_free = free,
+		.blocks_available = free - min(free, reserved),
 		.files = fs->inodes,
 		.files_free = fs->inodes_free,
 		.fsid = id[0] ^ id[1],
@@ -88,6 +88,7 @@ static co_t ext4_close(struct co *co, struct ext4_close *f)
 
 static const struct super_ops ext4_super_ops = {
 	.free_inode = ext4_free_inode,
+	.write_inode = CO_IMPLEMENTS(super_write_inode, ext4_write_inode),
 	.statfs = ext4_statfs,
 	.sync = CO_IMPLEMENTS(super_sync, ext4_sync),
 	.close = CO_IMPLEMENTS(super_close, ext4_close),
@@ -279,7 +280,7 @@ static co_t mount_load(struct co *co, struct mount_load *f)
 		ext4_bad(fs, "the root is not a directory");
 		CO_RETURN(-EUCLEAN);
 	}
-	fs->overhead = ext4_group_overhead(fs, f->of->disk);
+	fs->overhead = ext4_group_overhead(fs);
 	if (fs->journal_ino) {
 		CO_AWAIT(f->err, ext4_inode_get, .fs = fs, .ino = fs->journal_ino,
 			 .inode = &f->inode);

@@ -190,6 +190,7 @@ static co_t writable_close(struct co *co, struct writable_close *f)
 	f->fs->super_disk = NULL;
 	CO_AWAIT(f->ignored, journal_close, .journal = f->fs->journal);
 	f->fs->journal = NULL;
+	ext4_alloc_close(f->fs);
 	CO_RETURN(0);
 	CO_END;
 }
@@ -200,9 +201,13 @@ co_t ext4_writable_start(struct co *co, struct ext4_writable_start *f)
 	long ignored;
 
 	CO_BEGIN;
-	CO_AWAIT(f->err, writable_open, .fs = fs);
-	if (f->err)
+	f->err = ext4_alloc_open(fs);
+	if (!f->err)
+		CO_AWAIT(f->err, writable_open, .fs = fs);
+	if (f->err) {
+		ext4_alloc_close(fs);
 		CO_RETURN(f->err);
+	}
 	CO_AWAIT(f->err, buffer_get, .journal = fs->journal,
 		 .block = EXT4_SUPER_OFFSET >> fs->block_shift, .buffer = &fs->super_buffer);
 	if (!f->err) {

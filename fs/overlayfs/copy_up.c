@@ -89,9 +89,12 @@ static co_t overlay_copy_data(struct co *co, struct overlay_copy_data *f)
 		if (!f->err) {
 			/* Nobody else knows the new file, so its page stays in the index. */
 			CO_WAIT_IO(&f->to->mapping.waiters, page_claim(f->target));
-			string_copy_page(phys_page_data(f->target), phys_page_data(f->source));
-			page_mark_dirty(&f->to->mapping, f->target);
-			page_changed(f->target);
+			f->err = page_dirty(&f->to->mapping, f->target);
+			if (!f->err) {
+				string_copy_page(phys_page_data(f->target),
+						 phys_page_data(f->source));
+				page_changed(f->target);
+			}
 			page_unclaim(&f->to->mapping, f->target);
 			phys_page_put(f->target);
 		}

@@ -23,6 +23,8 @@ enum {
 	PAGE_ACTIVE = 1u << 8,	 /* recently used; reclaim's second chance */
 	PAGE_ERROR = 1u << 9,	 /* the last read failed */
 	PAGE_SHM = 1u << 11,	 /* of shared memory (tmpfs too), not of a file on a disk */
+	PAGE_ROOM = 1u << 13,	 /* page cache: storage has room for all of it, or promised it */
+	PAGE_PROMISED = 1u << 14, /* page cache: it was promised; the file system's */
 	PAGE_SECRET = 1u << 12,	 /* its programs' alone: the kernel reads it for nobody */
 	PAGE_SYNCED = 1u << 10,	 /* the instruction cache sees its bytes; a writer clears it */
 };

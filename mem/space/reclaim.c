@@ -13,6 +13,13 @@
 
 static const struct reclaim_kill_ops *kill_ops; /* [a] */
 
+static const struct reclaim_write_ops *write_ops; /* [a] */
+
+void reclaim_set_write(const struct reclaim_write_ops *ops)
+{
+	atomic_store(&write_ops, ops);
+}
+
 void reclaim_set_kill(const struct reclaim_kill_ops *ops)
 {
 	atomic_store(&kill_ops, ops);
@@ -35,6 +42,11 @@ co_t reclaim_await(struct co *co, struct reclaim_await *f)
 		CO_RETURN(-EINTR);
 	if (shrink_now(f->pages))
 		CO_RETURN(0);
+	if (atomic_load(&write_ops)) {
+		CO_AWAIT_OP(f->err, atomic_load(&write_ops)->write);
+		if (!f->err && shrink_now(f->pages))
+			CO_RETURN(0);
+	}
 	if (!atomic_load(&kill_ops))
 		CO_RETURN(-ENOMEM);
 	CO_AWAIT_OP(f->err, atomic_load(&kill_ops)->kill);

@@ -42,6 +42,16 @@ static inline void reclaim_check(void)
 		reclaim_start();
 }
 
+/* Nothing can be freed at once: have something that is dirty written, and wait for a while. 0: it
+ * may be had now; -ENOMEM: there is nothing, or it takes too long. One, set by vfs. */
+struct reclaim_write {
+	struct co_frame co;
+};
+struct reclaim_write_ops {
+	CO_OPERATION(reclaim_write) write;
+};
+void reclaim_set_write(const struct reclaim_write_ops *ops);
+
 /* Nothing else helps: have a process ended and wait until its memory is free. 0: it may be, try
  * again; or as reclaim_await. One, set at boot by core/proc. */
 struct reclaim_kill {

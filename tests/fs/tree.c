@@ -22,6 +22,7 @@
 #include "vfs/fs_context.h"
 #include "vfs/mount.h"
 #include "vfs/reaper.h"
+#include "vfs/writeback.h"
 #include "vfs/xattr.h"
 
 #undef memcpy
@@ -214,6 +215,7 @@ void tree_boot(void)
 {
 	space_init();
 	reaper_setup();
+	writeback_setup();
 	super_setup();
 	inode_setup();
 	page_setup();

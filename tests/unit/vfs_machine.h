@@ -19,6 +19,7 @@
 #include "vfs/open.h"
 #include "vfs/pipe.h"
 #include "vfs/reaper.h"
+#include "vfs/writeback.h"
 #include "vfs/super.h"
 
 #include <linux/fcntl.h>
@@ -62,6 +63,7 @@ static co_t vfs_start(struct co *co, struct vfs_start *f)
 	CO_BEGIN;
 	space_init();
 	reaper_setup();
+	writeback_setup();
 	super_setup();
 	inode_setup();
 	page_setup();

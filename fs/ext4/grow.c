@@ -1,0 +1,198 @@
+/* fs/ext4/grow.c -- the map of a file changes: blocks come and go. Both kinds of map, the counts
+ * in the inode, and the locks. */
+#include "fs/ext4/write.h"
+
+#define REMOVE_CREDITS 64u /* of a transaction that takes blocks away */
+
+u32 ext4_map_credits(const struct inode *inode)
+{
+	const struct ext4_inode *e = container_of(inode, struct ext4_inode, inode);
+	u32 depth = 0;
+
+	/* Bitmap and descriptor, the inode; a leaf and one split of it, keys above; or three levels
+	 * of pointers that are made. */
+	if (e->flags & EXT4_EXTENTS_FL)
+		depth = ((const struct ext4_extent_header *)e->disk_block)->depth;
+	return 2 + 1 +
+	       (e->flags & EXT4_EXTENTS_FL ? 1 + depth + 2 * EXT4_SPLIT_CREDITS : 3 * 3 + 1);
+}
+
+void ext4_inode_add_blocks(struct inode *inode, i64 n)
+{
+	atomic_add(&inode->blocks, (u64)n << (ext4_of(inode)->block_shift - 9));
+}
+
+static bool has_extents(struct inode *inode)
+{
+	return ext4_inode(inode)->flags & EXT4_EXTENTS_FL;
+}
+
+u64 ext4_map_limit(struct inode *inode)
+{
+	return has_extents(inode) ? UINT32_MAX : ext4_indirect_limit(ext4_of(inode));
+}
+
+/* --- blocks come --- */
+
+co_t ext4_map_insert(struct co *co, struct ext4_map_insert *f)
+{
+	CO_BEGIN;
+	CO_WRITE_LOCK(&ext4_inode(f->inode)->map_lock);
+	if (f->block + f->len > ext4_map_limit(f->inode))
+		f->err = -EFBIG;
+	else if (has_extents(f->inode))
+		CO_AWAIT(f->err, ext4_extent_edit, .handle = f->handle, .inode = f->inode,
+			 .what = EXT4_EXTENT_INSERT, .block = f->block, .len = f->len,
+			 .start = f->start, .goal = f->start, .unwritten = f->unwritten,
+			 .promised = f->promised);
+	else
+		CO_AWAIT(f->err, ext4_indirect_insert, .handle = f->handle, .inode = f->inode,
+			 .block = f->block, .len = f->len, .start = f->start,
+			 .promised = f->promised);
+	if (!f->err)
+		ext4_inode_add_blocks(f->inode, (i64)f->len);
+	ext4_map_changed(ext4_inode(f->inode));
+	rwlock_unlock_write(&ext4_inode(f->inode)->map_lock);
+	CO_RETURN(f->err);
+	CO_END;
+}
+
+co_t ext4_map_convert(struct co *co, struct ext4_map_convert *f)
+{
+	CO_BEGIN;
+	CO_WRITE_LOCK(&ext4_inode(f->inode)->map_lock);
+	CO_AWAIT(f->err, ext4_extent_edit, .handle = f->handle, .inode = f->inode,
+		 .what = EXT4_EXTENT_CONVERT, .block = f->block, .len = f->len, .start = f->start,
+		 .goal = f->start, .promised = true, .did = f->did);
+	ext4_map_changed(ext4_inode(f->inode));
+	rwlock_unlock_write(&ext4_inode(f->inode)->map_lock);
+	CO_RETURN(f->err);
+	CO_END;
+}
+
+/* Behind the block before it, if that is somewhere. */
+co_t ext4_map_goal(struct co *co, struct ext4_map_goal *f)
+{
+	CO_BEGIN;
+	*f->goal = 0;
+	if (!f->block)
+		CO_RETURN(0);
+	CO_AWAIT(f->err, ext4_map, .inode = ext4_inode(f->inode), .block = f->block - 1,
+		 .run = &f->run);
+	if (!f->err && (f->run.start || f->run.unwritten))
+		*f->goal = (f->run.start ? f->run.start : f->run.unwritten) +
+			   (f->block - f->run.block);
+	CO_RETURN(f->err);
+	CO_END;
+}
+
+co_t ext4_map_append(struct co *co, struct ext4_map_append *f)
+{
+	CO_BEGIN;
+	CO_AWAIT(f->err, ext4_map_goal, .inode = f->inode, .block = f->block, .goal = &f->goal);
+	if (f->err)
+		CO_RETURN(f->err);
+	CO_AWAIT(f->err, ext4_alloc_block, .handle = f->handle, .inode = f->inode,
+		 .goal = f->goal, .start = f->start);
+	if (f->err)
+		CO_RETURN(f->err);
+	CO_AWAIT(f->err, ext4_map_insert, .handle = f->handle, .inode = f->inode,
+		 .block = f->block, .start = *f->start, .len = 1);
+	if (f->err) {
+		CO_AWAIT(f->ignored, ext4_free_blocks, .handle = f->handle,
+			 .fs = ext4_of(f->inode), .start = *f->start, .n = 1);
+		CO_RETURN(f->err);
+	}
+	CO_AWAIT(f->err, ext4_inode_write, .handle = f->handle, .inode = f->inode);
+	CO_RETURN(f->err);
+	CO_END;
+}
+
+/* --- blocks go --- */
+
+/* The last blocks of [from, *end) that are there; -ENOENT: no more. With map_lock. */
+struct remove_some {
+	struct co_frame co;
+	struct handle *handle;
+	struct inode *inode;
+	u64 from, *end;
+	bool metadata;
+	struct ext4_blocks did;
+	long err;
+};
+static co_t remove_some(struct co *co, struct remove_some *f)
+{
+	CO_BEGIN;
+	if (!has_extents(f->inode)) {
+		CO_AWAIT(f->err, ext4_indirect_remove, .handle = f->handle, .inode = f->inode,
+			 .from = f->from, .end = f->end, .metadata = f->metadata);
+		CO_RETURN(f->err);
+	}
+	CO_AWAIT(f->err, ext4_extent_edit, .handle = f->handle, .inode = f->inode,
+		 .what = EXT4_EXTENT_REMOVE, .block = f->from, .last = *f->end - 1,
+		 .metadata = f->metadata, .did = &f->did);
+	if (!f->err)
+		ext4_inode_add_blocks(f->inode, -(i64)f->did.len);
+	CO_RETURN(f->err);
+	CO_END;
+}
+
+/* What one step may cost: its blocks in one group, nodes of the path, those that become empty. */
+static u32 remove_credits(struct inode *inode)
+{
+	const struct ext4_extent_header *h = (void *)ext4_inode(inode)->disk_block;
+	u32 depth = has_extents(inode) ? h->depth : 3;
+
+	return 2 + 1 + 5 * (depth + 1) + EXT4_SPLIT_CREDITS * (depth + 1);
+}
+
+static u32 remove_many(struct inode *inode)
+{
+	return max(REMOVE_CREDITS, 2 * remove_credits(inode));
+}
+
+co_t ext4_map_remove(struct co *co, struct ext4_map_remove *f)
+{
+	CO_BEGIN;
+	f->end = min(f->end, ext4_map_limit(f->inode));
+	if (f->from >= f->end || !atomic_load(&f->inode->blocks))
+		CO_RETURN(0);
+	CO_AWAIT(f->err, journal_start, .journal = ext4_of(f->inode)->journal,
+		 .handle = &f->handle, .credits = remove_many(f->inode));
+	if (f->err)
+		CO_RETURN(f->err);
+	while (!f->err && f->from < f->end) {
+		CO_WRITE_LOCK(&ext4_inode(f->inode)->map_lock);
+		CO_AWAIT(f->err, remove_some, .handle = &f->handle, .inode = f->inode,
+			 .from = f->from, .end = &f->end, .metadata = f->metadata);
+		ext4_map_changed(ext4_inode(f->inode));
+		rwlock_unlock_write(&ext4_inode(f->inode)->map_lock);
+		CO_BREATHE;
+		if (f->err || f->handle.credits >= remove_credits(f->inode))
+			continue;
+		CO_AWAIT(f->err, ext4_inode_write, .handle = &f->handle, .inode = f->inode);
+		if (f->err)
+			break;
+		CO_AWAIT(f->err, journal_restart, .handle = &f->handle,
+			 .credits = remove_many(f->inode));
+		if (f->err)
+			CO_RETURN(f->err);
+	}
+	if (f->err == -ENOENT)
+		f->err = 0;
+	CO_AWAIT(f->written, ext4_inode_write, .handle = &f->handle, .inode = f->inode);
+	if (f->written)	/* the blocks went, and the inode still says that it has them */
+		journal_abort(f->handle.journal, (int)f->written);
+	journal_stop(&f->handle);
+	CO_RETURN(f->err ? f->err : f->written);
+	CO_END;
+}
+
+co_t ext4_map_cut(struct co *co, struct ext4_map_cut *f)
+{
+	CO_BEGIN;
+	CO_AWAIT(f->err, ext4_map_remove, .inode = f->inode, .from = f->from, .end = UINT64_MAX,
+		 .metadata = f->metadata);
+	CO_RETURN(f->err);
+	CO_END;
+}
