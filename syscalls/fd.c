@@ -275,7 +275,8 @@ static co_t sys_ioctl(struct co *co, struct sys_ioctl *f)
 	} else if (f->cmd == FS_IOC_SETFLAGS && fileattr_get(f->file->inode) >= 0) {
 		CO_COPY_FROM_USER(f->err, &f->word, uptr_of(f->arg), sizeof(f->word));
 		if (!f->err)
-			f->err = fileattr_set(f->file, cred_current(co), (u32)f->word);
+			CO_AWAIT(f->err, fileattr_set, .file = f->file, .cred = cred_current(co),
+				 .flags = (u32)f->word);
 	} else if (f->cmd == FIONREAD && S_ISREG(f->file->inode->mode)) {
 		f->word = (int)((i64)inode_size(f->file->inode) - f->file->pos);
 		CO_COPY_TO_USER(f->err, uptr_of(f->arg), &f->word, sizeof(f->word));

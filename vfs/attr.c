@@ -244,7 +244,7 @@ void attr_accessed(struct file *file)
 		attr_older(&inode->atime, &inode->ctime) ||
 		now.sec - inode->atime.sec >= ATTR_DAY;
 	if (stale)
-		inode->atime = now;
+		inode->atime = inode_time_fit(inode->super, now);
 	spin_unlock(&inode->attr_lock);
 	if (stale)
 		writeback_note(inode, INODE_DIRTY_ATTRS);

@@ -19,7 +19,7 @@ static bool fileattr_has(const struct inode *inode)
 {
 	u32 mode = atomic_load_relaxed(&inode->mode);
 
-	return inode->super->fileattr && (S_ISREG(mode) || S_ISDIR(mode));
+	return (inode->super->fileattr || inode->ops->getflags) && (S_ISREG(mode) || S_ISDIR(mode));
 }
 
 long fileattr_get(const struct inode *inode)
@@ -29,17 +29,18 @@ long fileattr_get(const struct inode *inode)
 
 	if (!fileattr_has(inode))
 		return -ENOTTY;
+	if (inode->ops->getflags)
+		return inode->ops->getflags(inode);
 	for (size_t i = 0; i < ARRAY_SIZE(fileattr_bits); i++)
 		if (flags & fileattr_bits[i].inode)
 			shown |= fileattr_bits[i].fs;
 	return shown;
 }
 
-long fileattr_set(struct file *file, const struct cred *cred, u32 flags)
+static long fileattr_may_set(const struct file *file, const struct cred *cred, u32 flags)
 {
 	struct inode *inode = file->inode;
 	long old = fileattr_get(inode), err = mount_may_write(file->path.mount);
-	u32 set = 0, clear = 0;
 
 	if (err)
 		return err;
@@ -50,12 +51,36 @@ long fileattr_set(struct file *file, const struct cred *cred, u32 flags)
 	if (((flags ^ (u32)old) & (FS_IMMUTABLE_FL | FS_APPEND_FL)) &&
 	    !cred_capable(cred, CAP_LINUX_IMMUTABLE))
 		return -EPERM;
-	if (flags & ~inode->super->fileattr)
+	if (!inode->ops->getflags && (flags & ~inode->super->fileattr))
 		return -EOPNOTSUPP;
+	return 0;
+}
+
+static void fileattr_store(struct inode *inode, u32 flags)
+{
+	u32 set = 0, clear = 0;
+
 	for (size_t i = 0; i < ARRAY_SIZE(fileattr_bits); i++)
 		*(flags & fileattr_bits[i].fs ? &set : &clear) |= fileattr_bits[i].inode;
 	atomic_and(&inode->flags, ~clear);
 	atomic_or(&inode->flags, set);
 	inode_touch(inode, ATTR_CTIME);
-	return 0;
+}
+
+co_t fileattr_set(struct co *co, struct fileattr_set *f)
+{
+	CO_BEGIN;
+	CO_WRITE_LOCK(&f->file->inode->lock);
+	f->err = fileattr_may_set(f->file, f->cred, f->flags);
+	if (f->err)
+		goto out;
+	if (f->file->inode->ops->setflags.step)
+		CO_AWAIT_OP(f->err, f->file->inode->ops->setflags, .inode = f->file->inode,
+			    .flags = f->flags);
+	else
+		fileattr_store(f->file->inode, f->flags);
+out:
+	rwlock_unlock_write(&f->file->inode->lock);
+	CO_RETURN(f->err);
+	CO_END;
 }

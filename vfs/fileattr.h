@@ -1,7 +1,8 @@
 /* vfs/fileattr.h -- what chattr(1) sets: files that nobody may change, or only add to, and two
- * that say nothing of rights. A file system takes those that its super's `fileattr` has.
+ * that say nothing of rights. A file system takes those that its super's `fileattr` has, or has
+ * operations for more (inode_ops.getflags).
  *
- * Locking    inode.flags, [a]; nothing here waits.
+ * Locking    inode.flags, [a]. Only fileattr_set waits.
  */
 #ifndef VFS_FILEATTR_H
 #define VFS_FILEATTR_H
@@ -18,7 +19,14 @@ struct file;
 /* FS_IOC_GETFLAGS: FS_*_FL, or -ENOTTY. */
 long fileattr_get(const struct inode *inode);
 /* FS_IOC_SETFLAGS: 0, -ENOTTY, -EROFS, -EPERM, -EOPNOTSUPP. */
-long fileattr_set(struct file *file, const struct cred *cred, u32 flags);
+struct fileattr_set {
+	struct co_frame co;
+	struct file *file;
+	const struct cred *cred;
+	u32 flags;
+	long err;
+};
+co_t fileattr_set(struct co *co, struct fileattr_set *f);
 
 /* Nothing about it may be changed: neither its contents nor its names, owners and times. */
 static inline bool fileattr_immutable(const struct inode *inode)

@@ -89,9 +89,15 @@ static void inode_free(struct inode *inode)
 	super_put(s);
 }
 
+/* Without a name what it has on a disk goes, too, which waits. */
+static bool inode_is_deleted(const struct inode *inode)
+{
+	return inode->super->ops->evict.step && !atomic_load(&inode->nlink);
+}
+
 bool inode_try_evict(struct inode *inode)
 {
-	if (page_try_drop_all(&inode->mapping))
+	if (inode_is_deleted(inode) || page_try_drop_all(&inode->mapping))
 		return false;
 	inode_unhash(inode);
 	inode_free(inode);
@@ -103,6 +109,8 @@ co_t inode_evict_now(struct co *co, struct inode_evict_now *f)
 	CO_BEGIN;
 	inode_unhash(f->inode);
 	CO_AWAIT(f->ignored, page_truncate, .mapping = &f->inode->mapping, .size = 0);
+	if (inode_is_deleted(f->inode))
+		CO_AWAIT_OP(f->ignored, f->inode->super->ops->evict, .inode = f->inode);
 	inode_free(f->inode);
 	CO_RETURN(0);
 	CO_END;
@@ -207,8 +215,21 @@ int inode_permission(struct inode *inode, const struct cred *cred, unsigned want
 			       atomic_load_relaxed(&inode->gid), want);
 }
 
+struct inode_time inode_time_fit(const struct super *s, struct inode_time t)
+{
+	if (!s->time_max)
+		return t;
+	if (t.sec < s->time_min || t.sec > s->time_max)
+		t = (struct inode_time){.sec = t.sec < s->time_min ? s->time_min : s->time_max};
+	if (s->whole_seconds)
+		t.nsec = 0;
+	return t;
+}
+
 void inode_apply(struct inode *inode, const struct inode_attr *attr)
 {
+	const struct super *s = inode->super;
+
 	spin_lock(&inode->attr_lock);
 	if (attr->valid & ATTR_MODE)
 		atomic_store(&inode->mode, (inode->mode & S_IFMT) | (attr->mode & 07777));
@@ -217,11 +238,11 @@ void inode_apply(struct inode *inode, const struct inode_attr *attr)
 	if (attr->valid & ATTR_GID)
 		atomic_store(&inode->gid, attr->gid);
 	if (attr->valid & ATTR_ATIME)
-		inode->atime = attr->atime;
+		inode->atime = inode_time_fit(s, attr->atime);
 	if (attr->valid & ATTR_MTIME)
-		inode->mtime = attr->mtime;
+		inode->mtime = inode_time_fit(s, attr->mtime);
 	if (attr->valid & ATTR_CTIME)
-		inode->ctime = attr->ctime;
+		inode->ctime = inode_time_fit(s, attr->ctime);
 	spin_unlock(&inode->attr_lock);
 	writeback_note(inode, INODE_DIRTY_ATTRS);
 }

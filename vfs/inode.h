@@ -6,7 +6,8 @@
  * Ownership  inode_get/inode_put; the last put evicts it: out of the inode table, its
  *            pages dropped, super->ops->free_inode. A dentry holds one reference, an open
  *            file holds its dentry; a file system whose inodes are their only storage holds
- *            one per link itself.
+ *            one per link itself. One without links is deleted before that
+ *            (super->ops->evict), which waits.
  * Units      size in bytes, blocks in 512-byte units, times in ns since 1970 (struct
  *            inode_time keeps seconds for ranges that ns cannot hold).
  * Locking    `lock` (awaitable, CO_RANK_INODE): held for writing by the vfs around create,
@@ -181,6 +182,13 @@ struct inode_seek {
 	u64 offset;
 	bool hole;
 };
+/* Other FS_*_FL (vfs/fileattr.h): who may was checked, the lock is held. -EOPNOTSUPP. */
+struct inode_setflags {
+	struct co_frame co;
+	struct inode *inode;
+	u32 flags;
+};
+
 CO_OPERATION(inode_lookup);
 CO_OPERATION(inode_allocate);
 CO_OPERATION(inode_seek);
@@ -195,6 +203,7 @@ CO_OPERATION(inode_getxattr);
 CO_OPERATION(inode_setxattr);
 CO_OPERATION(inode_listxattr);
 CO_OPERATION(inode_setacl);
+CO_OPERATION(inode_setflags);
 
 struct inode_ops {
 	/* An absent one (.step NULL) gives: lookup -ENOTDIR, create/link/unlink/rename -EPERM
@@ -217,6 +226,10 @@ struct inode_ops {
 	/* Where pages are not the storage; absent: -EOPNOTSUPP, and all is data. */
 	struct inode_allocate_op allocate;
 	struct inode_seek_op seek;
+	/* FS_*_FL that the file system keeps; getflags does not wait. Absent: those of
+	 * super.fileattr, which inode.flags has. */
+	u32 (*getflags)(const struct inode *inode);
+	struct inode_setflags_op setflags;
 	/* Without waiting: "security.capability" goes, the contents changed (INODE_CAPS). */
 	void (*drop_caps)(struct inode *inode);
 	/* Without waiting: the target if it lies in memory (fast symlinks), else NULL. */
@@ -325,6 +338,9 @@ int inode_permission(struct inode *inode, const struct cred *cred, unsigned want
 /* The wall clock, and who sets it (core/proc): ns to be added to hal_clock_ns. */
 struct inode_time inode_now(void);
 void inode_set_clock(i64 offset_ns);
+
+/* A time as the file system can keep it. */
+struct inode_time inode_time_fit(const struct super *s, struct inode_time t);
 
 /* Store what attr asks for into the generic fields (not ATTR_SIZE). */
 void inode_apply(struct inode *inode, const struct inode_attr *attr);

@@ -57,10 +57,18 @@ struct super_write_inode {
 	struct inode *inode;
 };
 CO_OPERATION(super_write_inode);
+/* The last reference of an inode without links is gone, and so are its pages: free what it has on
+ * the disk. A failure is the file system's to report. */
+struct super_evict {
+	struct co_frame co;
+	struct inode *inode;
+};
+CO_OPERATION(super_evict);
 
 struct super_ops {
 	void (*free_inode)(struct inode *inode);	/* memory only */
 	void (*statfs)(struct super *s, struct statfs_info *to);
+	struct super_evict_op evict;	/* optional */
 	/* The last mount is gone: let go of what the file system itself holds (tmpfs: its tree).
 	 * Optional. */
 	struct super_let_go_op unmounted;
@@ -96,6 +104,8 @@ struct super {
 	u32 fileattr;			/* [I] FS_*_FL that its files may have; vfs/fileattr.h */
 	u32 writers;			/* [a] regular files open for writing */
 	u64 max_size;			/* [I] largest file, bytes */
+	i64 time_min, time_max;		/* [I] times that it can keep, seconds; 0 and 0: any */
+	bool whole_seconds;		/* [I] and only such */
 	u32 block_size;			/* [I] */
 	unsigned depth;			/* [I] file systems below it; CO_RANK_STACK_MAX */
 	struct co_mutex rename_mutex;	/* CO_RANK_RENAME: one cross-directory rename at a time */

@@ -1,6 +1,7 @@
 /* fs/ext4/dir.c -- directories: blocks of entries, checked once when their page is filled. */
 #include "core/base/crc.h"
 #include "fs/ext4/ext4.h"
+#include "fs/ext4/names.h"
 #include "mem/phys/slab.h"
 #include "vfs/file.h"
 
@@ -52,34 +53,77 @@ static const char *entries_wrong(const struct ext4 *fs, const u8 *block)
 	return wrong;
 }
 
+static u32 leaf_checksum(const struct ext4 *fs, u32 seed, const u8 *block)
+{
+	return crc_32c(seed, block, fs->block_size - sizeof(struct ext4_dirent_tail));
+}
+
+static struct ext4_dirent_tail *leaf_tail(const struct ext4 *fs, const u8 *block)
+{
+	return (struct ext4_dirent_tail *)(block + fs->block_size) - 1;
+}
+
 static const char *leaf_checksum_wrong(const struct ext4 *fs, u32 seed, const u8 *block)
 {
-	u32 covered = fs->block_size - sizeof(struct ext4_dirent_tail);
-	const struct ext4_dirent_tail *tail = (const struct ext4_dirent_tail *)(block + covered);
+	const struct ext4_dirent_tail *tail = leaf_tail(fs, block);
 
 	if (tail->inode || tail->rec_len != sizeof(*tail) || tail->name_len ||
 	    tail->file_type != EXT4_DIRENT_TAIL_TYPE)
 		return "a block has no checksum";
-	if (crc_32c(seed, block, covered) != tail->checksum)
+	if (leaf_checksum(fs, seed, block) != tail->checksum)
 		return "a block's checksum is wrong";
 	return NULL;
+}
+
+/* Where an index block's checksum lies, or NULL if its numbers leave no room for one. */
+static struct ext4_dx_tail *index_tail(const struct ext4 *fs, const u8 *block, unsigned offset)
+{
+	const struct ext4_dx_countlimit *c = (const struct ext4_dx_countlimit *)(block + offset);
+	u32 at = offset + c->limit * (u32)sizeof(struct ext4_dx_entry);
+
+	if (c->count > c->limit || at + sizeof(struct ext4_dx_tail) > fs->block_size)
+		return NULL;
+	return (struct ext4_dx_tail *)(block + at);
+}
+
+static u32 index_checksum(u32 seed, const u8 *block, unsigned offset,
+			  const struct ext4_dx_tail *tail)
+{
+	const struct ext4_dx_countlimit *c = (const struct ext4_dx_countlimit *)(block + offset);
+	const u32 zero = 0;
+	u32 crc = crc_32c(seed, block, offset + c->count * sizeof(struct ext4_dx_entry));
+
+	crc = crc_32c(crc, &tail->reserved, sizeof(tail->reserved));
+	return crc_32c(crc, &zero, sizeof(zero));
 }
 
 static const char *index_checksum_wrong(const struct ext4 *fs, u32 seed, const u8 *block,
 					unsigned offset)
 {
-	const struct ext4_dx_countlimit *c = (const struct ext4_dx_countlimit *)(block + offset);
-	const struct ext4_dx_tail *tail;
-	const u32 zero = 0;
-	u32 tail_at = offset + c->limit * (u32)sizeof(struct ext4_dx_entry), crc;
+	const struct ext4_dx_tail *tail = index_tail(fs, block, offset);
 
-	if (c->count > c->limit || tail_at + sizeof(*tail) > fs->block_size)
+	if (!tail)
 		return "an index block has no room for its checksum";
-	tail = (const struct ext4_dx_tail *)(block + tail_at);
-	crc = crc_32c(seed, block, offset + c->count * sizeof(struct ext4_dx_entry));
-	crc = crc_32c(crc, &tail->reserved, sizeof(tail->reserved));
-	crc = crc_32c(crc, &zero, sizeof(zero));
-	return crc == tail->checksum ? NULL : "an index block's checksum is wrong";
+	return index_checksum(seed, block, offset, tail) == tail->checksum
+		       ? NULL : "an index block's checksum is wrong";
+}
+
+void ext4_dir_seal(struct inode *dir, u8 *block)
+{
+	const struct ext4 *fs = ext4_of(dir);
+	const struct ext4_inode *e = ext4_inode(dir);
+	unsigned offset = e->flags & EXT4_INDEX_FL ? ext4_index_offset(fs, block) : 0;
+	struct ext4_dx_tail *tail;
+
+	if (!fs->checksums)
+		return;
+	if (!offset) {
+		leaf_tail(fs, block)->checksum = leaf_checksum(fs, e->seed, block);
+		return;
+	}
+	tail = index_tail(fs, block, offset);
+	if (tail)
+		tail->checksum = index_checksum(e->seed, block, offset, tail);
 }
 
 static const char *block_wrong(struct inode *dir, const u8 *block)
@@ -117,6 +161,39 @@ static int page_check(struct inode *dir, struct page *page)
 	return 0;
 }
 
+/* What was changed and is not yet at its place on the disk comes from the journal: the directory
+ * was forgotten meanwhile. */
+struct page_overlay {
+	struct co_frame co;
+	struct mapping *mapping;
+	struct page *page;
+	struct ext4_run run;
+	u64 block;
+	u32 at;
+	long err;
+};
+static co_t page_overlay(struct co *co, struct page_overlay *f)
+{
+	const struct ext4 *fs = ext4_of(f->mapping->inode);
+
+	CO_BEGIN;
+	if (!fs->journal)
+		CO_RETURN(0);
+	f->block = f->page->index << PAGE_SHIFT >> fs->block_shift;
+	for (; f->at < PAGE_SIZE && f->block < ext4_dir_blocks(f->mapping->inode); f->block++) {
+		CO_AWAIT(f->err, ext4_map, .inode = ext4_inode(f->mapping->inode),
+			 .block = f->block, .run = &f->run);
+		if (f->err)
+			CO_RETURN(f->err);
+		if (f->run.start)
+			buffer_overlay(fs->journal, f->run.start + (f->block - f->run.block),
+				       (u8 *)phys_page_data(f->page) + f->at);
+		f->at += fs->block_size;
+	}
+	CO_RETURN(0);
+	CO_END;
+}
+
 struct ext4_dir_readpage {
 	struct mapping_readpage;
 	long err;
@@ -125,6 +202,8 @@ static co_t ext4_dir_readpage(struct co *co, struct ext4_dir_readpage *f)
 {
 	CO_BEGIN;
 	CO_AWAIT(f->err, ext4_read_pages, .mapping = f->mapping, .pages = &f->page, .count = 1);
+	if (!f->err)
+		CO_AWAIT(f->err, page_overlay, .mapping = f->mapping, .page = f->page);
 	if (!f->err)
 		f->err = page_check(f->mapping->inode, f->page);
 	page_filled(f->mapping, f->page, f->err == 0);
@@ -144,6 +223,9 @@ static co_t ext4_dir_readpages(struct co *co, struct ext4_dir_readpages *f)
 		 .count = f->count);
 	for (f->at = 0; f->at < f->count; f->at++) {
 		f->bad = f->err;
+		if (!f->bad)
+			CO_AWAIT(f->bad, page_overlay, .mapping = f->mapping,
+				 .page = f->pages[f->at]);
 		if (!f->bad)
 			f->bad = page_check(f->mapping->inode, f->pages[f->at]);
 		page_filled(f->mapping, f->pages[f->at], f->bad == 0);
@@ -204,33 +286,44 @@ const struct ext4_dirent *ext4_dirent_find(const struct ext4 *fs, const u8 *bloc
 	return NULL;
 }
 
-/* Every block in turn; *ino is 0 if the name is in none. */
+/* Does the block have it? */
+static bool place_found(const struct ext4 *fs, const u8 *data, const char *name, size_t len,
+			u32 block, struct ext4_place *place)
+{
+	const struct ext4_dirent *e = ext4_dirent_find(fs, data, name, len);
+
+	if (!e)
+		return false;
+	*place = (struct ext4_place){.ino = e->inode, .block = block,
+				     .offset = (u16)((const u8 *)e - data)};
+	return true;
+}
+
+/* Every block in turn. */
 struct ext4_find_linear {
 	struct co_frame co;
 	struct inode *dir;
 	const char *name;
 	size_t len;
-	u32 *ino;
+	struct ext4_place *place;
 	u32 block;
+	bool found;
 	struct page *page;
 	u8 *data;
 	long err;
 };
 static co_t ext4_find_linear(struct co *co, struct ext4_find_linear *f)
 {
-	const struct ext4_dirent *e;
-
 	CO_BEGIN;
 	for (; f->block < ext4_dir_blocks(f->dir); f->block++) {
 		CO_AWAIT(f->err, ext4_dir_block, .dir = f->dir, .block = f->block,
 			 .page = &f->page, .data = &f->data);
 		if (f->err)
 			CO_RETURN(f->err);
-		e = ext4_dirent_find(ext4_of(f->dir), f->data, f->name, f->len);
-		if (e)
-			*f->ino = e->inode;
+		f->found = place_found(ext4_of(f->dir), f->data, f->name, f->len, f->block,
+				       f->place);
 		phys_page_put(f->page);
-		if (*f->ino)
+		if (f->found)
 			break;
 		CO_BREATHE;
 	}
@@ -244,17 +337,16 @@ struct ext4_find_hashed {
 	struct inode *dir;
 	const char *name;
 	size_t len;
-	u32 *ino;
+	struct ext4_place *place;
 	struct ext4_index *path;
 	u32 hash;
+	bool found;
 	struct page *page;
 	u8 *data;
 	long err;
 };
 static co_t ext4_find_hashed(struct co *co, struct ext4_find_hashed *f)
 {
-	const struct ext4_dirent *e;
-
 	CO_BEGIN;
 	CO_AWAIT(f->err, ext4_index_hash, .dir = f->dir, .name = f->name, .len = f->len,
 		 .hash = &f->hash);
@@ -266,11 +358,10 @@ static co_t ext4_find_hashed(struct co *co, struct ext4_find_hashed *f)
 			 .page = &f->page, .data = &f->data);
 		if (f->err)
 			break;
-		e = ext4_dirent_find(ext4_of(f->dir), f->data, f->name, f->len);
-		if (e)
-			*f->ino = e->inode;
+		f->found = place_found(ext4_of(f->dir), f->data, f->name, f->len, f->path->leaf,
+				       f->place);
 		phys_page_put(f->page);
-		if (*f->ino || f->path->last || f->path->next_hash != (f->hash | 1))
+		if (f->found || f->path->last || f->path->next_hash != (f->hash | 1))
 			break;
 		CO_BREATHE;
 		CO_AWAIT(f->err, ext4_index_walk, .dir = f->dir, .path = f->path, .next = true);
@@ -279,16 +370,10 @@ static co_t ext4_find_hashed(struct co *co, struct ext4_find_hashed *f)
 	CO_END;
 }
 
-struct ext4_lookup {
-	struct inode_lookup;
-	struct ext4_index *path;
-	u32 ino;
-	long err;
-};
-static co_t ext4_lookup(struct co *co, struct ext4_lookup *f)
+co_t ext4_dir_find(struct co *co, struct ext4_dir_find *f)
 {
 	CO_BEGIN;
-	*f->found = NULL;
+	*f->place = (struct ext4_place){};
 	if (f->len > EXT4_NAME_MAX)
 		CO_RETURN(-ENAMETOOLONG);
 	f->err = -EUCLEAN;
@@ -297,7 +382,7 @@ static co_t ext4_lookup(struct co *co, struct ext4_lookup *f)
 		if (!f->path)
 			CO_RETURN(-ENOMEM);
 		CO_AWAIT(f->err, ext4_find_hashed, .dir = f->dir, .name = f->name,
-			 .len = f->len, .ino = &f->ino, .path = f->path);
+			 .len = f->len, .place = f->place, .path = f->path);
 		kfree(f->path);
 		if (f->err == -EUCLEAN)
 			ext4_index_broken(f->dir);
@@ -305,9 +390,24 @@ static co_t ext4_lookup(struct co *co, struct ext4_lookup *f)
 	/* Without an index, or where it is broken. */
 	if (f->err == -EUCLEAN)
 		CO_AWAIT(f->err, ext4_find_linear, .dir = f->dir, .name = f->name,
-			 .len = f->len, .ino = &f->ino);
-	if (!f->err && f->ino)
-		CO_AWAIT(f->err, ext4_inode_get, .fs = ext4_of(f->dir), .ino = f->ino,
+			 .len = f->len, .place = f->place);
+	CO_RETURN(f->err);
+	CO_END;
+}
+
+struct ext4_lookup {
+	struct inode_lookup;
+	struct ext4_place place;
+	long err;
+};
+static co_t ext4_lookup(struct co *co, struct ext4_lookup *f)
+{
+	CO_BEGIN;
+	*f->found = NULL;
+	CO_AWAIT(f->err, ext4_dir_find, .dir = f->dir, .name = f->name, .len = f->len,
+		 .place = &f->place);
+	if (!f->err && f->place.ino)
+		CO_AWAIT(f->err, ext4_inode_get, .fs = ext4_of(f->dir), .ino = f->place.ino,
 			 .inode = f->found);
 	CO_RETURN(f->err);
 	CO_END;
@@ -380,6 +480,11 @@ static int dir_mmap(struct file *file, u64 offset, u64 size, bool shared, bool w
 const struct inode_ops ext4_dir_ops = {
 	.lookup = CO_IMPLEMENTS(inode_lookup, ext4_lookup),
 	.readdir = CO_IMPLEMENTS(inode_readdir, ext4_readdir),
-	EXT4_XATTR_OPS,
+	.create = CO_IMPLEMENTS(inode_create, ext4_create),
+	.tmpfile = CO_IMPLEMENTS(inode_create, ext4_tmpfile),
+	.link = CO_IMPLEMENTS(inode_link, ext4_link),
+	.unlink = CO_IMPLEMENTS(inode_unlink, ext4_unlink),
+	.rename = CO_IMPLEMENTS(inode_rename, ext4_rename),
+	EXT4_INODE_OPS,
 };
 const struct file_ops ext4_dir_file_ops = {.mmap = dir_mmap};

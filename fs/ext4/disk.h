@@ -14,6 +14,7 @@
 #define EXT4_GOOD_OLD_FIRST 11
 #define EXT4_NAME_MAX	    255
 #define EXT4_LINK_MAX	    65000
+#define EXT4_TIME_MAX	    0x37fffffffl	/* seconds, with two bits more than 32 */
 
 struct ext4_disk_super {
 	u32 inodes_count;

@@ -64,6 +64,12 @@ struct ext4 {
 	u32 inodes_free;
 	u32 journal_ino;
 	struct ext4_log log;		/* once it was looked for */
+	u32 orphan_ino;			/* of the file of orphans; 0: none */
+	struct co_mutex inode_lock;	/* CO_RANK_FS: numbers of inodes are had or given back */
+	struct ext4_inode_group *inode_groups;	/* under it; NULL: not counted yet */
+	struct co_mutex orphan_lock;	/* CO_RANK_FS */
+	struct list orphans;		/* under it: ext4_inode.orphans, as the list goes */
+	struct ext4_orphan_file *orphan_file;	/* the same; NULL: none, or not needed yet */
 	/* Only while it is mounted for writing. */
 	struct journal *journal;	/* NULL: it is not */
 	struct buffer *super_buffer;	/* the block that the super block lies in */
@@ -106,8 +112,12 @@ struct ext4_inode {
 					 * written; never more than inode.size but while that
 					 * shrinks */
 	u32 tid;			/* [a] the transaction that changed it last */
-	u64 xattr_block;		/* [I] 0: none */
-	bool xattr_inside;		/* [I] some lie behind the inode */
+	u64 xattr_block;		/* under inode.lock; 0: none */
+	bool xattr_inside;		/* the same: some lie behind the inode */
+	u32 caps_dropped;		/* [a] "security.capability" is gone, but not on the disk */
+	u32 orphan;			/* orphan.c's, under orphan_lock: where it stands */
+	u32 orphan_next;		/* the same: the number of the list's next */
+	struct list orphans;		/* the same: in fs->orphans */
 	u32 no_index;			/* [a] a directory whose index is broken */
 	spinlock run_lock;		/* RANK_FS_PRIVATE */
 	struct ext4_run run;		/* the one found last; under run_lock; len 0: none */
@@ -294,6 +304,10 @@ u32 ext4_inode_seed(const struct ext4 *fs, u32 ino, u32 generation);
 /* Of the inode at `data`; *wide: it has room for all 32 bits of it. */
 u32 ext4_inode_checksum(const struct ext4 *fs, u32 ino, const u8 *data, bool *wide);
 
+/* A fresh one's generic part, and its operations by its type. */
+void ext4_inode_init(struct ext4_inode *e, struct ext4 *fs, u32 ino, u32 mode, u32 generation);
+void ext4_inode_ops_set(struct ext4_inode *e, bool fast_link);
+
 /* Find or read inode number ino: *inode with a reference. */
 struct ext4_inode_get {
 	struct co_frame co;
@@ -301,6 +315,7 @@ struct ext4_inode_get {
 	u32 ino;
 	struct inode **inode;
 	bool is_value;		/* only one that holds an attribute's value will do */
+	bool orphan;		/* one without links will do */
 	struct page *page;
 	u8 *data;
 	struct ext4_inode *made;
@@ -328,45 +343,6 @@ struct ext4_inode_locate {
 	long err;
 };
 co_t ext4_inode_locate(struct co *co, struct ext4_inode_locate *f);
-
-/* --- xattr.c --- */
-
-/* A table of entries: [first, end), values counted from `base`. */
-struct ext4_xattr_table {
-	const u8 *first, *base, *end;
-	bool hashed;		/* entries' hashes are to be checked */
-};
-
-struct ext4_getxattr {
-	struct inode_getxattr;
-	long n;
-};
-co_t ext4_getxattr(struct co *co, struct ext4_getxattr *f);
-
-struct ext4_listxattr {
-	struct inode_listxattr;
-	struct ext4_xattr_table table;
-	struct page *page;
-	unsigned step;
-	long err;
-};
-co_t ext4_listxattr(struct co *co, struct ext4_listxattr *f);
-#define EXT4_XATTR_OPS                                              \
-	.getxattr = CO_IMPLEMENTS(inode_getxattr, ext4_getxattr),   \
-	.listxattr = CO_IMPLEMENTS(inode_listxattr, ext4_listxattr)
-
-/* Does the inode at `data` have some behind it? */
-bool ext4_xattr_inside(const struct ext4 *fs, const u8 *data);
-/* A fresh inode gets its access control lists and INODE_CAPS. disk: where it lies. */
-struct ext4_xattr_load {
-	struct co_frame co;
-	struct ext4_inode *inode;
-	const u8 *disk;
-	u8 *value;
-	unsigned which;
-	long n;
-};
-co_t ext4_xattr_load(struct co *co, struct ext4_xattr_load *f);
 
 /* --- map.c --- */
 

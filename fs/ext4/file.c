@@ -75,6 +75,10 @@ static co_t truncate_note(struct co *co, struct truncate_note *f)
 		 .handle = &f->handle, .credits = 4);
 	if (f->err)
 		CO_RETURN(f->err);
+	if (f->orphan && f->enter)
+		CO_AWAIT(f->err, ext4_orphan_add, .handle = &f->handle, .inode = f->inode);
+	else if (f->orphan)
+		CO_AWAIT(f->err, ext4_orphan_remove, .handle = &f->handle, .inode = f->inode);
 	if (!f->err)
 		CO_AWAIT(f->err, ext4_inode_write, .handle = &f->handle, .inode = f->inode);
 	journal_stop(&f->handle);

@@ -194,6 +194,8 @@ int ext4_geometry(struct ext4 *fs, const struct ext4_disk_super *disk)
 	fs->blocks_reserved = disk->r_blocks_count_lo |
 			      (u64)(disk->r_blocks_count_hi & high) << 32;
 	fs->inodes_free = disk->free_inodes_count;
+	if (disk->feature_compat & EXT4_COMPAT_ORPHAN_FILE)
+		fs->orphan_ino = disk->orphan_file_inum;
 	if (disk->feature_compat & EXT4_COMPAT_HAS_JOURNAL)
 		fs->journal_ino = disk->journal_inum;
 	return 0;

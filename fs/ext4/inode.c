@@ -2,7 +2,7 @@
 #include <linux/stat.h>
 
 #include "core/base/crc.h"
-#include "fs/ext4/write.h"
+#include "fs/ext4/names.h"
 #include "mem/phys/slab.h"
 #include "vfs/file.h"
 
@@ -68,7 +68,7 @@ static u32 decode_rdev(const struct ext4_disk_inode *d)
 }
 
 /* What is wrong with an inode's numbers, or NULL. */
-static const char *inode_wrong(const struct ext4 *fs, u32 ino, const u8 *data)
+static const char *inode_wrong(const struct ext4 *fs, u32 ino, const u8 *data, bool orphan)
 {
 	const struct ext4_disk_inode *d = (const struct ext4_disk_inode *)data;
 	u32 type = d->mode & S_IFMT;
@@ -80,7 +80,7 @@ static const char *inode_wrong(const struct ext4 *fs, u32 ino, const u8 *data)
 		return "extra size is impossible";
 	if (!inode_checksum_valid(fs, ino, data))
 		return "checksum is wrong";
-	if (!d->mode || (!d->links_count && ino != EXT4_ROOT_INO))
+	if (!d->mode || (!d->links_count && ino != EXT4_ROOT_INO && !orphan))
 		return "it is not in use";
 	if (type != S_IFREG && type != S_IFDIR && type != S_IFLNK && type != S_IFCHR &&
 	    type != S_IFBLK && type != S_IFIFO && type != S_IFSOCK)
@@ -93,7 +93,8 @@ static const char *inode_wrong(const struct ext4 *fs, u32 ino, const u8 *data)
 					       ? (u64)UINT32_MAX << fs->block_shift
 					       : ext4_indirect_limit(fs) << fs->block_shift))
 		return "its size is impossible";
-	if (type == S_IFDIR && (!size || size & (fs->block_size - 1) || size >> 40))
+	if (type == S_IFDIR && ((!size && d->links_count) || size & (fs->block_size - 1) ||
+				size >> 40))
 		return "the directory's size is impossible";
 	if (type == S_IFLNK && (!size || size >= fs->block_size || size >= 4096))
 		return "the link's length is impossible";
@@ -117,32 +118,43 @@ static const char *ext4_link_target(struct inode *inode)
 	return (const char *)ext4_inode(inode)->disk_block;
 }
 
+/* The target in a block, which is the journal's to change, so it is read where that keeps it. */
 struct ext4_readlink {
 	struct inode_readlink;
+	struct ext4_run run;
 	struct page *page;
+	u8 *data;
 	long err;
 };
-static co_t ext4_readlink(struct co *co, struct ext4_readlink *f)
-{
-	size_t len;
 
-	CO_BEGIN;
-	CO_AWAIT(f->err, page_get_filled, .mapping = &f->inode->mapping, .index = 0, .ahead = 1,
-		 .page = &f->page);
-	if (f->err)
-		CO_RETURN(f->err);
-	len = strnlen(phys_page_data(f->page), inode_size(f->inode));
-	f->err = (long)len;
+static long link_copy(const struct ext4_readlink *f)
+{
+	size_t size = inode_size(f->inode), len = strnlen((const char *)f->data, size);
+
 	if (len >= f->size)
-		f->err = -ENAMETOOLONG;
-	else if (len != inode_size(f->inode)) {
+		return -ENAMETOOLONG;
+	if (len != size) {
 		ext4_bad(ext4_of(f->inode), "inode %lu: the link's length is wrong",
 			 (unsigned long)f->inode->ino);
-		f->err = -EUCLEAN;
-	} else {
-		memcpy(f->to, phys_page_data(f->page), len);
-		f->to[len] = 0;
+		return -EUCLEAN;
 	}
+	memcpy(f->to, f->data, len);
+	f->to[len] = 0;
+	return (long)len;
+}
+
+static co_t ext4_readlink(struct co *co, struct ext4_readlink *f)
+{
+	CO_BEGIN;
+	CO_AWAIT(f->err, ext4_map, .inode = ext4_inode(f->inode), .block = 0, .run = &f->run);
+	if (!f->err && !f->run.start)
+		f->err = -EUCLEAN;
+	if (!f->err)
+		CO_AWAIT(f->err, ext4_block_get, .fs = ext4_of(f->inode),
+			 .block = f->run.start - f->run.block, .page = &f->page, .data = &f->data);
+	if (f->err)
+		CO_RETURN(f->err);
+	f->err = link_copy(f);
 	phys_page_put(f->page);
 	CO_RETURN(f->err);
 	CO_END;
@@ -150,16 +162,16 @@ static co_t ext4_readlink(struct co *co, struct ext4_readlink *f)
 
 static const struct inode_ops fast_link_ops = {
 	.link_target = ext4_link_target,
-	EXT4_XATTR_OPS,
+	EXT4_INODE_OPS,
 };
 static const struct inode_ops slow_link_ops = {
 	.readlink = CO_IMPLEMENTS(inode_readlink, ext4_readlink),
-	EXT4_XATTR_OPS,
+	EXT4_INODE_OPS,
 };
-static const struct inode_ops file_ops_none = {EXT4_XATTR_OPS};
+static const struct inode_ops file_ops_none = {EXT4_INODE_OPS};
 static const struct inode_ops file_inode_ops = {
 	EXT4_FILE_INODE_OPS,
-	EXT4_XATTR_OPS,
+	EXT4_INODE_OPS,
 };
 
 /* --- reading one --- */
@@ -175,33 +187,33 @@ static void fill_times(struct inode *i, const struct ext4 *fs, const struct ext4
 				       ext4_has_field(fs, d, crtime_extra) ? d->crtime_extra : 0);
 }
 
-static void fill_ops(struct inode *i, const struct ext4 *fs, const struct ext4_disk_inode *d)
+void ext4_inode_ops_set(struct ext4_inode *e, bool fast_link)
 {
+	struct inode *i = &e->inode;
+
 	/* Devices and FIFOs have no file operations of ours: the vfs finds theirs. */
 	i->ops = &file_ops_none;
-	switch (i->mode & S_IFMT) {
-	case S_IFREG:
+	if (S_ISREG(i->mode)) {
 		i->ops = &file_inode_ops;
 		i->file_ops = &ext4_file_ops;
 		i->mapping.ops = &ext4_file_mapping;
-		break;
-	case S_IFDIR:
+	} else if (S_ISDIR(i->mode)) {
 		i->ops = &ext4_dir_ops;
 		i->file_ops = &ext4_dir_file_ops;
 		i->mapping.ops = &ext4_dir_mapping;
-		break;
-	case S_IFLNK:
-		i->ops = is_fast_link(fs, d) ? &fast_link_ops : &slow_link_ops;
-		if (i->ops == &slow_link_ops)
-			i->mapping.ops = &ext4_file_mapping;
-		break;
-	case S_IFCHR:
-	case S_IFBLK:
-		i->rdev = decode_rdev(d);
-		break;
-	default:
-		break;
+	} else if (S_ISLNK(i->mode)) {
+		i->ops = fast_link ? &fast_link_ops : &slow_link_ops;
 	}
+}
+
+void ext4_inode_init(struct ext4_inode *e, struct ext4 *fs, u32 ino, u32 mode, u32 generation)
+{
+	inode_init(&e->inode, fs->super, ino, mode);
+	spin_init(&e->run_lock, RANK_FS_PRIVATE);
+	rwlock_init(&e->map_lock, CO_RANK_FS);
+	list_init(&e->orphans);
+	e->generation = generation;
+	e->seed = ext4_inode_seed(fs, ino, generation);
 }
 
 /* A checked inode of the disk becomes one of memory; NULL without memory. */
@@ -212,12 +224,9 @@ static struct ext4_inode *inode_make(struct ext4 *fs, u32 ino, const u8 *data)
 
 	if (!e)
 		return NULL;
-	inode_init(&e->inode, fs->super, ino, d->mode);
-	spin_init(&e->run_lock, RANK_FS_PRIVATE);
-	rwlock_init(&e->map_lock, CO_RANK_FS);
+	ext4_inode_init(e, fs, ino, d->mode, d->generation);
 	e->flags = d->flags;
-	e->generation = d->generation;
-	e->seed = ext4_inode_seed(fs, ino, d->generation);
+	ext4_flags_apply(e);
 	e->xattr_block = d->file_acl_lo | (fs->blocks >> 32 ? (u64)d->file_acl_high << 32 : 0);
 	e->xattr_inside = ext4_xattr_inside(fs, data);
 	memcpy(e->disk_block, d->block, sizeof(e->disk_block));
@@ -233,7 +242,9 @@ static struct ext4_inode *inode_make(struct ext4 *fs, u32 ino, const u8 *data)
 			e->inode.blocks <<= fs->block_shift - 9;
 	}
 	fill_times(&e->inode, fs, d);
-	fill_ops(&e->inode, fs, d);
+	if (S_ISCHR(d->mode) || S_ISBLK(d->mode))
+		e->inode.rdev = decode_rdev(d);
+	ext4_inode_ops_set(e, S_ISLNK(d->mode) && is_fast_link(fs, d));
 	if (S_ISLNK(d->mode)) {
 		/* What follows a short link must be NULs, the first at least. */
 		if (e->inode.ops == &fast_link_ops)
@@ -298,7 +309,7 @@ co_t ext4_inode_get(struct co *co, struct ext4_inode_get *f)
 		 .data = &f->data);
 	if (f->err)
 		CO_RETURN(f->err);
-	wrong = inode_wrong(f->fs, f->ino, f->data);
+	wrong = inode_wrong(f->fs, f->ino, f->data, f->orphan);
 	if (wrong) {
 		ext4_bad(f->fs, "inode %u: %s", f->ino, wrong);
 		f->err = -EUCLEAN;

@@ -2,7 +2,7 @@
 #include <linux/stat.h>
 
 #include "core/base/crc.h"
-#include "fs/ext4/write.h"
+#include "fs/ext4/names.h"
 #include "vfs/writeback.h"
 
 #define EXTRA_SIZE 32u /* what a fresh inode has behind its first 128 bytes */
@@ -164,10 +164,13 @@ co_t ext4_write_inode(struct co *co, struct ext4_write_inode *f)
 	if (!ext4_of(f->inode)->journal)
 		CO_RETURN(-EROFS);
 	CO_AWAIT(f->err, journal_start, .journal = ext4_of(f->inode)->journal,
-		 .handle = &f->handle, .credits = 1);
+		 .handle = &f->handle, .credits = EXT4_XATTR_CREDITS + 1);
 	if (f->err)
 		CO_RETURN(f->err);
-	CO_AWAIT(f->err, ext4_inode_write, .handle = &f->handle, .inode = f->inode);
+	if (atomic_load_relaxed(&ext4_inode(f->inode)->caps_dropped))
+		CO_AWAIT(f->err, ext4_caps_remove, .handle = &f->handle, .inode = f->inode);
+	if (!f->err)
+		CO_AWAIT(f->err, ext4_inode_write, .handle = &f->handle, .inode = f->inode);
 	journal_stop(&f->handle);
 	CO_RETURN(f->err);
 	CO_END;

@@ -1,9 +1,10 @@
 /* fs/ext4/super.c -- mounting. */
+#include <linux/fs.h>
 #include <linux/magic.h>
 #include <linux/stat.h>
 
 #include "core/base/crc.h"
-#include "fs/ext4/write.h"
+#include "fs/ext4/names.h"
 #include "mem/phys/slab.h"
 
 co_t ext4_block_get(struct co *co, struct ext4_block_get *f)
@@ -30,6 +31,16 @@ co_t ext4_block_get(struct co *co, struct ext4_block_get *f)
 static void ext4_free_inode(struct inode *inode)
 {
 	kfree(ext4_inode(inode));
+}
+
+static void fs_free(struct ext4 *fs)
+{
+	if (fs) {
+		ext4_log_free(&fs->log);
+		ext4_inodes_free(fs);
+		ext4_orphans_free(fs);
+	}
+	kfree(fs);
 }
 
 static void ext4_statfs(struct super *s, struct statfs_info *to)
@@ -80,14 +91,14 @@ static co_t ext4_close(struct co *co, struct ext4_close *f)
 	CO_BEGIN;
 	if (fs->journal)
 		CO_AWAIT(f->ignored, ext4_writable_end, .fs = fs);
-	ext4_log_free(&fs->log);
-	kfree(fs);
+	fs_free(fs);
 	CO_RETURN(0);
 	CO_END;
 }
 
 static const struct super_ops ext4_super_ops = {
 	.free_inode = ext4_free_inode,
+	.evict = CO_IMPLEMENTS(super_evict, ext4_evict),
 	.write_inode = CO_IMPLEMENTS(super_write_inode, ext4_write_inode),
 	.statfs = ext4_statfs,
 	.sync = CO_IMPLEMENTS(super_sync, ext4_sync),
@@ -110,6 +121,8 @@ static int mount_begin(const struct fs_mount *m, struct ext4 **to)
 	if (!fs)
 		return -ENOMEM;
 	spin_init(&fs->super_lock, RANK_FS_PRIVATE);
+	ext4_inodes_init(fs);
+	ext4_orphans_init(fs);
 	fs->dev = blk_find(m->dev);
 	if (!fs->dev)
 		return -ENXIO;
@@ -160,6 +173,10 @@ static int mount_make_super(const struct fs_mount *m, struct ext4 *fs)
 	s->dev = m->dev;
 	s->read_only = m->read_only;
 	s->acls = true;
+	s->fileattr = FS_IMMUTABLE_FL | FS_APPEND_FL | FS_NODUMP_FL | FS_NOATIME_FL;
+	s->time_min = INT32_MIN;
+	s->time_max = fs->inode_size > EXT4_INODE_SIZE_OLD ? EXT4_TIME_MAX : INT32_MAX;
+	s->whole_seconds = fs->inode_size == EXT4_INODE_SIZE_OLD;
 	s->block_size = fs->block_size;
 	s->max_size = (u64)UINT32_MAX << fs->block_shift;
 	fs->super = s;
@@ -292,6 +309,8 @@ static co_t mount_load(struct co *co, struct mount_load *f)
 	f->err = 0;
 	if (!f->of->read_only)
 		CO_AWAIT(f->err, ext4_writable_start, .fs = fs);
+	if (!f->err && fs->journal)
+		CO_AWAIT(f->err, ext4_orphans_finish, .fs = fs);
 	CO_RETURN(f->err);
 	CO_END;
 }
@@ -322,9 +341,7 @@ out:
 		inode_put(f->fs->super->root);
 		super_abandon(f->fs->super);
 	}
-	if (f->fs)
-		ext4_log_free(&f->fs->log);
-	kfree(f->fs);
+	fs_free(f->fs);
 	kfree(f->disk);
 	CO_RETURN(f->err);
 	CO_END;

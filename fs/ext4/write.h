@@ -318,18 +318,16 @@ struct ext4_inode_alloc {
 	struct inode *dir;
 	u32 mode, uid, gid, rdev;
 	struct inode **inode;
-	u32 group, tried, ino;
-	struct buffer *bitmap, *descriptor;
+	struct ext4_inode *made;
+	u32 ino;
 	long err;
 };
 co_t ext4_inode_alloc(struct co *co, struct ext4_inode_alloc *f);
-/* It has no blocks any more: its number is free. 4 credits. */
+/* It has no blocks any more: its number is free. 3 credits. */
 struct ext4_inode_free {
 	struct co_frame co;
 	struct handle *handle;
 	struct inode *inode;
-	struct buffer *bitmap, *descriptor, *table;
-	u32 offset;
 	long err;
 };
 co_t ext4_inode_free(struct co *co, struct ext4_inode_free *f);

@@ -9,7 +9,7 @@
 #include <linux/stat.h>
 
 #include "core/base/crc.h"
-#include "fs/ext4/ext4.h"
+#include "fs/ext4/names.h"
 #include "mem/phys/slab.h"
 #include "vfs/acl.h"
 #include "vfs/xattr.h"
@@ -29,14 +29,26 @@ static const char *xattr_prefix(const struct ext4_xattr_entry *e)
 	return e->name_index < ARRAY_SIZE(xattr_prefixes) ? xattr_prefixes[e->name_index] : NULL;
 }
 
+u8 ext4_xattr_index(const char *name, const char **rest)
+{
+	static const u8 settable[] = {EXT4_XATTR_USER, EXT4_XATTR_TRUSTED, EXT4_XATTR_SECURITY};
+
+	for (unsigned i = 0; i < ARRAY_SIZE(settable); i++) {
+		*rest = xattr_after(name, xattr_prefixes[settable[i]]);
+		if (*rest)
+			return settable[i];
+	}
+	return 0;
+}
+
 /* --- a table's entries --- */
 
-static const struct ext4_xattr_entry *entry_next(const struct ext4_xattr_entry *e)
+const struct ext4_xattr_entry *ext4_xattr_next(const struct ext4_xattr_entry *e)
 {
 	return (const void *)((const u8 *)e + round_up(sizeof(*e) + e->name_len, 4));
 }
 
-static bool entry_is_end(const struct ext4_xattr_entry *e)
+bool ext4_xattr_is_end(const struct ext4_xattr_entry *e)
 {
 	u32 head;
 
@@ -61,6 +73,11 @@ static u32 entry_hash(const struct ext4_xattr_entry *e, const u8 *value, bool is
 	return hash;
 }
 
+u32 ext4_xattr_hash(const struct ext4_xattr_entry *e, const u8 *value)
+{
+	return entry_hash(e, value, false);
+}
+
 /* Does the value lie between the entries and the end? */
 static bool entry_valid(const struct ext4_xattr_table *t, const struct ext4_xattr_entry *e,
 			const u8 *entries_end)
@@ -78,27 +95,25 @@ static bool entry_valid(const struct ext4_xattr_table *t, const struct ext4_xatt
 	       e->hash == entry_hash(e, value, true);
 }
 
-/* The whole table is sound. */
-static bool table_valid(const struct ext4_xattr_table *t)
+bool ext4_xattr_valid(const struct ext4_xattr_table *t)
 {
 	const struct ext4_xattr_entry *e = (const void *)t->first, *first = e;
 	const u8 *limit = t->end - sizeof(u32);
 
 	if (t->end - t->first < (long)sizeof(u32))
 		return false;
-	for (; !entry_is_end(e); e = entry_next(e)) {
-		if ((const u8 *)e + sizeof(*e) > limit || (const u8 *)entry_next(e) > limit)
+	for (; !ext4_xattr_is_end(e); e = ext4_xattr_next(e)) {
+		if ((const u8 *)e + sizeof(*e) > limit || (const u8 *)ext4_xattr_next(e) > limit)
 			return false;
 	}
 	limit = (const u8 *)e + sizeof(u32);
-	for (e = first; !entry_is_end(e); e = entry_next(e))
+	for (e = first; !ext4_xattr_is_end(e); e = ext4_xattr_next(e))
 		if (!entry_valid(t, e, limit))
 			return false;
 	return true;
 }
 
-/* The table behind an inode's fields: true if there is one. data: the inode on disk. */
-static bool table_of_inode(const struct ext4 *fs, const u8 *data, struct ext4_xattr_table *t)
+bool ext4_xattr_of_inode(const struct ext4 *fs, const u8 *data, struct ext4_xattr_table *t)
 {
 	const struct ext4_disk_inode *d = (const struct ext4_disk_inode *)data;
 	u32 magic, at = EXT4_INODE_SIZE_OLD + d->extra_isize;
@@ -112,34 +127,28 @@ static bool table_of_inode(const struct ext4 *fs, const u8 *data, struct ext4_xa
 	return magic == EXT4_XATTR_MAGIC;
 }
 
-static bool block_checksum_valid(const struct ext4 *fs, u64 block, const u8 *data)
+u32 ext4_xattr_checksum(const struct ext4 *fs, u64 block, const u8 *data)
 {
-	const struct ext4_xattr_head *head = (const void *)data;
 	const u32 at = offsetof(struct ext4_xattr_head, checksum), zero = 0;
-	u32 crc;
+	u32 crc = crc_32c(fs->seed, &block, sizeof(block));
 
-	if (!fs->checksums)
-		return true;
-	crc = crc_32c(fs->seed, &block, sizeof(block));
 	crc = crc_32c(crc, data, at);
 	crc = crc_32c(crc, &zero, sizeof(zero));
-	crc = crc_32c(crc, data + at + sizeof(zero), fs->block_size - at - sizeof(zero));
-	return crc == head->checksum;
+	return crc_32c(crc, data + at + sizeof(zero), fs->block_size - at - sizeof(zero));
 }
 
-/* What is wrong with a block of attributes, or NULL and its table. */
-static const char *table_of_block(const struct ext4 *fs, u64 block, const u8 *data,
-				  struct ext4_xattr_table *t)
+const char *ext4_xattr_of_block(const struct ext4 *fs, u64 block, const u8 *data,
+				struct ext4_xattr_table *t)
 {
 	const struct ext4_xattr_head *head = (const void *)data;
 
 	if (head->magic != EXT4_XATTR_MAGIC || head->blocks != 1)
 		return "is none";
-	if (!block_checksum_valid(fs, block, data))
+	if (fs->checksums && head->checksum != ext4_xattr_checksum(fs, block, data))
 		return "has a wrong checksum";
 	*t = (struct ext4_xattr_table){.first = data + sizeof(*head), .base = data,
 				  .end = data + fs->block_size, .hashed = true};
-	return table_valid(t) ? NULL : "is damaged";
+	return ext4_xattr_valid(t) ? NULL : "is damaged";
 }
 
 /* --- reading a table --- */
@@ -174,7 +183,7 @@ static co_t xattr_step(struct co *co, struct xattr_step *f)
 			CO_AWAIT(f->err, ext4_block_get, .fs = fs, .block = f->block,
 				 .page = f->page, .data = &f->data);
 		if (!f->err) {
-			f->wrong = table_of_block(ext4_of(&f->inode->inode), f->block, f->data,
+			f->wrong = ext4_xattr_of_block(ext4_of(&f->inode->inode), f->block, f->data,
 						  f->table);
 			f->err = f->wrong ? -EUCLEAN : 1;
 		}
@@ -186,8 +195,8 @@ static co_t xattr_step(struct co *co, struct xattr_step *f)
 				 .ino = (u32)f->inode->inode.ino, .page = f->page,
 				 .data = &f->data);
 		f->wrong = "behind the inode is damaged";
-		if (!f->err && table_of_inode(ext4_of(&f->inode->inode), f->data, f->table))
-			f->err = table_valid(f->table) ? 1 : -EUCLEAN;
+		if (!f->err && ext4_xattr_of_inode(ext4_of(&f->inode->inode), f->data, f->table))
+			f->err = ext4_xattr_valid(f->table) ? 1 : -EUCLEAN;
 	}
 	if (f->err == -EUCLEAN)
 		ext4_bad(ext4_of(&f->inode->inode), "inode %lu: its table of attributes %s",
@@ -204,13 +213,25 @@ static const struct ext4_xattr_entry *table_find(const struct ext4_xattr_table *
 {
 	const struct ext4_xattr_entry *e = (const void *)t->first;
 
-	for (; !entry_is_end(e); e = entry_next(e)) {
+	for (; !ext4_xattr_is_end(e); e = ext4_xattr_next(e)) {
 		const char *prefix = xattr_prefix(e);
 		const char *rest = prefix ? xattr_after(name, prefix) : NULL;
 
 		if (rest && strlen(rest) == e->name_len && !memcmp(rest, e->name, e->name_len))
 			return e;
 	}
+	return NULL;
+}
+
+const struct ext4_xattr_entry *ext4_xattr_find(const struct ext4_xattr_table *t, u8 index,
+					       const char *name)
+{
+	const struct ext4_xattr_entry *e = (const void *)t->first;
+	size_t len = strlen(name);
+
+	for (; !ext4_xattr_is_end(e); e = ext4_xattr_next(e))
+		if (e->name_index == index && e->name_len == len && !memcmp(name, e->name, len))
+			return e;
 	return NULL;
 }
 
@@ -302,26 +323,39 @@ static co_t xattr_value(struct co *co, struct xattr_value *f)
 	CO_END;
 }
 
+/* It is gone, though not yet on the disk (ext4_drop_caps). */
+static bool is_dropped(struct inode *inode, const char *name, size_t len)
+{
+	return atomic_load_relaxed(&ext4_inode(inode)->caps_dropped) &&
+	       len == sizeof(XATTR_NAME_CAPS) - 1 && !memcmp(name, XATTR_NAME_CAPS, len);
+}
+
 co_t ext4_getxattr(struct co *co, struct ext4_getxattr *f)
 {
 	CO_BEGIN;
+	if (is_dropped(f->inode, f->name, strlen(f->name)))
+		CO_RETURN(-ENODATA);
 	CO_AWAIT(f->n, xattr_value, .inode = ext4_inode(f->inode), .name = f->name, .to = f->to,
 		 .size = f->size);
 	CO_RETURN(f->n);
 	CO_END;
 }
 
-static void table_list(const struct ext4_xattr_table *t, struct xattr_names *to)
+static void table_list(struct inode *inode, const struct ext4_xattr_table *t,
+		       struct xattr_names *to)
 {
 	const struct ext4_xattr_entry *e = (const void *)t->first;
 	char name[XATTR_NAME_MAX + 32];
+	size_t len;
 
-	for (; !entry_is_end(e); e = entry_next(e)) {
+	for (; !ext4_xattr_is_end(e); e = ext4_xattr_next(e)) {
 		const char *prefix = xattr_prefix(e);
 
-		if (prefix)
-			xattr_names_add(to, name, format(name, sizeof(name), "%s%.*s", prefix,
-							 (int)e->name_len, e->name));
+		if (!prefix)
+			continue;
+		len = format(name, sizeof(name), "%s%.*s", prefix, (int)e->name_len, e->name);
+		if (!is_dropped(inode, name, len))
+			xattr_names_add(to, name, len);
 	}
 }
 
@@ -334,7 +368,7 @@ co_t ext4_listxattr(struct co *co, struct ext4_listxattr *f)
 		if (f->err < 0)
 			CO_RETURN(f->err);
 		if (f->err)
-			table_list(&f->table, f->to);
+			table_list(f->inode, &f->table, f->to);
 		if (f->page)
 			phys_page_put(f->page);
 	}
@@ -418,5 +452,5 @@ bool ext4_xattr_inside(const struct ext4 *fs, const u8 *data)
 {
 	struct ext4_xattr_table t;
 
-	return table_of_inode(fs, data, &t);
+	return ext4_xattr_of_inode(fs, data, &t);
 }
