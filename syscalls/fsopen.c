@@ -149,7 +149,7 @@ static co_t fsconfig_do(struct co *co, struct fsconfig_do *f)
 	if (f->call->cmd == FSCONFIG_CMD_CREATE || f->call->cmd == FSCONFIG_CMD_CREATE_EXCL)
 		CO_AWAIT(f->err, fs_config_create, .config = c);
 	else if (f->call->cmd == FSCONFIG_CMD_RECONFIGURE)
-		f->err = fs_config_change(c);
+		CO_AWAIT(f->err, fs_config_change, .config = c);
 	else if (f->call->cmd == FSCONFIG_SET_FLAG || f->call->cmd == FSCONFIG_SET_STRING)
 		f->err = fs_config_set(c, f->call->key, f->call->value);
 	else

@@ -39,16 +39,24 @@ out:
 }
 
 /* MS_REMOUNT: the super's read-only state and options, then the mount's flags. */
-static long mount_again(const struct path *at, u32 kept, const char *options)
-{
+struct mount_again {
+	struct co_frame co;
+	const struct path *at;
+	u32 kept;
+	const char *options;
 	long err;
-
-	if (at->dentry != at->mount->root || !mount_is_here(at->mount))
-		return -EINVAL;
-	if (!cred_capable_in(task_current()->cred, at->mount->super->users, CAP_SYS_ADMIN))
-		return -EPERM;
-	err = super_change(at->dentry->inode->super, kept & MS_RDONLY, options);
-	return err ? err : mount_set_flags(at, kept);
+};
+static co_t mount_again(struct co *co, struct mount_again *f)
+{
+	CO_BEGIN;
+	if (f->at->dentry != f->at->mount->root || !mount_is_here(f->at->mount))
+		CO_RETURN(-EINVAL);
+	if (!cred_capable_in(task_current()->cred, f->at->mount->super->users, CAP_SYS_ADMIN))
+		CO_RETURN(-EPERM);
+	CO_AWAIT(f->err, super_change, .super = f->at->dentry->inode->super,
+		 .read_only = f->kept & MS_RDONLY, .options = f->options);
+	CO_RETURN(f->err ? f->err : mount_set_flags(f->at, f->kept));
+	CO_END;
 }
 
 /* One way to share, and no other flag but these. */
@@ -137,7 +145,8 @@ static co_t sys_mount(struct co *co, struct sys_mount *f)
 	if ((f->flags & (MS_REMOUNT | MS_BIND)) == (MS_REMOUNT | MS_BIND)) {
 		f->err = mount_set_flags(&f->at, f->kept);
 	} else if (f->flags & MS_REMOUNT) {
-		f->err = mount_again(&f->at, f->kept, f->options);
+		CO_AWAIT(f->err, mount_again, .at = &f->at, .kept = f->kept,
+			 .options = f->options);
 	} else if (f->flags & (MS_BIND | MS_MOVE)) {
 		f->err = -EINVAL;
 		if (f->source.raw)

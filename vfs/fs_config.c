@@ -266,19 +266,22 @@ co_t fs_config_create(struct co *co, struct fs_config_create *f)
 	CO_END;
 }
 
-int fs_config_change(struct fs_config *c)
+co_t fs_config_change(struct co *co, struct fs_config_change *f)
 {
-	int err;
+	struct fs_config *c = f->config;
 
+	CO_BEGIN;
 	if (c->state != FS_CONFIG_CHANGING)
-		return -EBUSY;
+		CO_RETURN(-EBUSY);
 	if (!cred_capable_in(task_current()->cred, c->mount->super->users, CAP_SYS_ADMIN))
-		return -EPERM;
-	err = super_change(c->mount->super, c->read_only, c->options);
-	if (err)
+		CO_RETURN(-EPERM);
+	CO_AWAIT(f->err, super_change, .super = c->mount->super, .read_only = c->read_only,
+		 .options = c->options);
+	if (f->err)
 		c->state = FS_CONFIG_FAILED;
 	fs_config_forget(c);
-	return err;
+	CO_RETURN(f->err);
+	CO_END;
 }
 
 int fs_config_mount(struct fs_config *c, u32 flags, struct mount **m)

@@ -35,7 +35,12 @@ struct fs_config_create {
 	long err;
 };
 co_t fs_config_create(struct co *co, struct fs_config_create *f);
-int fs_config_change(struct fs_config *c);
+struct fs_config_change {
+	struct co_frame co;
+	struct fs_config *config;
+	long err;
+};
+co_t fs_config_change(struct co *co, struct fs_config_change *f);
 
 /* A mount of it that is attached nowhere, flags MS_*: -EINVAL if it was not created, -EBUSY,
  * -ENOMEM. */

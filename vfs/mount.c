@@ -325,10 +325,11 @@ co_t mount_make(struct co *co, struct mount_make *f)
 	if (!mount_may_make(f->type))
 		CO_RETURN(-EPERM);
 	CO_AWAIT_OP(f->err, f->type->mount, .type = f->type, .source = f->source, .dev = f->dev,
-		    .options = f->options, .read_only = f->flags & MS_RDONLY, .made = &f->super);
+		    .options = f->options, .read_only = f->flags & MS_RDONLY, .made = &f->super,
+		    .shared = &f->shared);
 	if (f->err)
 		CO_RETURN(f->err);
-	if (f->flags & MS_RDONLY)
+	if ((f->flags & MS_RDONLY) && !f->shared)
 		f->super->read_only = true;
 	if (!f->super->root_dentry) {
 		f->super->users = mount_type_users(f->type);
@@ -344,7 +345,10 @@ co_t mount_make(struct co *co, struct mount_make *f)
 		super_mounted(f->super);
 		super_unmounted(f->super);
 	}
-	super_put(f->super);
+	if (f->shared)
+		super_unmounted(f->super);
+	else
+		super_put(f->super);
 	CO_RETURN(*f->made ? 0 : -ENOMEM);
 	CO_END;
 }

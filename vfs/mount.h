@@ -110,6 +110,7 @@ struct mount_make {
 	u32 flags;			/* MS_* */
 	struct mount **made;
 	struct super *super;
+	bool shared;
 	long err;
 };
 co_t mount_make(struct co *co, struct mount_make *f);

@@ -65,6 +65,7 @@ struct super *super_new(const struct fs_type *type, const struct super_ops *ops)
 	s->max_size = INT64_MAX;
 	s->block_size = PAGE_SIZE;
 	mutex_init(&s->rename_mutex, CO_RANK_RENAME);
+	mutex_init(&s->change_mutex, CO_RANK_RENAME);
 	list_init(&s->reap);
 	list_init(&s->dirty);
 	list_init(&s->dirty_link);
@@ -168,26 +169,64 @@ struct super *super_nth(unsigned n)
 	return found;
 }
 
-int super_change(struct super *s, bool read_only, const char *options)
+static int super_may_change(struct super *s, bool read_only, bool was, const char *options)
 {
-	bool was;
-	int err = 0;
-
-	was = atomic_load(&s->read_only);
 	/* Said before the writers are counted: an open claims first and looks then. */
 	if (read_only)
 		atomic_store(&s->read_only, true);
 	atomic_fence();
 	if (read_only && !was && atomic_load(&s->writers))
-		err = -EBUSY;
-	else if (s->ops->remount)
-		err = s->ops->remount(s, read_only, options);
-	else if (*options)
-		err = -EINVAL;
-	else if (was && !read_only)
-		err = -EROFS;
-	atomic_store(&s->read_only, err ? was : read_only);
-	return err;
+		return -EBUSY;
+	if (s->ops->remount.step)
+		return 0;
+	if (*options)
+		return -EINVAL;
+	return was && !read_only ? -EROFS : 0;
+}
+
+co_t super_change(struct co *co, struct super_change *f)
+{
+	struct super *s = f->super;
+
+	CO_BEGIN;
+	CO_LOCK(&s->change_mutex);
+	f->was = atomic_load(&s->read_only);
+	f->err = super_may_change(s, f->read_only, f->was, f->options);
+	if (!f->err && f->read_only && !f->was)
+		CO_AWAIT(f->err, super_sync_one, .super = s);
+	if (!f->err && s->ops->remount.step)
+		CO_AWAIT_OP(f->err, s->ops->remount, .super = s, .read_only = f->read_only,
+			    .options = f->options);
+	atomic_store(&s->read_only, f->err ? f->was : f->read_only);
+	mutex_unlock(&s->change_mutex);
+	CO_RETURN(f->err);
+	CO_END;
+}
+
+/* One more mount of what is mounted. */
+static bool super_mount_again(struct super *s)
+{
+	u32 n = atomic_load(&s->mounts);
+
+	while (n)
+		if (atomic_cas(&s->mounts, &n, n + 1))
+			return true;
+	return false;
+}
+
+struct super *super_share(u32 dev)
+{
+	struct super *s, *found = NULL;
+
+	spin_lock(&super_lock);
+	list_each(s, &super_all, all)
+		if (s->type->needs_device && s->dev == dev && super_mount_again(s)) {
+			super_get(s);
+			found = s;
+			break;
+		}
+	spin_unlock(&super_lock);
+	return found;
 }
 
 void super_mounted(struct super *s)

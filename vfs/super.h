@@ -65,6 +65,16 @@ struct super_evict {
 };
 CO_OPERATION(super_evict);
 
+/* Take on new options and this read-only state, or an error. Before it becomes read-only nothing
+ * is open for writing any more and files were written back. */
+struct super_remount {
+	struct co_frame co;
+	struct super *super;
+	bool read_only;
+	const char *options;
+};
+CO_OPERATION(super_remount);
+
 struct super_ops {
 	void (*free_inode)(struct inode *inode);	/* memory only */
 	void (*statfs)(struct super *s, struct statfs_info *to);
@@ -79,9 +89,7 @@ struct super_ops {
 	void (*shutdown)(struct super *s);
 	struct super_close_op close;
 	struct super_sync_op sync;	/* optional */
-	/* Without waiting: take on new options and this read-only state, or an error. NULL: it
-	 * cannot become writable, and takes no options. */
-	int (*remount)(struct super *s, bool read_only, const char *options);
+	struct super_remount_op remount; /* NULL: it cannot become writable, and takes no options */
 	/* Files found by number (vfs/handle.h); without by_number none are. */
 	struct super_by_number_op by_number;
 	u32 (*generation)(struct inode *inode);	/* which makes it one that by_number finds */
@@ -109,6 +117,7 @@ struct super {
 	u32 block_size;			/* [I] */
 	unsigned depth;			/* [I] file systems below it; CO_RANK_STACK_MAX */
 	struct co_mutex rename_mutex;	/* CO_RANK_RENAME: one cross-directory rename at a time */
+	struct co_mutex change_mutex;	/* CO_RANK_RENAME: one super_change at a time */
 	struct list all;		/* under super.c's lock */
 	struct list dirty, dirty_link;	/* writeback.c's */
 	struct list reap;		/* the reaper's */
@@ -125,6 +134,8 @@ struct fs_mount {
 	const char *options;
 	bool read_only;
 	struct super **made;
+	/* May be NULL. Set to true: it was mounted before, and super_share was called. */
+	bool *shared;
 };
 CO_OPERATION(fs_mount);
 
@@ -186,7 +197,18 @@ struct super_sync_all {
 };
 co_t super_sync_all(struct co *co, struct super_sync_all *f);
 /* Another read-only state, and new options: 0, -EBUSY while files are written, -EINVAL, -EROFS. */
-int super_change(struct super *s, bool read_only, const char *options);
+struct super_change {
+	struct co_frame co;
+	struct super *super;
+	bool read_only;
+	const char *options;
+	bool was;
+	long err;
+};
+co_t super_change(struct co *co, struct super_change *f);
+/* The one that lies on this block device, with a reference and counted as if it were mounted once
+ * more (super_unmounted); NULL if none is mounted. */
+struct super *super_share(u32 dev);
 /* The n-th live super with a reference, NULL past the last: for tests that count them. */
 struct super *super_nth(unsigned n);
 /* What was written to devices themselves, for sync(2) too: in the layer above; set at boot. */

@@ -75,6 +75,18 @@ struct blk_device *blk_next(const struct blk_device *after)
 	return next == &devices ? NULL : list_entry(next, struct blk_device, link);
 }
 
+bool blk_claim(struct blk_device *dev, void *holder)
+{
+	void *none = NULL;
+
+	return atomic_cas(&dev->holder, &none, holder);
+}
+
+void blk_release(struct blk_device *dev)
+{
+	atomic_store(&dev->holder, NULL);
+}
+
 /* --- statistics --- */
 
 /* Up to now so many were in flight. Who comes first of several counts the time for all. */

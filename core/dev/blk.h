@@ -70,6 +70,7 @@ struct blk_device {
 	bool read_only;			/* [I] */
 	void *private;			/* [I] the driver's */
 	struct mapping mapping;		/* its page cache: raw reads and writes, metadata */
+	void *holder;			/* [a] what is mounted from it, or NULL */
 	u32 next_queue;			/* [a] */
 	struct waitq finished[BLK_QUEUES];
 	struct {			/* [a] what came to its end; sectors: what was asked for */
@@ -88,6 +89,10 @@ int blk_register(struct blk_device *dev);
 struct blk_device *blk_find(u32 number);		/* NULL if there is none */
 struct blk_device *blk_find_name(const char *name);
 struct blk_device *blk_next(const struct blk_device *after);	/* NULL: the first */
+
+/* Have a device for oneself, as who mounts it: false if somebody else does. */
+bool blk_claim(struct blk_device *dev, void *holder);
+void blk_release(struct blk_device *dev);
 
 /* What Linux counts for a device, in its order (Documentation/admin-guide/iostats.rst): times in
  * milliseconds; nothing is merged or discarded. */

@@ -1,5 +1,7 @@
 /* fs/ext4/data.c -- file pages. Adjacent blocks become one request, the requests of a run of
  * pages are all in flight together, and what no block backs is zeros. */
+#include <linux/stat.h>
+
 #include "fs/ext4/write.h"
 #include "mem/phys/slab.h"
 
@@ -10,6 +12,14 @@ static u8 *block_memory(const struct ext4_read_pages *f, u64 block)
 	u64 offset = (block << shift) - (f->pages[0]->index << PAGE_SHIFT);
 
 	return (u8 *)phys_page_data(f->pages[offset >> PAGE_SHIFT]) + (offset & ~PAGE_MASK);
+}
+
+/* A directory's or link's block that was changed and has not gone home yet: it is in memory. */
+static bool is_newer(const struct inode *inode, u64 block, u8 *memory)
+{
+	const struct ext4 *fs = ext4_of(inode);
+
+	return fs->journal && !S_ISREG(inode->mode) && buffer_overlay(fs->journal, block, memory);
 }
 
 /* Bring f->block and what follows it in f->run into the batch, or zero it: moves f->block.
@@ -28,7 +38,8 @@ static bool add_run(struct ext4_read_pages *f)
 			/* Unwritten: there is room, it only has to be said that it is written. */
 			if (!f->run.unwritten)
 				atomic_and(&phys_page_of(memory)->flags, ~(u32)PAGE_ROOM);
-		} else if (!blk_batch_add(f->batch, at << (fs->block_shift - BLK_SECTOR_SHIFT),
+		} else if (!is_newer(f->mapping->inode, at, memory) &&
+			   !blk_batch_add(f->batch, at << (fs->block_shift - BLK_SECTOR_SHIFT),
 					paddr_of(phys_page_addr(phys_page_of(memory)).raw +
 						 ((uintptr_t)memory & ~PAGE_MASK)),
 					fs->block_size)) {

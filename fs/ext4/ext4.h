@@ -70,12 +70,13 @@ struct ext4 {
 	struct co_mutex orphan_lock;	/* CO_RANK_FS */
 	struct list orphans;		/* under it: ext4_inode.orphans, as the list goes */
 	struct ext4_orphan_file *orphan_file;	/* the same; NULL: none, or not needed yet */
-	/* Only while it is mounted for writing. */
-	struct journal *journal;	/* NULL: it is not */
+	/* Since it was first mounted for writing. */
+	struct journal *journal;	/* NULL: it never was */
 	struct buffer *super_buffer;	/* the block that the super block lies in */
 	struct ext4_disk_super *super_disk;	/* in it; changed under super_lock and a handle */
 	spinlock super_lock;		/* RANK_FS_PRIVATE */
 	struct ext4_options options;
+	bool writable;			/* under super.change_mutex: marked so on the disk */
 	u16 state;			/* EXT4_STATE_*: what it will be when it is unmounted */
 	u32 errors;			/* [a] found since it was mounted */
 	/* A descriptor and its group's bitmaps are read to be checked, changed and sealed under the
@@ -163,68 +164,6 @@ co_t ext4_block_get(struct co *co, struct ext4_block_get *f);
 /* Something on the disk cannot be true: said by ext4_bad. As the option errors= says nothing is
  * written any more, and the super block will say that there are errors. */
 void ext4_damaged(struct ext4 *fs);
-
-/* --- writable.c: the super block of a file system that is written to --- */
-
-/* Before the super block's fields are changed (under super_lock; then ext4_super_seal). A credit,
- * the first time. */
-struct ext4_super_access {
-	struct co_frame co;
-	struct ext4 *fs;
-	struct handle *handle;
-	long err;
-};
-co_t ext4_super_access(struct co *co, struct ext4_super_access *f);
-/* Its checksum, after a change. */
-void ext4_super_seal(const struct ext4 *fs) REQUIRES(fs->super_lock);
-/* Journal and all: from here on it may be written to. And back. */
-struct ext4_writable_start {
-	struct co_frame co;
-	struct ext4 *fs;
-	struct page *page;
-	long err;
-};
-co_t ext4_writable_start(struct co *co, struct ext4_writable_start *f);
-struct ext4_writable_end {
-	struct co_frame co;
-	struct ext4 *fs;
-	long err;
-};
-co_t ext4_writable_end(struct co *co, struct ext4_writable_end *f);
-
-struct journal_config ext4_journal_config(struct ext4 *fs);
-/* The log was replayed and it will not be written to: say so on the disk. */
-struct ext4_super_recovered {
-	struct co_frame co;
-	struct ext4 *fs;
-	struct page *page;
-	struct blk_segment segment;
-	long err;
-};
-co_t ext4_super_recovered(struct co *co, struct ext4_super_recovered *f);
-
-/* --- log.c --- */
-
-/* Find the blocks of the journal's inode: fs->log. -EUCLEAN. */
-struct ext4_log_find {
-	struct co_frame co;
-	struct ext4 *fs;
-	struct inode *inode;
-	long err;
-};
-co_t ext4_log_find(struct co *co, struct ext4_log_find *f);
-void ext4_log_free(struct ext4_log *log);
-/* Replay it, or (forget) see to it that it is not. */
-struct ext4_log_recover {
-	struct co_frame co;
-	struct ext4 *fs;
-	bool forget;
-	struct journal_config config;
-	u64 replayed;
-	bool failed;
-	long err;
-};
-co_t ext4_log_recover(struct co *co, struct ext4_log_recover *f);
 
 /* --- options.c --- */
 

@@ -1,7 +1,7 @@
 /* fs/ext4/log.c -- where the journal's log lies, and its replay when the file system is mounted. */
 #include <linux/stat.h>
 
-#include "fs/ext4/ext4.h"
+#include "fs/ext4/writable.h"
 #include "mem/phys/slab.h"
 #include "vfs/inode.h"
 

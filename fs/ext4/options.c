@@ -60,8 +60,7 @@ int ext4_options_parse(struct ext4 *fs, const char *text, struct ext4_options *t
 		size_t len = comma ? (size_t)(comma - text) : strlen(text);
 
 		if (!option_parse(to, text, len)) {
-			ext4_bad(fs, "mount option \"%.*s\" is unknown or not supported",
-				 (int)min(len, 64ul), text);
+			ext4_bad(fs, "unknown mount option \"%.*s\"", (int)min(len, 64ul), text);
 			return -EINVAL;
 		}
 		text += len + (comma ? 1 : 0);

@@ -9,6 +9,7 @@
  * In memory: those of the list in its order, and each inode knows where it stands.
  */
 #include "fs/ext4/orphan.h"
+#include "fs/ext4/writable.h"
 #include "mem/phys/slab.h"
 
 void ext4_orphans_init(struct ext4 *fs)

@@ -5,6 +5,7 @@
 
 #include "core/base/crc.h"
 #include "fs/ext4/names.h"
+#include "fs/ext4/writable.h"
 #include "mem/phys/slab.h"
 
 co_t ext4_block_get(struct co *co, struct ext4_block_get *f)
@@ -31,16 +32,6 @@ co_t ext4_block_get(struct co *co, struct ext4_block_get *f)
 static void ext4_free_inode(struct inode *inode)
 {
 	kfree(ext4_inode(inode));
-}
-
-static void fs_free(struct ext4 *fs)
-{
-	if (fs) {
-		ext4_log_free(&fs->log);
-		ext4_inodes_free(fs);
-		ext4_orphans_free(fs);
-	}
-	kfree(fs);
 }
 
 static void ext4_statfs(struct super *s, struct statfs_info *to)
@@ -80,6 +71,19 @@ static co_t ext4_sync(struct co *co, struct ext4_sync *f)
 	CO_END;
 }
 
+/* It is not mounted, or not any more. */
+static void ext4_free(struct ext4 *fs)
+{
+	if (!fs)
+		return;
+	if (fs->dev && atomic_load(&fs->dev->holder) == fs)
+		blk_release(fs->dev);
+	ext4_log_free(&fs->log);
+	ext4_inodes_free(fs);
+	ext4_orphans_free(fs);
+	kfree(fs);
+}
+
 struct ext4_close {
 	struct super_close;
 	long ignored;
@@ -91,7 +95,12 @@ static co_t ext4_close(struct co *co, struct ext4_close *f)
 	CO_BEGIN;
 	if (fs->journal)
 		CO_AWAIT(f->ignored, ext4_writable_end, .fs = fs);
-	fs_free(fs);
+	/* Files were written past the device's cache: who reads the device now must see them. */
+	CO_AWAIT(f->ignored, page_write_back, .mapping = &fs->dev->mapping, .first = 0,
+		 .last = UINT64_MAX >> PAGE_SHIFT);
+	CO_AWAIT(f->ignored, page_truncate, .mapping = &fs->dev->mapping, .size = 0,
+		 .was = fs->dev->mapping.fixed_size);
+	ext4_free(fs);
 	CO_RETURN(0);
 	CO_END;
 }
@@ -103,6 +112,7 @@ static const struct super_ops ext4_super_ops = {
 	.statfs = ext4_statfs,
 	.sync = CO_IMPLEMENTS(super_sync, ext4_sync),
 	.close = CO_IMPLEMENTS(super_close, ext4_close),
+	.remount = CO_IMPLEMENTS(super_remount, ext4_remount),
 	.show_options = ext4_options_show,
 	.by_number = CO_IMPLEMENTS(super_by_number, ext4_by_number),
 	.generation = ext4_generation,
@@ -110,6 +120,22 @@ static const struct super_ops ext4_super_ops = {
 };
 
 /* --- mounting --- */
+
+/* What lies on the device is mounted already: that one. -ENOENT if it is not. */
+static int mount_again(const struct fs_mount *m)
+{
+	struct super *s = m->shared ? super_share(m->dev) : NULL;
+
+	if (!s)
+		return -ENOENT;
+	if (s->ops != &ext4_super_ops || atomic_load(&s->read_only) != m->read_only) {
+		super_unmounted(s);
+		return -EBUSY;
+	}
+	*m->shared = true;
+	*m->made = s;
+	return 0;
+}
 
 /* Everything before the first read. */
 static int mount_begin(const struct fs_mount *m, struct ext4 **to)
@@ -129,8 +155,8 @@ static int mount_begin(const struct fs_mount *m, struct ext4 **to)
 	err = ext4_options_parse(fs, m->options, &fs->options);
 	if (!err && !m->read_only && fs->dev->read_only)
 		err = -EACCES;
-	if (!err && !m->read_only && fs->options.no_load)
-		err = -EINVAL;
+	if (!err && !blk_claim(fs->dev, fs))
+		err = -EBUSY;
 	return err;
 }
 
@@ -148,6 +174,11 @@ static int mount_check(const struct fs_mount *m, struct ext4 *fs,
 	    (!m->read_only || (disk->feature_incompat & EXT4_INCOMPAT_RECOVER)) &&
 	    !fs->options.no_load) {
 		ext4_bad(fs, "a journal on another device is not supported");
+		return -EINVAL;
+	}
+	if ((disk->feature_incompat & EXT4_INCOMPAT_RECOVER) && fs->options.no_load &&
+	    !m->read_only) {
+		ext4_bad(fs, "noload without ro, and the journal needs recovery");
 		return -EINVAL;
 	}
 	if ((disk->feature_incompat & EXT4_INCOMPAT_RECOVER) && !fs->options.no_load &&
@@ -190,27 +221,6 @@ static void note_journal(struct ext4 *fs, struct inode *journal)
 	inode_put(journal);
 }
 
-/* The super block as it is on the disk. */
-struct mount_read_super {
-	struct co_frame co;
-	struct ext4 *fs;
-	struct ext4_disk_super *to;
-	struct page *page;
-	long err;
-};
-static co_t mount_read_super(struct co *co, struct mount_read_super *f)
-{
-	CO_BEGIN;
-	CO_AWAIT(f->err, page_get_filled, .mapping = &f->fs->dev->mapping, .index = 0, .ahead = 1,
-		 .page = &f->page);
-	if (f->err)
-		CO_RETURN(f->err);
-	memcpy(f->to, (u8 *)phys_page_data(f->page) + EXT4_SUPER_OFFSET, sizeof(*f->to));
-	phys_page_put(f->page);
-	CO_RETURN(0);
-	CO_END;
-}
-
 struct ext4_mount {
 	struct fs_mount;
 	struct ext4 *fs;
@@ -239,7 +249,7 @@ static co_t mount_log(struct co *co, struct mount_log *f)
 	if (!f->err)
 		CO_AWAIT(f->err, ext4_log_recover, .fs = fs, .forget = !f->dirty);
 	if (!f->err)
-		CO_AWAIT(f->err, mount_read_super, .fs = fs, .to = f->of->disk);
+		CO_AWAIT(f->err, ext4_super_read, .fs = fs, .to = f->of->disk);
 	if (!f->err)
 		f->err = mount_check((struct fs_mount *)f->of, fs, f->of->disk);
 	f->of->recovered = f->dirty;
@@ -318,14 +328,22 @@ static co_t mount_load(struct co *co, struct mount_load *f)
 static co_t ext4_mount(struct co *co, struct ext4_mount *f)
 {
 	CO_BEGIN;
+	f->err = mount_again((struct fs_mount *)f);
+	if (f->err != -ENOENT)
+		CO_RETURN(f->err);
 	f->err = mount_begin((struct fs_mount *)f, &f->fs);
+	if (f->err)
+		goto out;
+	/* What was written to the device itself, before anything is read past its cache. */
+	CO_AWAIT(f->err, page_write_back, .mapping = &f->fs->dev->mapping, .first = 0,
+		 .last = UINT64_MAX >> PAGE_SHIFT);
 	if (f->err)
 		goto out;
 	f->err = -ENOMEM;
 	f->disk = kmalloc(sizeof(*f->disk));
 	if (!f->disk)
 		goto out;
-	CO_AWAIT(f->err, mount_read_super, .fs = f->fs, .to = f->disk);
+	CO_AWAIT(f->err, ext4_super_read, .fs = f->fs, .to = f->disk);
 	if (!f->err)
 		f->err = mount_check((struct fs_mount *)f, f->fs, f->disk);
 	if (!f->err)
@@ -341,7 +359,7 @@ out:
 		inode_put(f->fs->super->root);
 		super_abandon(f->fs->super);
 	}
-	fs_free(f->fs);
+	ext4_free(f->fs);
 	kfree(f->disk);
 	CO_RETURN(f->err);
 	CO_END;

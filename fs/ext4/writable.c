@@ -2,6 +2,7 @@
  * super block. */
 #include "core/base/crc.h"
 #include "fs/ext4/write.h"
+#include "fs/ext4/writable.h"
 #include "vfs/inode.h"
 
 co_t ext4_super_access(struct co *co, struct ext4_super_access *f)
@@ -121,6 +122,8 @@ static void super_begin(struct ext4 *fs)
 		s->state &= (u16)~EXT4_STATE_CLEAN;
 	if (s->feature_compat & EXT4_COMPAT_ORPHAN_FILE)
 		s->feature_ro_compat |= EXT4_RO_ORPHAN_PRESENT;
+	if (atomic_load(&fs->errors))
+		s->state |= EXT4_STATE_ERRORS;
 	s->mnt_count++;
 	super_set_time(fs, &s->mtime, &s->times_hi[1]);
 	super_set_time(fs, &s->wtime, &s->times_hi[0]);
@@ -195,6 +198,46 @@ static co_t writable_close(struct co *co, struct writable_close *f)
 	CO_END;
 }
 
+co_t ext4_super_read(struct co *co, struct ext4_super_read *f)
+{
+	CO_BEGIN;
+	CO_AWAIT(f->err, page_get_filled, .mapping = &f->fs->dev->mapping, .index = 0, .ahead = 1,
+		 .page = &f->page);
+	if (f->err)
+		CO_RETURN(f->err);
+	memcpy(f->to, (u8 *)phys_page_data(f->page) + EXT4_SUPER_OFFSET, sizeof(*f->to));
+	phys_page_put(f->page);
+	CO_RETURN(0);
+	CO_END;
+}
+
+co_t ext4_writable_resume(struct co *co, struct ext4_writable_resume *f)
+{
+	CO_BEGIN;
+	super_begin(f->fs);
+	CO_AWAIT(f->err, super_write, .fs = f->fs, .page = f->fs->super_buffer->page);
+	if (!f->err) {
+		f->fs->writable = true;
+		journal_suspend(f->fs->journal, false);
+	}
+	CO_RETURN(f->err);
+	CO_END;
+}
+
+co_t ext4_writable_suspend(struct co *co, struct ext4_writable_suspend *f)
+{
+	CO_BEGIN;
+	journal_suspend(f->fs->journal, true);
+	CO_AWAIT(f->err, journal_flush, .journal = f->fs->journal);
+	if (!f->err) {
+		super_end(f->fs);
+		CO_AWAIT(f->err, super_write, .fs = f->fs, .page = f->fs->super_buffer->page);
+	}
+	f->fs->writable = false;
+	CO_RETURN(f->err);
+	CO_END;
+}
+
 co_t ext4_writable_start(struct co *co, struct ext4_writable_start *f)
 {
 	struct ext4 *fs = f->fs;
@@ -213,8 +256,7 @@ co_t ext4_writable_start(struct co *co, struct ext4_writable_start *f)
 	if (!f->err) {
 		fs->super_disk = (struct ext4_disk_super *)(fs->super_buffer->data +
 							    EXT4_SUPER_OFFSET % fs->block_size);
-		super_begin(fs);
-		CO_AWAIT(f->err, super_write, .fs = fs, .page = fs->super_buffer->page);
+		CO_AWAIT(f->err, ext4_writable_resume, .fs = fs);
 	}
 	if (f->err)
 		CO_AWAIT(ignored, writable_close, .fs = fs);
@@ -227,11 +269,8 @@ co_t ext4_writable_end(struct co *co, struct ext4_writable_end *f)
 	long ignored;
 
 	CO_BEGIN;
-	CO_AWAIT(f->err, journal_flush, .journal = f->fs->journal);
-	if (!f->err) {
-		super_end(f->fs);
-		CO_AWAIT(f->err, super_write, .fs = f->fs, .page = f->fs->super_buffer->page);
-	}
+	if (f->fs->writable)
+		CO_AWAIT(f->err, ext4_writable_suspend, .fs = f->fs);
 	CO_AWAIT(ignored, writable_close, .fs = f->fs);
 	CO_RETURN(f->err);
 	CO_END;

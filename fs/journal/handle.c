@@ -1,6 +1,8 @@
 /* fs/journal/handle.c -- handles, and what is changed under them. */
 #include "fs/journal/internal.h"
 
+#define JOURNAL_ASIDE 16u	/* a part of the log */
+
 /* --- transactions --- */
 
 struct transaction *journal_transaction_new(void)
@@ -44,15 +46,17 @@ static bool journal_use_locked(struct journal *j, struct transaction *t) REQUIRE
 
 /* --- starting and stopping --- */
 
-/* Does a transaction have room for so many more credits? `hard`: as far as the log goes. */
+/* Does a transaction have room for so many more credits? `hard`: what was set aside may be used up,
+ * for blocks that nobody could reserve (those of revoked blocks). */
 static bool journal_fits_locked(const struct journal *j, const struct transaction *t, u32 credits,
 				bool hard) REQUIRES(j->lock)
 {
 	u64 blocks = (u64)t->blocks + t->reserved + credits;
+	u32 aside = hard ? 0 : (j->log.last - j->log.first) / JOURNAL_ASIDE;
 
 	return (hard || blocks <= j->most) &&
-	       (!j->log.runs ||
-		journal_log_need(j, (u32)blocks, t->revokes.count) <= j->log.free);
+	       (!j->log.runs || journal_log_need(j, (u32)blocks, t->revokes.count) + aside <=
+					j->log.free);
 }
 
 /* It does not fit: what must happen first? */
@@ -76,7 +80,7 @@ static int journal_try_start(struct journal_start *f)
 
 	spin_lock(&j->lock);
 	t = j->running;
-	if (j->error)
+	if (j->error || j->suspended)
 		err = -EROFS;
 	else if (!t && !f->spare)
 		err = -ENOENT;

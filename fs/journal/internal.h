@@ -84,6 +84,7 @@ struct journal {
 	u32 next_tid, committed_tid;
 	u32 wanted_tid;			/* commit up to this one now */
 	bool want_space, want_empty, closing;
+	bool suspended;
 	bool starved;			/* somebody waits for handles to end */
 	bool failed;			/* after an abort: who waited was told */
 	u64 idle_ns;			/* the worker's: when copies go home at the latest */
@@ -196,7 +197,7 @@ struct journal_log_open {
 co_t journal_log_open(struct co *co, struct journal_log_open *f);
 void journal_log_free(struct journal_log *log);
 /* Write the super block: replay begins at log block `start` (0: nothing to replay) with
- * transaction `sequence`. Flushes before and after. */
+ * transaction `sequence`. Flushes before and after. With an error only that is entered. */
 struct journal_log_mark {
 	struct co_frame co;
 	struct journal *journal;

@@ -66,12 +66,13 @@ static enum journal_job journal_job_locked(const struct journal *j, u64 until_ns
 			return JOB_TELL;
 		return j->closing && j->failed ? JOB_END : JOB_NONE;
 	}
+	/* Before a commit, so that there is always room for two more. */
+	if (j->want_space || (j->log.runs && j->log.free < (j->log.last - j->log.first) / 2))
+		return JOB_CHECKPOINT;
 	if (t && t->used && (j->want_empty || now >= t->expires_ns ||
 			     journal_tid_reached(j->wanted_tid, t->tid)))
 		return JOB_COMMIT;
-	if (j->want_space || j->want_empty)
-		return JOB_CHECKPOINT;
-	if (j->log.runs && j->log.free < (j->log.last - j->log.first) / 2)
+	if (j->want_empty)
 		return JOB_CHECKPOINT;
 	if (!list_empty(&j->committed) && now >= j->idle_ns)
 		return JOB_CHECKPOINT;
@@ -136,6 +137,9 @@ static co_t journal_worker(struct co *co, struct journal_worker *f)
 			CO_AWAIT(f->ignored, journal_checkpoint, .journal = f->journal);
 			journal_emptied(f->journal);
 		} else if (f->job == JOB_TELL) {
+			if (f->journal->log.runs)
+				CO_AWAIT(f->ignored, journal_log_mark, .journal = f->journal,
+					 .error = atomic_load(&f->journal->error));
 			journal_tell_failure(f->journal);
 		}
 		CO_BREATHE;
@@ -239,6 +243,13 @@ co_t journal_flush(struct co *co, struct journal_flush *f)
 	CO_AWAIT(f->err, blk_transfer, .dev = f->journal->dev, .kind = BLK_FLUSH);
 	CO_RETURN(f->err);
 	CO_END;
+}
+
+void journal_suspend(struct journal *j, bool yes)
+{
+	spin_lock(&j->lock);
+	j->suspended = yes;
+	spin_unlock(&j->lock);
 }
 
 void journal_set_commit_seconds(struct journal *j, u32 seconds)

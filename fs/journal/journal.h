@@ -170,6 +170,8 @@ co_t journal_flush(struct co *co, struct journal_flush *f);
 /* Something is wrong on the disk or it failed: no handle starts any more, nothing commits. */
 void journal_abort(struct journal *journal, int err);
 bool journal_aborted(const struct journal *journal);
+/* No handle starts (-EROFS), or again: while the file system is read-only for a time. */
+void journal_suspend(struct journal *journal, bool yes);
 /* Another time for changes to wait until they commit; 0: the default. */
 void journal_set_commit_seconds(struct journal *journal, u32 seconds);
 

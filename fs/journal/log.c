@@ -183,11 +183,13 @@ static void log_fill_super(struct journal *j, u32 start, u32 sequence, int error
 {
 	struct journal_super *s = phys_page_data(j->log.super);
 
-	s->start = be32_of(start);
-	s->sequence = be32_of(sequence);
-	s->log_head = be32_of(start ? 0 : j->log.head);
-	if (error)
+	if (error) {
 		s->error = be32_of((u32)error);
+	} else {
+		s->start = be32_of(start);
+		s->sequence = be32_of(sequence);
+		s->log_head = be32_of(start ? 0 : j->log.head);
+	}
 	if (j->log.checksums)
 		s->checksum = be32_of(journal_super_checksum(s));
 }
@@ -212,7 +214,8 @@ co_t journal_log_mark(struct co *co, struct journal_log_mark *f)
 	CO_AWAIT(f->err, buffer_refresh, .dev = f->journal->dev,
 		 .offset = f->journal->log.runs[0].start << f->journal->block_shift,
 		 .data = phys_page_data(f->journal->log.super), .len = f->journal->block_size);
-	f->journal->log.marked = f->start != 0;
+	if (!f->error)
+		f->journal->log.marked = f->start != 0;
 	CO_RETURN(0);
 	CO_END;
 }

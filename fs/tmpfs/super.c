@@ -119,7 +119,7 @@ static bool option_parse(struct tmpfs_super *t, const char *s)
 }
 
 /* Limits may change, though not below what is in use; the root's owner and mode stay. */
-static int tmpfs_remount(struct super *s, bool read_only, const char *options)
+static int tmpfs_take_options(struct super *s, const char *options)
 {
 	struct tmpfs_super *t = s->private;
 	struct tmpfs_super new = {.max_pages = atomic_load_relaxed(&t->max_pages),
@@ -133,6 +133,16 @@ static int tmpfs_remount(struct super *s, bool read_only, const char *options)
 	atomic_store_relaxed(&t->max_pages, new.max_pages);
 	atomic_store_relaxed(&t->max_inodes, new.max_inodes);
 	return 0;
+}
+
+struct tmpfs_remount {
+	struct super_remount;
+};
+static co_t tmpfs_remount(struct co *co, struct tmpfs_remount *f)
+{
+	CO_BEGIN;
+	CO_RETURN(tmpfs_take_options(f->super, f->options));
+	CO_END;
 }
 
 static void tmpfs_show_options(struct super *s, char *to, size_t size)
@@ -211,7 +221,7 @@ static const struct super_ops tmpfs_super_ops = {
 	.statfs = tmpfs_statfs,
 	.unmounted = CO_IMPLEMENTS(super_let_go, tmpfs_unmounted),
 	.shutdown = tmpfs_shutdown,
-	.remount = tmpfs_remount,
+	.remount = CO_IMPLEMENTS(super_remount, tmpfs_remount),
 	.show_options = tmpfs_show_options,
 	.by_number = CO_IMPLEMENTS(super_by_number, tmpfs_by_number),
 	.generation = tmpfs_generation,

@@ -163,9 +163,12 @@ static void test_refused(void **state)
 	check_refused("feature inline_data is not supported");
 	image_run("mke2fs -q -F -t ext4 -O encrypt %s 8M", image_path);
 	check_refused("feature encrypt is not supported");
-	image_run("mke2fs -q -F -t ext4 %s 8M && debugfs -w -R 'feature needs_recovery' %s "
-		  ">/dev/null 2>&1", image_path, image_path);
-	check_refused("needs recovery");
+	image_run("mke2fs -q -F -t ext4 -b 1024 %s 8M && "
+		  "debugfs -w -R 'feature needs_recovery' %s >/dev/null 2>&1 && "
+		  "dd if=/dev/zero of=%s bs=1024 count=1 conv=notrunc "
+		  "seek=$(debugfs -R 'bmap <8> 0' %s 2>/dev/null) 2>/dev/null",
+		  image_path, image_path, image_path, image_path);
+	check_refused("the journal could not be replayed");
 	image_run("mke2fs -q -F -t ext4 %s 8M && debugfs -w -R 'feature FEATURE_I30' %s "
 		  ">/dev/null 2>&1", image_path, image_path);
 	check_refused("feature FEATURE_I30 is not supported");
