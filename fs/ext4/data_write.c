@@ -46,9 +46,12 @@ void ext4_write_close(struct ext4 *fs)
 
 /* --- promises --- */
 
-static u32 blocks_per_page(const struct ext4 *fs)
+/* Blocks that a page may need, with its share of the map. */
+static u32 page_needs(struct inode *inode, const struct page *page)
 {
-	return 1u << (PAGE_SHIFT - fs->block_shift);
+	unsigned shift = PAGE_SHIFT - ext4_of(inode)->block_shift;
+
+	return (1u << shift) + ext4_map_overhead(inode, ((page->index + 1) << shift) - 1);
 }
 
 int ext4_page_promise(struct mapping *m, struct page *page)
@@ -58,7 +61,7 @@ int ext4_page_promise(struct mapping *m, struct page *page)
 
 	if ((page->index + 1) << (PAGE_SHIFT - fs->block_shift) > ext4_map_limit(m->inode))
 		return -EFBIG;
-	err = ext4_promise(fs, blocks_per_page(fs));
+	err = ext4_promise(fs, page_needs(m->inode, page));
 	if (!err)
 		atomic_or(&page->flags, (u32)(PAGE_ROOM | PAGE_PROMISED));
 	return err;
@@ -66,10 +69,8 @@ int ext4_page_promise(struct mapping *m, struct page *page)
 
 void ext4_page_unpromise(struct mapping *m, struct page *page)
 {
-	struct ext4 *fs = ext4_of(m->inode);
-
 	atomic_and(&page->flags, ~(u32)PAGE_PROMISED);
-	ext4_unpromise(fs, blocks_per_page(fs));
+	ext4_unpromise(ext4_of(m->inode), page_needs(m->inode, page));
 }
 
 /* What is promised is often more than is needed, and what was freed is not free before it has
@@ -234,7 +235,7 @@ struct write_enter {
 	u64 *done;
 	struct handle handle;
 	struct ext4_blocks did;
-	long err, ignored;
+	long err;
 };
 
 static bool enter_has_size(const struct write_enter *f)
@@ -262,11 +263,7 @@ static co_t write_enter(struct co *co, struct write_enter *f)
 		}
 		CO_AWAIT(f->err, ext4_map_insert, .handle = &f->handle,
 			 .inode = f->w->mapping->inode, .block = f->block, .start = f->start,
-			 .len = (u32)f->len, .promised = true);
-		if (f->err)
-			CO_AWAIT(f->ignored, ext4_free_blocks, .handle = &f->handle,
-				 .fs = fs_of(f->w), .start = f->start, .n = f->len);
-		*f->done = f->len;
+			 .len = f->len, .promised = true, .done = f->done);
 	} else {
 		CO_AWAIT(f->err, ext4_map_convert, .handle = &f->handle,
 			 .inode = f->w->mapping->inode, .block = f->block, .start = f->start,

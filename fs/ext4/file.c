@@ -131,7 +131,7 @@ struct allocate_some {
 	u64 goal, start;
 	u32 got;
 	struct handle handle;
-	long err, ignored;
+	long err;
 };
 static co_t allocate_some(struct co *co, struct allocate_some *f)
 {
@@ -155,13 +155,10 @@ static co_t allocate_some(struct co *co, struct allocate_some *f)
 		goto out;
 	}
 	CO_AWAIT(f->err, ext4_map_insert, .handle = &f->handle, .inode = f->inode,
-		 .block = f->block, .start = f->start, .len = f->got, .unwritten = true);
-	if (f->err)
-		CO_AWAIT(f->ignored, ext4_free_blocks, .handle = &f->handle,
-			 .fs = ext4_of(f->inode), .start = f->start, .n = f->got);
-	else
+		 .block = f->block, .start = f->start, .len = f->got, .unwritten = true,
+		 .done = f->done);
+	if (!f->err)
 		CO_AWAIT(f->err, ext4_inode_write, .handle = &f->handle, .inode = f->inode);
-	*f->done = f->got;
 out:
 	journal_stop(&f->handle);
 	CO_RETURN(f->err);

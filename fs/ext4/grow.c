@@ -32,28 +32,39 @@ u64 ext4_map_limit(struct inode *inode)
 	return has_extents(inode) ? UINT32_MAX : ext4_indirect_limit(ext4_of(inode));
 }
 
+u32 ext4_map_overhead(struct inode *inode, u64 block)
+{
+	return has_extents(inode) ? 0 : ext4_indirect_levels(inode, block);
+}
+
 /* --- blocks come --- */
 
 co_t ext4_map_insert(struct co *co, struct ext4_map_insert *f)
 {
 	CO_BEGIN;
 	CO_WRITE_LOCK(&ext4_inode(f->inode)->map_lock);
-	if (f->block + f->len > ext4_map_limit(f->inode))
+	*f->done = 0;
+	if (f->block + f->len > ext4_map_limit(f->inode)) {
 		f->err = -EFBIG;
-	else if (has_extents(f->inode))
+	} else if (has_extents(f->inode)) {
 		CO_AWAIT(f->err, ext4_extent_edit, .handle = f->handle, .inode = f->inode,
 			 .what = EXT4_EXTENT_INSERT, .block = f->block, .len = f->len,
 			 .start = f->start, .goal = f->start, .unwritten = f->unwritten,
 			 .promised = f->promised);
-	else
+		*f->done = f->err ? 0 : f->len;
+	} else {
 		CO_AWAIT(f->err, ext4_indirect_insert, .handle = f->handle, .inode = f->inode,
 			 .block = f->block, .len = f->len, .start = f->start,
-			 .promised = f->promised);
-	if (!f->err)
-		ext4_inode_add_blocks(f->inode, (i64)f->len);
+			 .promised = f->promised, .done = f->done);
+	}
+	ext4_inode_add_blocks(f->inode, (i64)*f->done);
 	ext4_map_changed(ext4_inode(f->inode));
 	rwlock_unlock_write(&ext4_inode(f->inode)->map_lock);
-	CO_RETURN(f->err);
+	if (*f->done < f->len)
+		CO_AWAIT(f->ignored, ext4_free_blocks, .handle = f->handle,
+			 .fs = ext4_of(f->inode), .start = f->start + *f->done,
+			 .n = f->len - *f->done);
+	CO_RETURN(*f->done ? 0 : f->err);
 	CO_END;
 }
 
@@ -97,12 +108,9 @@ co_t ext4_map_append(struct co *co, struct ext4_map_append *f)
 	if (f->err)
 		CO_RETURN(f->err);
 	CO_AWAIT(f->err, ext4_map_insert, .handle = f->handle, .inode = f->inode,
-		 .block = f->block, .start = *f->start, .len = 1);
-	if (f->err) {
-		CO_AWAIT(f->ignored, ext4_free_blocks, .handle = f->handle,
-			 .fs = ext4_of(f->inode), .start = *f->start, .n = 1);
+		 .block = f->block, .start = *f->start, .len = 1, .done = &f->done);
+	if (f->err)
 		CO_RETURN(f->err);
-	}
 	CO_AWAIT(f->err, ext4_inode_write, .handle = f->handle, .inode = f->inode);
 	CO_RETURN(f->err);
 	CO_END;

@@ -28,6 +28,13 @@ static unsigned tree_of(struct inode *inode, u64 block, u64 *left)
 	return levels;
 }
 
+unsigned ext4_indirect_levels(struct inode *inode, u64 block)
+{
+	u64 left;
+
+	return block < DIRECT ? 0 : tree_of(inode, block, &left);
+}
+
 /* The root's bytes are copied by whoever writes the inode. */
 static void root_set(struct inode *inode, u32 at, u32 value)
 {
@@ -88,10 +95,18 @@ static co_t table_get(struct co *co, struct table_get *f)
 	CO_END;
 }
 
+static void set_next(struct ext4_indirect_insert *f)
+{
+	f->block++;
+	f->start++;
+	f->len--;
+	++*f->done;
+}
+
 /* Set what lies in the inode. */
 static int set_direct(struct ext4_indirect_insert *f)
 {
-	for (; f->len && f->block < DIRECT; f->block++, f->start++, f->len--) {
+	for (; f->len && f->block < DIRECT; set_next(f)) {
 		if (root_of(f->inode)[f->block])
 			return -EEXIST;
 		root_set(f->inode, (u32)f->block, (u32)f->start);
@@ -104,7 +119,7 @@ static int set_pointers(struct ext4_indirect_insert *f)
 {
 	u32 *p = table_of(f->table), n = 1u << pointer_shift(f->inode);
 
-	for (u32 at = (u32)f->left; f->len && at < n; at++, f->block++, f->start++, f->len--) {
+	for (u32 at = (u32)f->left; f->len && at < n; at++, set_next(f)) {
 		if (p[at])
 			return -EEXIST;
 		p[at] = (u32)f->start;
@@ -247,9 +262,8 @@ static co_t remove_tables(struct co *co, struct remove_tables *f)
 		CO_AWAIT(f->err, ext4_free_blocks, .handle = f->r->handle,
 			 .fs = ext4_of(f->r->inode), .n = 1, .metadata = true,
 			 .start = f->r->path[f->level - 1].table->block);
-		if (f->err) {	/* it may stay, empty */
+		if (f->err)	/* it may stay, empty */
 			CO_RETURN(f->err);
-		}
 		ext4_inode_add_blocks(f->r->inode, -1);
 		if (f->level > 1)
 			table_of(f->r->path[f->level - 2].table)[f->r->path[f->level - 2].at] = 0;

@@ -90,8 +90,8 @@ struct ext4_map_append {
 	struct inode *inode;
 	u32 block;
 	u64 *start;
-	u64 goal;
-	long err, ignored;
+	u64 goal, done;
+	long err;
 };
 co_t ext4_map_append(struct co *co, struct ext4_map_append *f);
 /* Take away every block from logical `from` on, in as many transactions as it takes; no handle is
@@ -117,18 +117,22 @@ struct ext4_map_remove {
 co_t ext4_map_remove(struct co *co, struct ext4_map_remove *f);
 /* What a handle needs to add some blocks to a file, use them, and write its inode. */
 u32 ext4_map_credits(const struct inode *inode);
+/* Blocks of metadata that some data from `block` on may need; 0 with extents, for which the file
+ * system keeps some back. */
+u32 ext4_map_overhead(struct inode *inode, u64 block);
 /* The first block that its kind of map cannot have. */
 u64 ext4_map_limit(struct inode *inode);
-/* Blocks that are used already become the file's at `block`. -EEXIST: there are some, nothing
- * happened. The inode is to be written. */
+/* Blocks that are used already become the file's at `block`; what it does not take is freed. *done
+ * are its own now: 0 with an error, -EEXIST if there are some at `block`, else the inode is to be
+ * written. */
 struct ext4_map_insert {
 	struct co_frame co;
 	struct handle *handle;
 	struct inode *inode;
-	u64 block, start;
-	u32 len;
+	u64 block, start, len;
 	bool unwritten, promised;
-	long err;
+	u64 *done;
+	long err, ignored;
 };
 co_t ext4_map_insert(struct co *co, struct ext4_map_insert *f);
 /* Unwritten blocks at `start` hold data now: *did is the part of them that was changed. -ENOENT:
@@ -194,6 +198,7 @@ struct ext4_indirect_insert {
 	struct inode *inode;
 	u64 block, len, start;
 	bool promised;
+	u64 *done;		/* also with an error */
 	struct buffer *table, *fresh;
 	u64 left;
 	u32 at;
@@ -201,6 +206,8 @@ struct ext4_indirect_insert {
 	long err;
 };
 co_t ext4_indirect_insert(struct co *co, struct ext4_indirect_insert *f);
+/* Tables on the way to a block. */
+unsigned ext4_indirect_levels(struct inode *inode, u64 block);
 /* The last blocks of [from, *end) go, and *end to where they began; -ENOENT: there are none. */
 struct ext4_indirect_remove {
 	struct co_frame co;
