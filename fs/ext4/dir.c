@@ -487,4 +487,7 @@ const struct inode_ops ext4_dir_ops = {
 	.rename = CO_IMPLEMENTS(inode_rename, ext4_rename),
 	EXT4_INODE_OPS,
 };
-const struct file_ops ext4_dir_file_ops = {.mmap = dir_mmap};
+const struct file_ops ext4_dir_file_ops = {
+	.mmap = dir_mmap,
+	.fsync = CO_IMPLEMENTS(file_fsync, ext4_fsync),
+};

@@ -26,8 +26,12 @@ co_t ext4_fsync(struct co *co, struct ext4_fsync *f)
 		CO_AWAIT(f->err, writeback_inode, .inode = f->inode);
 		f->failed = f->failed ? f->failed : f->err;
 	}
-	CO_AWAIT(f->err, journal_wait, .journal = ext4_of(f->inode)->journal,
-		 .tid = atomic_load(&ext4_inode(f->inode)->tid));
+	/* What was changed of a directory is in it, in its files' inodes, in other directories. */
+	if (S_ISDIR(f->inode->mode))
+		CO_AWAIT(f->err, journal_sync, .journal = ext4_of(f->inode)->journal);
+	else
+		CO_AWAIT(f->err, journal_wait, .journal = ext4_of(f->inode)->journal,
+			 .tid = atomic_load(&ext4_inode(f->inode)->tid));
 	CO_RETURN(f->failed ? f->failed : f->err);
 	CO_END;
 }

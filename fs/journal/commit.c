@@ -136,7 +136,6 @@ static void journal_committed(struct journal *j, struct transaction *t)
 {
 	spin_lock(&j->lock);
 	j->committing = NULL;
-	j->committed_tid = t->tid;
 	spin_unlock(&j->lock);
 	journal_tell(j, t, 0);
 	journal_revoke_free(&t->revokes);

@@ -81,8 +81,8 @@ struct journal {
 	struct list *buckets;		/* buffers by block */
 	struct transaction *running, *committing;
 	struct list committed;		/* oldest first; only the worker's */
-	u32 next_tid, committed_tid;
-	u32 wanted_tid;			/* commit up to this one now */
+	u32 next_tid;
+	u32 wanted_tid;			/* to be committed now */
 	bool want_space, want_empty, closing;
 	bool suspended;
 	bool starved;			/* somebody waits for handles to end */

@@ -69,8 +69,7 @@ static enum journal_job journal_job_locked(const struct journal *j, u64 until_ns
 	/* Before a commit, so that there is always room for two more. */
 	if (j->want_space || (j->log.runs && j->log.free < (j->log.last - j->log.first) / 2))
 		return JOB_CHECKPOINT;
-	if (t && t->used && (j->want_empty || now >= t->expires_ns ||
-			     journal_tid_reached(j->wanted_tid, t->tid)))
+	if (t && t->used && (j->want_empty || now >= t->expires_ns || j->wanted_tid == t->tid))
 		return JOB_COMMIT;
 	if (j->want_empty)
 		return JOB_CHECKPOINT;
@@ -150,44 +149,38 @@ static co_t journal_worker(struct co *co, struct journal_worker *f)
 
 /* --- waiting for it --- */
 
+/* Any number that is not of one of the two that have not. */
 static bool journal_is_committed(struct journal *j, u32 tid)
 {
 	bool is;
 
 	spin_lock(&j->lock);
-	is = j->error || journal_tid_reached(j->committed_tid, tid);
+	is = j->error || !((j->running && j->running->tid == tid && j->running->used) ||
+			   (j->committing && j->committing->tid == tid));
 	spin_unlock(&j->lock);
 	return is;
 }
 
 /* Have it commit: true if it is not running any more, so that its flush may have come too early
- * for data written just now. *tid becomes what is to be waited for. */
-static bool journal_want(struct journal *j, u32 *tid)
+ * for data written just now. */
+static bool journal_want(struct journal *j, u32 tid)
 {
-	struct transaction *t;
-	bool late = true;
+	bool runs;
 
 	spin_lock(&j->lock);
-	t = j->running;
-	if (t && journal_tid_reached(*tid, t->tid)) {
-		if (t->used) {
-			j->wanted_tid = *tid = t->tid;
-			late = false;
-		} else {
-			*tid = t->tid - 1;	/* there is nothing in it */
-		}
-	} else if (journal_tid_reached(*tid, j->next_tid)) {
-		*tid = j->next_tid - 1;
-	}
+	runs = j->running && j->running->tid == tid && j->running->used;
+	if (runs)
+		j->wanted_tid = tid;
 	spin_unlock(&j->lock);
-	waitq_wake(&j->work);
-	return late;
+	if (runs)
+		waitq_wake(&j->work);
+	return !runs;
 }
 
 co_t journal_wait(struct co *co, struct journal_wait *f)
 {
 	CO_BEGIN;
-	f->flush = journal_want(f->journal, &f->tid);
+	f->flush = journal_want(f->journal, f->tid);
 	CO_WAIT_IO(&f->journal->waiters, journal_is_committed(f->journal, f->tid));
 	if (journal_aborted(f->journal))
 		CO_RETURN(-EIO);
@@ -197,12 +190,15 @@ co_t journal_wait(struct co *co, struct journal_wait *f)
 	CO_END;
 }
 
+/* The last that has something in it. */
 static u32 journal_newest(struct journal *j)
 {
 	u32 tid;
 
 	spin_lock(&j->lock);
 	tid = j->next_tid - 1;
+	if (j->running && !j->running->used)
+		tid--;
 	spin_unlock(&j->lock);
 	return tid;
 }
@@ -299,7 +295,7 @@ static int journal_begin(struct journal *j)
 
 	if (j->log.runs)
 		j->most = (j->log.last - j->log.first) / 4;
-	j->committed_tid = j->wanted_tid = j->next_tid - 1;
+	j->wanted_tid = j->next_tid - 1;
 	CO_SPAWN(t, "journal", journal_worker, .journal = j, .until_ns = CO_FOREVER);
 	j->worker = t;
 	return t ? 0 : -ENOMEM;
