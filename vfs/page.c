@@ -26,6 +26,7 @@
 #include "vfs/inode.h"
 #include "vfs/writeback.h"
 
+#define PAGE_LOOK_FURTHER  1024ul
 #define PAGE_DROP_AT_ONCE  64u	/* pages dropped in one poll without breathing */
 #define PAGE_UNMAP_AT_ONCE 512ul	/* what pager_unmap takes */
 
@@ -330,14 +331,23 @@ static struct page *page_pick_oldest(u64 *budget, struct inode **inode)
 
 u64 page_shrink(u64 pages)
 {
-	u64 budget = min(2 * pages + 64, 2 * atomic_load_relaxed(&page_read_count)), freed = 0;
+	u64 left = 2 * atomic_load_relaxed(&page_read_count), freed = 0;
+	u64 budget = min(2 * pages + 64, left);
 
-	while (freed < pages && budget) {
+	left -= budget;
+	while (freed < pages) {
 		struct inode *inode = NULL;
 		struct page *page = page_pick_oldest(&budget, &inode);
 		struct mapping *m;
 		bool gone = false;
 
+		/* All were used lately, or are dirty: further on, or a process would be ended
+		 * for want of what is there. */
+		if (!page && !budget && !freed && left) {
+			budget = min(left, PAGE_LOOK_FURTHER);
+			left -= budget;
+			continue;
+		}
 		if (!page)
 			break;
 		m = page->owner;
