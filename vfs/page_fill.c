@@ -21,7 +21,7 @@ static void page_run_extend(struct mapping *m, struct page_run *run, u64 index, 
 {
 	want = min(want, PAGE_RUN_MAX);
 	while (run->count < want) {
-		struct page *page = buddy_alloc(0, 0);
+		struct page *page = buddy_alloc(0, BUDDY_USER);
 
 		if (!page)
 			return;

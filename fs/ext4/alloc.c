@@ -12,7 +12,9 @@
 #include "fs/ext4/bitmap.h"
 #include "fs/ext4/write.h"
 #include "mem/phys/slab.h"
+#include "mem/space/reclaim.h"
 
+#define FREE_TRIES 8u
 #define ENOUGH 64u /* blocks in a row: no search in other groups for more */
 
 struct ext4_group {
@@ -457,6 +459,31 @@ static void freed_enter(struct ext4_free_blocks *f)
 	journal_on_commit(f->handle, &freed->committed);
 }
 
+/* All the memory that freeing takes. A change that was begun would have to be given up without, so
+ * it is worth waiting for. */
+struct free_prepare {
+	struct co_frame co;
+	struct ext4_free_blocks *f;
+	unsigned tries;
+	long err, ignored;
+};
+static co_t free_prepare(struct co *co, struct free_prepare *f)
+{
+	CO_BEGIN;
+	for (; f->tries < FREE_TRIES; f->tries++) {
+		CO_AWAIT(f->err, group_load, .fs = f->f->fs, .group = f->f->group);
+		if (!f->err) {
+			f->f->freed = kmalloc(sizeof(struct alloc_freed));
+			f->err = f->f->freed ? 0 : -ENOMEM;
+		}
+		if (f->err != -ENOMEM)
+			break;
+		CO_AWAIT(f->ignored, reclaim_await, .pages = 4);
+	}
+	CO_RETURN(f->err);
+	CO_END;
+}
+
 co_t ext4_free_blocks(struct co *co, struct ext4_free_blocks *f)
 {
 	CO_BEGIN;
@@ -469,12 +496,9 @@ co_t ext4_free_blocks(struct co *co, struct ext4_free_blocks *f)
 		f->group = block_group(f->fs, f->start);
 		f->at = (u32)(f->start - ext4_group_first(f->fs, f->group));
 		f->here = (u32)min(f->n, (u64)ext4_group_blocks(f->fs, f->group) - f->at);
-		CO_AWAIT(f->err, group_load, .fs = f->fs, .group = f->group);
+		CO_AWAIT(f->err, free_prepare, .f = f);
 		if (f->err)
 			CO_RETURN(f->err);
-		f->freed = kmalloc(sizeof(struct alloc_freed));
-		if (!f->freed)
-			CO_RETURN(-ENOMEM);
 		for (f->i = 0; f->metadata && !f->err && f->i < f->here; f->i++)
 			CO_AWAIT(f->err, journal_forget, .handle = f->handle,
 				 .block = f->start + f->i);
