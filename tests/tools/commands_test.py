@@ -32,6 +32,7 @@ class WrongUse(unittest.TestCase):
         ["exec", "--kernel", "linux", "--root-on-initrd", "--", "x"],
         ["exec", "--persist", "--root-on-initrd", "--", "x"],
         ["exec", "--persist", "--rootfs", "none", "--", "x"],
+        ["exec", "--disk", "/none", "--", "x"], ["exec", "--disk", "/etc:rw", "--", "x"],
         ["qemu", "--timeout", "3"], ["test", "no-such-tier"], ["bench", "x"], ["help", "x"],
         ["profile", "x"], ["bench", "-k", "x"],
         ["distro", "-k", "no-such-case"], ["guest", "-k", "no-such-program"],
