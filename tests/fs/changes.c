@@ -133,7 +133,7 @@ long change_on_host(const struct change *c, const char *folder)
 		n = linkat(AT_FDCWD, a, AT_FDCWD, b, 0);
 		break;
 	case SET_XATTR:
-		n = lsetxattr(a, attribute(c->n), text, c->n % 500, 0);
+		n = lsetxattr(a, attribute(c->n), text, c->n % 250, 0);
 		break;
 	case REMOVE_XATTR:
 		n = lremovexattr(a, attribute(c->n));
@@ -214,7 +214,7 @@ co_t change_make(struct co *co, struct change_make *f)
 			CO_AWAIT(f->err, xattr_set, .path = &f->walk->path,
 				 .cred = cred_current(co), .name = attribute(f->change->n),
 				 .value = f->change->kind == SET_XATTR ? text : NULL,
-				 .size = f->change->n % 500);
+				 .size = f->change->n % 250);
 		walk_finish(f->walk);
 		kfree(f->walk);
 	}

@@ -174,7 +174,7 @@ static const char *const variants[] = {
 	"-t ext3 -b 2048", "-t ext4 -O ^metadata_csum,uninit_bg -b 2048 -I 128", "-t ext2 -b 4096",
 	"-t ext4 -O orphan_file,metadata_csum_seed -b 1024", "-t ext4 -O ^dir_index,^64bit",
 	"-t ext4 -O meta_bg,^resize_inode -b 1024 -g 1024", "-t ext4 -O ^flex_bg,sparse_super2",
-	"-t ext4 -O ^huge_file,^large_file,^extra_isize,^dir_nlink,^ext_attr",
+	"-t ext4 -O ^huge_file,^large_file,^extra_isize,^dir_nlink",
 };
 
 static void make_image(const char *mke2fs, const char *size)
