@@ -189,14 +189,8 @@ co_t change_make(struct co *co, struct change_make *f)
 		}
 		file_put(f->file);
 	}
-	if (f->change->kind == SYNC) {
-		CO_AWAIT(f->err, open_at, .dirfd = AT_FDCWD, .name = f->at, .flags = 0,
-			 .file = &f->file);
-		if (!f->err) {
-			CO_AWAIT(f->err, file_sync, .file = f->file);
-			file_put(f->file);
-		}
-	}
+	if (f->change->kind == SYNC)
+		CO_AWAIT(f->err, super_sync_all);
 	if (1u << f->change->kind & WALKED) {
 		f->walk = kzalloc(sizeof(*f->walk));
 		f->err = walk_start(f->walk, co, AT_FDCWD, ours_a,

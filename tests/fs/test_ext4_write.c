@@ -196,7 +196,7 @@ static void test_random_changes(void **state)
 	u64 from, to;
 
 	seeds(&from, &to, ARRAY_SIZE(variants));
-	steps = 1500;
+	steps = 1000;
 	kinds = (1u << CHANGE_KINDS) - 1;
 	sync_writes = false;
 	for (u64 seed = from; seed <= to; seed++) {
@@ -238,6 +238,9 @@ static bool some_state_fits(void)
 			tree_of_host(expected, copy);
 			if (!tree_difference(seen, expected))
 				return true;
+			if (getenv("SEED"))
+				fprintf(stderr, "not after %u: %.200s\n", i,
+					tree_difference(seen, expected));
 		}
 		if (i == run->count)
 			return false;
@@ -252,7 +255,7 @@ static void test_power_cuts(void **state)
 {
 	u64 from, to;
 
-	seeds(&from, &to, 60);
+	seeds(&from, &to, 8);
 	steps = 400;
 	/* What one handle changes at once: a truncation of a file with much in it takes several. */
 	kinds = 1u << MAKE_DIR | 1u << MAKE_FILE | 1u << REMOVE | 1u << REMOVE_DIR | 1u << RENAME |
@@ -261,12 +264,15 @@ static void test_power_cuts(void **state)
 	sync_writes = true;
 	for (u64 seed = from; seed <= to; seed++) {
 		const char *variant = seed % 3 ? "-t ext4 -b 1024 -J size=1" : "-t ext4 -O orphan_file";
-		u64 cut = 1 + seed * 7919 % 1500;
+		u64 cut = 1 + seed * 7919 % 700;
 		enum host_end end;
 
 		memset(run, 0, sizeof(*run));
 		make_image(variant, seed % 3 ? "32M" : "64M");
 		end = run_image(begin_write_run, seed, cut);
+		if (getenv("SEED"))
+			print_message("%s after %u changes, %u done, %u synced\n", host_end_name(end),
+				      run->count, run->done, run->synced);
 		if (end != HOST_OFF && end != HOST_CUT)
 			expect_off(end, seed, variant);
 		/* e2fsck replays a copy's journal, we ours; both must be right. */
@@ -293,7 +299,7 @@ static void test_synced_writes(void **state)
 {
 	u64 from, to;
 
-	seeds(&from, &to, 30);
+	seeds(&from, &to, 4);
 	steps = 150;
 	kinds = 1u << MAKE_FILE | 1u << WRITE | 1u << RENAME | 1u << REMOVE;
 	sync_writes = true;
