@@ -7,6 +7,7 @@
 #include "syscalls/mount.h"
 #include "vfs/fs_context.h"
 #include "vfs/mount.h"
+#include "vfs/reaper.h"
 #include "vfs/super.h"
 
 /* Linux include/linux/fs.h, not in the UAPI. */
@@ -198,7 +199,7 @@ struct sys_umount2 {
 	uptr target;
 	u32 flags;
 	struct path at;
-	long err;
+	long err, ignored;
 };
 static co_t sys_umount2(struct co *co, struct sys_umount2 *f)
 {
@@ -216,6 +217,9 @@ static co_t sys_umount2(struct co *co, struct sys_umount2 *f)
 	f->err = mount_umount(&f->at, f->flags);
 	dentry_put(f->at.dentry);
 	mount_put_unused(f->at.mount);
+	/* If that was its last mount, the file system is on its disk, and gone, afterwards. */
+	if (!f->err)
+		CO_AWAIT(f->ignored, reaper_wait);
 	CO_RETURN(f->err);
 	CO_END;
 }
