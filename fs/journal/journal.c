@@ -51,6 +51,8 @@ struct journal_worker {
 /* When there is something to do at the latest. */
 static u64 journal_deadline_locked(const struct journal *j) REQUIRES(j->lock)
 {
+	if (j->error)
+		return CO_FOREVER;
 	if (j->running && j->running->used)
 		return j->running->expires_ns;
 	return list_empty(&j->committed) ? CO_FOREVER : j->idle_ns;
@@ -64,7 +66,10 @@ static enum journal_job journal_job_locked(const struct journal *j, u64 until_ns
 	if (j->error) {
 		if (!j->failed && !(t && t->handles))
 			return JOB_TELL;
-		return j->closing && j->failed ? JOB_END : JOB_NONE;
+		if (j->closing && j->failed)
+			return JOB_END;
+		/* No deadline counts any more. */
+		return until_ns == CO_FOREVER ? JOB_NONE : JOB_AGAIN;
 	}
 	/* Before a commit, so that there is always room for two more. */
 	if (j->want_space || (j->log.runs && j->log.free < (j->log.last - j->log.first) / 2))
