@@ -166,6 +166,9 @@ static co_t group_load(struct co *co, struct group_load *f)
 		memcpy(f->bits, f->data, f->fs->block_size);
 		phys_page_put(f->page);
 		wrong = bitmap_wrong(f->fs, f->group, &f->g, f->bits, f->layout);
+		/* Another task was first, and has changed it since. */
+		if (wrong && atomic_load(&f->fs->group[f->group].taken))
+			goto out;
 		if (wrong) {
 			ext4_bad(f->fs, "group %u: the block bitmap: %s", f->group, wrong);
 			f->err = -EUCLEAN;

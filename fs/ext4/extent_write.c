@@ -386,6 +386,39 @@ static co_t way_access(struct co *co, struct way_access *f)
 	CO_END;
 }
 
+/* One leaf with no more than the root can hold: back into the root. It need not be. */
+struct tree_collapse {
+	struct co_frame co;
+	struct ext4_extent_edit *e;
+	long err;
+};
+
+static bool tree_collapses(struct ext4_extent_edit *f)
+{
+	return f->depth == 1 && ext4_node(f, 0)->entries == 1 &&
+	       ext4_node(f, 1)->entries <= EXT4_ROOT_MAX && f->handle->credits >= 4;
+}
+
+static co_t tree_collapse(struct co *co, struct tree_collapse *f)
+{
+	struct ext4_extent_header *root, *leaf;
+
+	CO_BEGIN;
+	CO_AWAIT(f->err, ext4_free_blocks, .handle = f->e->handle, .fs = ext4_of(f->e->inode),
+		 .start = f->e->path[1].buffer->block, .n = 1, .metadata = true);
+	if (f->err)
+		CO_RETURN(0);
+	ext4_inode_add_blocks(f->e->inode, -1);
+	root = ext4_node(f->e, 0);
+	leaf = ext4_node(f->e, 1);
+	ext4_node_splice(f->e, root, 0, 1, leaf->entries, ext4_node_entries(leaf));
+	node_lock(f->e);
+	root->depth = 0;
+	node_unlock(f->e);
+	CO_RETURN(0);
+	CO_END;
+}
+
 co_t ext4_extent_edit(struct co *co, struct ext4_extent_edit *f)
 {
 	struct ext4_extent_header *h;
@@ -417,10 +450,13 @@ co_t ext4_extent_edit(struct co *co, struct ext4_extent_edit *f)
 		ext4_node_splice(f, h, f->at, f->remove, f->add, f->fresh);
 		leaf_join(f, h);
 		ext4_node_seal(f, h);
-		if (h->entries)
-			way_rekey(f, f->depth);
-		else
+		f->emptied = !h->entries;
+		if (f->emptied)
 			CO_AWAIT(f->err, way_prune, .e = f);
+		else
+			way_rekey(f, f->depth);
+		if (!f->emptied && f->what != EXT4_EXTENT_INSERT && tree_collapses(f))
+			CO_AWAIT(f->err, tree_collapse, .e = f);
 	}
 	way_put(f);
 	CO_RETURN(f->err);

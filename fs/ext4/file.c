@@ -230,9 +230,9 @@ static co_t make_hole(struct co *co, struct make_hole *f)
 	if (f->from < f->first && f->from < inode_size(f->inode))
 		CO_AWAIT(f->err, page_get_filled, .mapping = &f->inode->mapping, .ahead = 1,
 			 .index = f->from >> PAGE_SHIFT, .page = &f->edge[0]);
-	if (!f->err && f->to > f->last && f->to < inode_size(f->inode))
+	if (!f->err && f->to > f->last && f->last < inode_size(f->inode))
 		CO_AWAIT(f->err, page_get_filled, .mapping = &f->inode->mapping, .ahead = 1,
-			 .index = f->to >> PAGE_SHIFT, .page = &f->edge[1]);
+			 .index = f->last >> PAGE_SHIFT, .page = &f->edge[1]);
 	if (f->err)
 		goto out;
 	CO_AWAIT(f->ignored, page_punch, .mapping = &f->inode->mapping, .from = f->from,

@@ -188,6 +188,7 @@ struct ext4_extent_edit {
 	i16 at;
 	u8 remove, add;
 	struct ext4_extent fresh[3];
+	bool emptied;
 	long err;
 };
 co_t ext4_extent_edit(struct co *co, struct ext4_extent_edit *f);
