@@ -8,7 +8,7 @@ struct remount_first {
 	struct co_frame co;
 	struct ext4 *fs;
 	struct ext4_disk_super *disk;
-	long err;
+	long err, ignored;
 };
 
 static int remount_check(const struct ext4 *fs, const struct ext4_disk_super *disk)
@@ -37,8 +37,11 @@ static co_t remount_first(struct co *co, struct remount_first *f)
 		CO_AWAIT(f->err, ext4_log_recover, .fs = f->fs, .forget = true);
 	if (!f->err)
 		CO_AWAIT(f->err, ext4_writable_start, .fs = f->fs);
-	if (!f->err)
-		CO_AWAIT(f->err, ext4_orphans_finish, .fs = f->fs);
+	if (f->err)
+		CO_RETURN(f->err);
+	CO_AWAIT(f->err, ext4_orphans_finish, .fs = f->fs);
+	if (f->err)
+		CO_AWAIT(f->ignored, ext4_writable_suspend, .fs = f->fs);
 	CO_RETURN(f->err);
 	CO_END;
 }

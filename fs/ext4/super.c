@@ -6,6 +6,7 @@
 #include "core/base/crc.h"
 #include "fs/ext4/names.h"
 #include "fs/ext4/writable.h"
+#include "hal/clock.h"
 #include "mem/phys/slab.h"
 
 co_t ext4_block_get(struct co *co, struct ext4_block_get *f)
@@ -121,6 +122,9 @@ static const struct super_ops ext4_super_ops = {
 
 /* --- mounting --- */
 
+#define MOUNT_CLAIM_NS 10000000000ul
+#define MOUNT_AGAIN_NS 2000000ul
+
 /* What lies on the device is mounted already: that one. -ENOENT if it is not. */
 static int mount_again(const struct fs_mount *m)
 {
@@ -155,8 +159,6 @@ static int mount_begin(const struct fs_mount *m, struct ext4 **to)
 	err = ext4_options_parse(fs, m->options, &fs->options);
 	if (!err && !m->read_only && fs->dev->read_only)
 		err = -EACCES;
-	if (!err && !blk_claim(fs->dev, fs))
-		err = -EBUSY;
 	return err;
 }
 
@@ -227,8 +229,35 @@ struct ext4_mount {
 	struct ext4_disk_super *disk;
 	struct inode *inode;
 	bool recovered;
+	long err, ignored;
+};
+
+/* Have the device for this mount (0), or find what is mounted from it already (1). Somebody may be
+ * about to mount it, or the last mount to go: that is waited for. */
+struct mount_claim {
+	struct co_frame co;
+	struct ext4_mount *of;
+	u64 until_ns;
 	long err;
 };
+static co_t mount_claim(struct co *co, struct mount_claim *f)
+{
+	CO_BEGIN;
+	f->until_ns = hal_clock_ns() + MOUNT_CLAIM_NS;
+	for (;;) {
+		f->err = mount_again((struct fs_mount *)f->of);
+		if (f->err != -ENOENT)
+			CO_RETURN(f->err ? f->err : 1);
+		if (blk_claim(f->of->fs->dev, f->of->fs))
+			CO_RETURN(0);
+		if (hal_clock_ns() >= f->until_ns)
+			CO_RETURN(-EBUSY);
+		CO_SLEEP_UNTIL(f->err, hal_clock_ns() + MOUNT_AGAIN_NS);
+		if (f->err)
+			CO_RETURN(f->err);
+	}
+	CO_END;
+}
 
 /* Find the log if it is needed, and replay it. Then the super block is as it was meant. */
 struct mount_log {
@@ -328,12 +357,13 @@ static co_t mount_load(struct co *co, struct mount_load *f)
 static co_t ext4_mount(struct co *co, struct ext4_mount *f)
 {
 	CO_BEGIN;
-	f->err = mount_again((struct fs_mount *)f);
-	if (f->err != -ENOENT)
-		CO_RETURN(f->err);
 	f->err = mount_begin((struct fs_mount *)f, &f->fs);
-	if (f->err)
+	if (!f->err)
+		CO_AWAIT(f->err, mount_claim, .of = f);
+	if (f->err) {
+		f->err = min(f->err, 0l);
 		goto out;
+	}
 	/* What was written to the device itself, before anything is read past its cache. */
 	CO_AWAIT(f->err, page_write_back, .mapping = &f->fs->dev->mapping, .first = 0,
 		 .last = UINT64_MAX >> PAGE_SHIFT);
@@ -355,10 +385,12 @@ static co_t ext4_mount(struct co *co, struct ext4_mount *f)
 	*f->made = f->fs->super;
 	f->fs = NULL;
 out:
-	if (f->fs && f->fs->super) {
+	if (f->fs && f->fs->super)
 		inode_put(f->fs->super->root);
+	if (f->fs && f->fs->journal)
+		CO_AWAIT(f->ignored, ext4_writable_end, .fs = f->fs);
+	if (f->fs && f->fs->super)
 		super_abandon(f->fs->super);
-	}
 	ext4_free(f->fs);
 	kfree(f->disk);
 	CO_RETURN(f->err);
