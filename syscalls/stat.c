@@ -1,6 +1,7 @@
 /* syscalls/stat.c -- what files are: stat, statx, access, readlink, statfs. */
 #include <asm/stat.h>
 #include <asm/statfs.h>
+#include <linux/fs.h>
 #include <linux/stat.h>
 #include <linux/mount.h>
 
@@ -194,11 +195,27 @@ static struct statx_timestamp stat_time(struct inode_time t)
 /* Those of vfs/fileattr.h that statx tells. */
 #define STAT_FILEATTR (STATX_ATTR_IMMUTABLE | STATX_ATTR_APPEND | STATX_ATTR_NODUMP)
 
+/* What others say of their files, by the flags that are there. */
+static u64 stat_by_flags(u32 flags)
+{
+	return (flags & FS_COMPR_FL ? STATX_ATTR_COMPRESSED : 0) |
+	       (flags & FS_ENCRYPT_FL ? STATX_ATTR_ENCRYPTED : 0) |
+	       (flags & FS_VERITY_FL ? STATX_ATTR_VERITY : 0);
+}
+
+static u64 stat_attributes_mask(const struct super *s)
+{
+	return STATX_ATTR_MOUNT_ROOT | STATX_ATTR_AUTOMOUNT | STATX_ATTR_DAX |
+	       (s->fileattr ? STAT_FILEATTR : 0) | stat_by_flags(s->fileattr);
+}
+
 static u64 stat_attributes(const struct path *at)
 {
-	u32 flags = atomic_load_relaxed(&at->dentry->inode->flags);
+	const struct inode *inode = at->dentry->inode;
+	u32 flags = atomic_load_relaxed(&inode->flags);
 
 	return (at->dentry == at->mount->root ? STATX_ATTR_MOUNT_ROOT : 0) |
+	       (inode->ops->getflags ? stat_by_flags(inode->ops->getflags(inode)) : 0) |
 	       (flags & INODE_IMMUTABLE ? STATX_ATTR_IMMUTABLE : 0) |
 	       (flags & INODE_APPEND ? STATX_ATTR_APPEND : 0) |
 	       (flags & INODE_NODUMP ? STATX_ATTR_NODUMP : 0);
@@ -218,8 +235,7 @@ static void stat_fill_x(struct statx *to, const struct path *at, u32 mask)
 			    (a.btime.sec ? STATX_BTIME : 0),
 		.stx_blksize = a.block_size,
 		.stx_attributes = stat_attributes(at),
-		.stx_attributes_mask = STATX_ATTR_MOUNT_ROOT |
-				       (at->mount->super->fileattr ? STAT_FILEATTR : 0),
+		.stx_attributes_mask = stat_attributes_mask(at->mount->super),
 		.stx_nlink = a.nlink, .stx_uid = cred_shown_uid(a.uid),
 		.stx_gid = cred_shown_gid(a.gid),
 		.stx_mode = (u16)a.mode, .stx_ino = a.ino, .stx_size = a.size,

@@ -109,7 +109,7 @@ struct super {
 	u32 dev;			/* [I] st_dev, unique: a device's number or an anonymous one */
 	bool read_only;			/* [a] */
 	bool acls;			/* [I] it has access control lists */
-	u32 fileattr;			/* [I] FS_*_FL that its files may have; vfs/fileattr.h */
+	u32 fileattr;			/* [I] FS_*_FL that its files may have: vfs/fileattr.h */
 	u32 writers;			/* [a] regular files open for writing */
 	u64 max_size;			/* [I] largest file, bytes */
 	i64 time_min, time_max;		/* [I] times that it can keep, seconds; 0 and 0: any */

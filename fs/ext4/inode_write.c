@@ -130,7 +130,8 @@ static void inode_put_down(struct ext4_inode_write *f)
 	struct ext4_disk_inode *d = (struct ext4_disk_inode *)data;
 
 	/* It has all there is; what changes after this makes it dirty again. */
-	atomic_and(&f->inode->dirty, ~(u32)INODE_DIRTY_ATTRS);
+	if (!atomic_load_relaxed(&ext4_inode(f->inode)->caps_dropped))
+		atomic_and(&f->inode->dirty, ~(u32)INODE_DIRTY_ATTRS);
 	spin_lock(&f->inode->attr_lock);
 	if (f->fresh) {
 		memset(data, 0, fs->inode_size);
@@ -143,6 +144,15 @@ static void inode_put_down(struct ext4_inode_write *f)
 	spin_unlock(&f->inode->attr_lock);
 }
 
+/* A file of 2 GiB needs a feature, which most file systems are made with. */
+static bool needs_large_file(const struct inode *inode)
+{
+	const struct ext4_inode *e = container_of(inode, struct ext4_inode, inode);
+
+	return S_ISREG(inode->mode) && atomic_load_relaxed(&e->disk_size) > INT32_MAX &&
+	       !(ext4_of(inode)->super_disk->feature_ro_compat & EXT4_RO_LARGE_FILE);
+}
+
 co_t ext4_inode_write(struct co *co, struct ext4_inode_write *f)
 {
 	CO_BEGIN;
@@ -151,6 +161,10 @@ co_t ext4_inode_write(struct co *co, struct ext4_inode_write *f)
 	if (f->err)
 		CO_RETURN(f->err);
 	CO_AWAIT(f->err, journal_access, .handle = f->handle, .buffer = f->buffer);
+	/* Without a credit for that, the handle that writes it next says so. */
+	if (!f->err && needs_large_file(f->inode) && !journal_extend(f->handle, 1))
+		CO_AWAIT(f->err, ext4_feature_add, .handle = f->handle, .fs = ext4_of(f->inode),
+			 .ro_compat = EXT4_RO_LARGE_FILE);
 	if (!f->err)
 		inode_put_down(f);
 	buffer_put(f->buffer);

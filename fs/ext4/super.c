@@ -206,7 +206,8 @@ static int mount_make_super(const struct fs_mount *m, struct ext4 *fs)
 	s->dev = m->dev;
 	s->read_only = m->read_only;
 	s->acls = true;
-	s->fileattr = FS_IMMUTABLE_FL | FS_APPEND_FL | FS_NODUMP_FL | FS_NOATIME_FL;
+	s->fileattr = FS_IMMUTABLE_FL | FS_APPEND_FL | FS_NODUMP_FL | FS_NOATIME_FL | FS_COMPR_FL |
+		      FS_ENCRYPT_FL | FS_VERITY_FL;
 	s->time_min = INT32_MIN;
 	s->time_max = fs->inode_size > EXT4_INODE_SIZE_OLD ? EXT4_TIME_MAX : INT32_MAX;
 	s->whole_seconds = fs->inode_size == EXT4_INODE_SIZE_OLD;

@@ -455,8 +455,10 @@ void ext4_drop_caps(struct inode *inode)
 co_t ext4_caps_remove(struct co *co, struct ext4_caps_remove *f)
 {
 	CO_BEGIN;
-	if (!rwlock_try_write(&f->inode->lock))
+	if (!rwlock_try_write(&f->inode->lock)) {
+		inode_touch(f->inode, 0);	/* it stays dirty */
 		CO_RETURN(0);
+	}
 	CO_AWAIT(f->err, ext4_xattr_set, .handle = f->handle, .inode = f->inode,
 		 .index = EXT4_XATTR_SECURITY, .name = "capability");
 	if (!f->err || f->err == -ENODATA)
