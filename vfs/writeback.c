@@ -138,9 +138,9 @@ co_t writeback_inode(struct co *co, struct writeback_inode *f)
 	/* Nobody can look for it any more. */
 	if (!atomic_load(&f->inode->nlink) && atomic_load(&f->inode->refs.n) == 1)
 		CO_RETURN(0);
-	f->attrs = atomic_and(&f->inode->dirty, ~(u32)INODE_DIRTY_ATTRS) & INODE_DIRTY_ATTRS;
 	CO_AWAIT(f->failed, page_write_back, .mapping = &f->inode->mapping,
 		 .last = UINT64_MAX - 1, .quiet = true);
+	f->attrs = atomic_and(&f->inode->dirty, ~(u32)INODE_DIRTY_ATTRS) & INODE_DIRTY_ATTRS;
 	if (f->attrs)
 		CO_AWAIT_OP(f->err, f->inode->super->ops->write_inode, .inode = f->inode);
 	if (f->failed || (f->err && f->err != -EROFS))

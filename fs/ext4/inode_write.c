@@ -128,6 +128,7 @@ static void inode_put_down(struct ext4_inode_write *f)
 	struct ext4 *fs = ext4_of(f->inode);
 	u8 *data = f->buffer->data + f->offset;
 	struct ext4_disk_inode *d = (struct ext4_disk_inode *)data;
+	bool behind;
 
 	/* It has all there is; what changes after this makes it dirty again. */
 	if (!atomic_load_relaxed(&ext4_inode(f->inode)->caps_dropped))
@@ -141,7 +142,11 @@ static void inode_put_down(struct ext4_inode_write *f)
 	encode(fs, d, ext4_inode(f->inode));
 	ext4_inode_seal(fs, (u32)f->inode->ino, data);
 	atomic_store(&ext4_inode(f->inode)->tid, f->handle->tid);
+	behind = S_ISREG(f->inode->mode) &&
+		 ext4_inode(f->inode)->disk_size < inode_size(f->inode);
 	spin_unlock(&f->inode->attr_lock);
+	if (behind)	/* the size follows when the pages are written */
+		writeback_note(f->inode, INODE_DIRTY_ATTRS);
 }
 
 /* A file of 2 GiB needs a feature, which most file systems are made with. */
