@@ -31,6 +31,7 @@
 static char image_path[200], cut_path[200];
 static struct host_result result;
 static unsigned steps, block_size;
+static enum host_mode mode;
 static u64 first_block;	/* of those that the file system does not use */
 
 enum stage { CREATING, CREATED, FREEING, FREED, WRITING, WRITTEN };
@@ -288,7 +289,7 @@ static enum host_end run_image(co_machine_main *first, const char *path, u64 see
 	size_t size;
 	u8 *image = image_map(path, &size, true);
 	struct host_config config = {
-		.seed = seed, .cpus = 1 + seed % 3, .memory = 64ul << 20,
+		.seed = seed, .mode = mode, .cpus = 1 + seed % 3, .memory = 64ul << 20,
 		.limit_ns = 36000ul * 1000000000, .verbose = getenv("SEED") != NULL,
 		.disk[0] = {.image = image, .size = size, .cut_at_write = cut},
 	};
@@ -468,13 +469,38 @@ static void test_power_cuts(void **state)
 	assert_true(cuts > (to - from) / 2);
 }
 
-int main(void)
+/* With the CPUs really at once: what TSan looks at. */
+static void test_free_runs(void **state)
+{
+	u64 from, to;
+
+	seeds(&from, &to, 5);
+	steps = 200;
+	mode = HOST_FREE;
+	for (u64 seed = from; seed <= to; seed++) {
+		enum host_end end;
+
+		memset(run, 0, sizeof(*run));
+		make_image(seed % ARRAY_SIZE(variants));
+		end = run_image(begin_write_run, image_path, 3 * seed + 2, 0);
+		if (end != HOST_OFF)
+			fail_msg("SEED=%lu: %s: %s\n%s", seed, host_end_name(end), result.why,
+				 result.console);
+		image_run("e2fsck -fn %s >/dev/null 2>&1", image_path);
+	}
+	mode = 0;
+}
+
+int main(int argc, char **argv)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_everything_is_home),
 		cmocka_unit_test(test_power_cuts),
+		cmocka_unit_test(test_free_runs),
 	};
 
+	if (argc > 1)
+		cmocka_set_test_filter(argv[1]);
 	run = mmap(NULL, sizeof(*run), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 	if (run == MAP_FAILED)
 		return 1;

@@ -108,9 +108,19 @@ static struct runq_pick fifo_swap(struct runq *rq, struct task *t, u64 ran_ns, b
 	return picked;
 }
 
+static unsigned fifo_length(struct runq *rq)
+{
+	unsigned n;
+
+	spin_lock(&rq->lock);
+	n = rq->count;
+	spin_unlock(&rq->lock);
+	return n;
+}
+
 static bool fifo_charge(struct runq *rq, struct task *current, u64 ran_ns)
 {
-	return rq->count;
+	return fifo_length(rq);
 }
 
 static u64 fifo_slice_left(struct runq *rq, const struct task *current)
@@ -139,16 +149,6 @@ static struct task *fifo_steal(struct runq *rq, unsigned to)
 	}
 	spin_unlock(&rq->lock);
 	return t;
-}
-
-static unsigned fifo_length(struct runq *rq)
-{
-	unsigned n;
-
-	spin_lock(&rq->lock);
-	n = rq->count;
-	spin_unlock(&rq->lock);
-	return n;
 }
 
 static const struct runq_ops fifo_ops = {
