@@ -283,5 +283,16 @@ static void again(struct prog *p)
 	SYS(p, __NR_umount2, I(prog_string(p, "d")), I(2));
 }
 
+/* Writable only later. */
+static void later(struct prog *p)
+{
+	SYS(p, __NR_mkdirat, I(AT_FDCWD), I(prog_string(p, "d")), I(0755));
+	SYS(p, __NR_mount, I(prog_string(p, disks[0])), I(prog_string(p, "d")),
+	    I(prog_string(p, "ext4")), I(1), I(0));
+	EXPECT(p, 0, 0);
+	SYS(p, __NR_mount, I(0), I(prog_string(p, "d")), I(0), I(32), I(0));
+	unmounted(p);
+}
+
 work_fn *const sweep_written[] = {names, names_old, many, data, data_old, pieces, pieces_old, attributes,
-				  full, again, NULL};
+				  full, again, later, NULL};
