@@ -164,6 +164,13 @@ static u32 blk_config(struct host_virtio *v, unsigned offset)
 	return word;
 }
 
+void host_disk_restore(unsigned disk)
+{
+	const struct host_disk *d = &host_config.disk[disk];
+
+	memcpy(d->image, d->original, d->size);
+}
+
 void host_disk_fails(unsigned disk, u32 error_rate)
 {
 	host_config.disk[disk].error_rate = error_rate;

@@ -25,7 +25,7 @@
 struct hal_user;
 struct host_result;
 
-#define HOST_DISKS 4
+#define HOST_DISKS 5
 
 enum host_mode { HOST_SEEDED, HOST_FREE, HOST_EXPLORED };
 
@@ -48,6 +48,7 @@ struct host_disk {
 	u32 error_rate;		/* completes with an I/O error, data not moved */
 	u32 slow_rate;		/* takes up to 100 ms instead of up to 1 ms */
 	u32 segments;		/* it takes in a request; 0: as many as it can */
+	const u8 *original;	/* what host_disk_restore brings back; NULL: nothing */
 	u64 cut_at_write;	/* not 0: power goes during the n-th write; unflushed ones tear */
 };
 
@@ -95,6 +96,8 @@ struct host_result {
 
 /* In the run: another error_rate, from the next request on. */
 void host_disk_fails(unsigned disk, u32 error_rate);
+/* In the run: the disk, which nobody uses, has again what it had at the beginning. */
+void host_disk_restore(unsigned disk);
 
 /* One run. The result is also complete if the run crashed. */
 enum host_end host_run(const struct host_config *config, struct host_result *result);

@@ -118,6 +118,10 @@ void inside_hook(struct hal_user *u, i64 what)
 	case WORK_GOOD_DISK:
 		host_disk_fails(0, 0);
 		break;
+	case WORK_FRESH_DISKS:
+		for (unsigned i = SIM_FRESH; i < HOST_DISKS; i++)
+			host_disk_restore(i);
+		break;
 	case WORK_SAME:
 		memory_now(&after);
 		memory_compare(&before, &after);

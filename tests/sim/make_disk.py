@@ -2,9 +2,10 @@
 """Two ext4 images for the simulation. The first: a pattern file, a few directories, a symbolic link.
 The second has what is seldom seen: more groups than a block describes (meta_bg), a directory of
 several blocks without an index; one whose names have the same hash on both sides of a block's end.
-Two more are to be written to: an ext4 as mke2fs makes it, and an ext2.
+Two more are to be written to: an ext4 as mke2fs makes it, and an ext2. And one that a crash left: its
+journal wants to be replayed, and its orphans to be finished.
 
-Usage: make_disk.py MKE2FS E2FSCK IMAGE SECOND WRITTEN OLD
+Usage: make_disk.py MKE2FS E2FSCK IMAGE SECOND WRITTEN OLD LEFT
 """
 import os
 import pathlib
@@ -94,7 +95,7 @@ def make_written(mke2fs, image, *options):
     """Directories at the edge of another form: one more name takes another block, an index, a split."""
     with tempfile.TemporaryDirectory() as root:
         top = pathlib.Path(root)
-        for name, names in (("full", 17), ("indexed", 60)):
+        for name, names in (("full", 16), ("indexed", 60)):
             (top / name).mkdir()
             for n in range(names):
                 (top / name / f"a-name-of-fifty-bytes-or-so-that-fills-a-block-{n:03}").touch()
@@ -103,14 +104,43 @@ def make_written(mke2fs, image, *options):
         make(mke2fs, root, image, "-m", "0", *options)
 
 
+def make_left(mke2fs, image):
+    """Two transactions: one writes a block as it is, the other revokes one. A file without a name,
+    and one that was being truncated."""
+    with tempfile.TemporaryDirectory() as root:
+        top = pathlib.Path(root)
+        (top / "removed").write_bytes(bytes(range(256)) * 40)
+        (top / "cut").write_bytes(bytes(range(256)) * 40)
+        make(mke2fs, root, image, "-J", "size=1", "-O", "^orphan_file", "-N", "64",
+             "-U", "00000000-0000-0000-0000-000000000006", "2560")
+        inode = {name: int(debugfs(image, f"stat /{name}").split("Inode: ")[1].split()[0])
+                 for name in ("removed", "cut")}
+        block = int(debugfs(image, "blocks /").splitlines()[1].split()[0])
+        with open(image, "rb") as f:
+            f.seek(block * 1024)
+            (top / "block").write_bytes(f.read(1024))
+        debugfs(image, "unlink /removed", f"set_inode_field <{inode['removed']}> links_count 0",
+                f"set_inode_field <{inode['removed']}> dtime {inode['cut']}",
+                f"set_inode_field <{inode['cut']}> size 1000", "set_inode_field /cut dtime 0",
+                f"set_super_value last_orphan {inode['removed']}")
+        with open(image, "rb") as f:
+            f.seek(block * 1024)
+            (top / "block").write_bytes(f.read(1024))
+        debugfs(image, "journal_open -c -v 3", f"journal_write -b {block} {top}/block",
+                "journal_write -r 1500", "journal_close")
+
+
 def main():
-    mke2fs, e2fsck, image, second, written, old = sys.argv[1:]
+    mke2fs, e2fsck, image, second, written, old, left = sys.argv[1:]
+    make_left(mke2fs, left + ".new")
+    os.replace(left + ".new", left)
     make_written(mke2fs, written + ".new", "-O", "orphan_file,metadata_csum_seed", "-J", "size=1",
                  "-N", "256", "-U", "00000000-0000-0000-0000-000000000004", "4096")
     index_directories(e2fsck, written + ".new")
     os.replace(written + ".new", written)
     make_written(mke2fs, old + ".new", "-O",
-                 "^has_journal,^extent,^64bit,^metadata_csum,^flex_bg,^dir_index,^orphan_file",
+                 "^has_journal,^extent,^64bit,^metadata_csum,^flex_bg,^dir_index,^orphan_file,^large_file",
+                 "-g", "512",
                  "-N", "128", "-U", "00000000-0000-0000-0000-000000000005", "2048")
     os.replace(old + ".new", old)
     make_second(mke2fs, e2fsck, second + ".new")

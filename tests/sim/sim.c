@@ -36,7 +36,7 @@
 static u8 initrd[4 << 20], image[PROG_IMAGE], true_image[PROG_IMAGE];
 static u8 dynamic[8192], loader[8192], reader_image[PROG_IMAGE];
 static size_t initrd_size;
-static struct host_disk disk, second, written, old;
+static struct host_disk disk, second, fresh[HOST_DISKS - SIM_FRESH];
 static bool verbose, same_process;
 static const char *self;
 
@@ -237,8 +237,8 @@ static int run_points(u64 first, u64 last, bool refusing, int thing)
 			c.disk[0].error_rate = 0;
 			c.disk[1] = second;
 			c.disk[1].segments = 1;
-			c.disk[2] = written;
-			c.disk[3] = old;
+			for (unsigned n = SIM_FRESH; n < HOST_DISKS; n++)
+				c.disk[n] = fresh[n - SIM_FRESH];
 			c.limit_ns *= 10;
 			c.hook = points_hook;
 			c.entering_user = points_entering_user;
@@ -330,8 +330,12 @@ int main(int argc, char **argv)
 	if (!disk.image)
 		disk = read_disk(SIM_DISK);
 	second = read_disk(SIM_SECOND);
-	written = read_disk(SIM_WRITTEN);
-	old = read_disk(SIM_OLD);
+	for (unsigned n = 0; n < HOST_DISKS - SIM_FRESH; n++) {
+		static const char *const paths[] = {SIM_WRITTEN, SIM_OLD, SIM_LEFT};
+
+		fresh[n] = read_disk(paths[n]);
+		fresh[n].original = read_disk(paths[n]).image;
+	}
 	first = optind + 1 < argc ? strtoull(argv[optind + 1], NULL, 0) : 1;
 	last = optind + 2 < argc ? strtoull(argv[optind + 2], NULL, 0) : first;
 	if (!strcmp(argv[optind], "mixed"))

@@ -11,6 +11,7 @@
 
 #define MORE (PROG_SPACE + 0x10000)	/* memory that nothing has touched yet */
 #define DISKS 2
+#define LONG_NAME "one-more-name-of-fifty-bytes-or-so-that-needs-a-block"
 
 static const char *const disks[DISKS] = {"/dev/vdc", "/dev/vdd"};
 
@@ -24,6 +25,7 @@ static u64 at(struct prog *p, const char *name)
 
 static void mounted(struct prog *p, unsigned disk)
 {
+	work_hook(p, WORK_FRESH_DISKS);
 	SYS(p, __NR_mkdirat, I(AT_FDCWD), I(prog_string(p, "d")), I(0755));
 	SYS(p, __NR_mount, I(prog_string(p, disks[disk])), I(prog_string(p, "d")),
 	    I(prog_string(p, "ext4")), I(0), I(0));
@@ -73,17 +75,9 @@ static void drop_caches(struct prog *p)
 
 static void names_of(struct prog *p, unsigned disk)
 {
-	static const char *const files[] = {"made", "linked", "moved", "other", "soft", "slow",
-					    "pipe", "full/one", "indexed/one", "nameless"};
 	char longer[300];
 
 	mounted(p, disk);
-	for (unsigned i = 0; i < sizeof(files) / sizeof(files[0]); i++)
-		removed(p, files[i], false);
-	removed(p, "new/inner", true);
-	removed(p, "new", true);
-	removed(p, "newer/inner", true);
-	removed(p, "newer", true);
 	open_at(p, "made", O_RDWR | O_CREAT | O_EXCL);
 	SYS(p, __NR_fchmod, R(19), I(0600));
 	SYS(p, __NR_fchown, R(19), I(5), I(6));
@@ -108,11 +102,16 @@ static void names_of(struct prog *p, unsigned disk)
 	renamed(p, "moved", "other", RENAME_NOREPLACE);
 	renamed(p, "moved", "other", 0);
 	renamed(p, "other", "moved", RENAME_WHITEOUT);
-	open_at(p, "full/one", O_RDWR | O_CREAT);
+	/* Directories change places, and one takes that of an empty one. */
+	SYS(p, __NR_mkdirat, I(AT_FDCWD), I(at(p, "empty")), I(0755));
+	SYS(p, __NR_mkdirat, I(AT_FDCWD), I(at(p, "newer/other")), I(0755));
+	renamed(p, "newer/other", "empty", RENAME_EXCHANGE);
+	renamed(p, "newer/other", "empty", 0);
+	open_at(p, "full/" LONG_NAME, O_RDWR | O_CREAT);
 	closed(p);
-	open_at(p, "indexed/one", O_RDWR | O_CREAT);
+	open_at(p, "indexed/" LONG_NAME, O_RDWR | O_CREAT);
 	closed(p);
-	SYS(p, __NR_openat, I(AT_FDCWD), I(prog_string(p, "d")), I(020200000 | O_RDWR), I(0600)); /* O_TMPFILE */
+	SYS(p, __NR_openat, I(AT_FDCWD), I(prog_string(p, "d")), I(020040000 | O_RDWR), I(0600)); /* O_TMPFILE */
 	WITH_FD(p) {
 		SYS(p, __NR_linkat, R(19), I(prog_string(p, "")), I(AT_FDCWD), I(at(p, "nameless")),
 		    I(AT_EMPTY_PATH));
@@ -129,6 +128,34 @@ static void names(struct prog *p)
 static void names_old(struct prog *p)
 {
 	names_of(p, 1);
+}
+
+/* A directory whose changes are waited for, one that is synced; files without a name, in a list. */
+static void waited(struct prog *p)
+{
+	static const u32 at_once = 0x10000; /* FS_DIRSYNC_FL */
+
+	mounted(p, 1);
+	SYS(p, __NR_openat, I(AT_FDCWD), I(at(p, "directory")), I(O_RDONLY | O_DIRECTORY));
+	MOVE(p, 19, 0);
+	SYS(p, __NR_ioctl, R(19), I(0x40086602), I(prog_data(p, &at_once, sizeof(at_once))));
+	open_at(p, "directory/first", O_RDWR | O_CREAT);
+	MOVE(p, 20, 19);
+	open_at(p, "directory/second", O_RDWR | O_CREAT);
+	MOVE(p, 21, 19);
+	removed(p, "directory/first", false);
+	removed(p, "directory/second", false);
+	SYS(p, __NR_close, R(20));
+	SYS(p, __NR_close, R(21));
+	SYS(p, __NR_openat, I(AT_FDCWD), I(at(p, "directory")), I(O_RDONLY | O_DIRECTORY));
+	MOVE(p, 19, 0);
+	synced(p);
+	closed(p);
+	open_at(p, "large", O_RDWR | O_CREAT);
+	SYS(p, __NR_pwrite64, R(19), I(BUFFER), I(10), I(0xc0000000));
+	synced(p);
+	closed(p);
+	unmounted(p);
 }
 
 /* More names than a block takes, then fewer. */
@@ -243,11 +270,84 @@ static void attributes(struct prog *p)
 	SYS(p, __NR_setxattr, I(file), I(small), I(BUFFER), I(90), I(0));
 	SYS(p, __NR_setxattr, I(file), I(prog_string(p, "user.huge")), I(BUFFER), I(4000), I(0));
 	SYS(p, __NR_removexattr, I(file), I(large));
+	SYS(p, __NR_setxattr, I(file), I(large), I(BUFFER), I(600), I(0));
 	SYS(p, __NR_removexattr, I(file), I(small));
 	open_at(p, "file", O_RDWR);
 	SYS(p, __NR_ioctl, R(19), I(0x80086601), I(BUFFER + 0x2000));	/* FS_IOC_GETFLAGS */
 	SYS(p, __NR_ioctl, R(19), I(0x40086602), I(BUFFER + 0x2000));	/* and as it is */
 	closed(p);
+	removed(p, "file", false);
+	unmounted(p);
+}
+
+/* Lists of who may do what: a directory's become those of what is made in it. Capabilities of a
+ * program go when it is written to. */
+static void lists(struct prog *p)
+{
+	static const struct {
+		u32 version;
+		struct { u16 tag, perm; u32 id; } entries[5];
+	} list = {2, {{1, 7, ~0u}, {2, 5, 1000}, {4, 5, ~0u}, {0x10, 5, ~0u}, {0x20, 0, ~0u}}};
+	static const u32 caps[5] = {0x02000001, 1 << 10};
+	u64 directory, access, usual;
+
+	mounted(p, 0);
+	removed(p, "directory/in", false);
+	removed(p, "directory/below", true);
+	directory = at(p, "directory");
+	access = prog_string(p, "system.posix_acl_access");
+	usual = prog_string(p, "system.posix_acl_default");
+	SYS(p, __NR_setxattr, I(directory), I(usual), I(prog_data(p, &list, sizeof(list))), I(sizeof(list)),
+	    I(0));
+	SYS(p, __NR_setxattr, I(directory), I(access), I(prog_data(p, &list, sizeof(list))), I(sizeof(list)),
+	    I(0));
+	open_at(p, "directory/in", O_RDWR | O_CREAT);
+	closed(p);
+	SYS(p, __NR_mkdirat, I(AT_FDCWD), I(at(p, "directory/below")), I(0755));
+	SYS(p, __NR_openat, I(AT_FDCWD), I(directory), I(020040000 | O_RDWR), I(0600));
+	WITH_FD(p)
+		closed(p);
+	SYS(p, __NR_fchmodat, I(AT_FDCWD), I(directory), I(0750));
+	SYS(p, __NR_removexattr, I(directory), I(access));
+	SYS(p, __NR_removexattr, I(directory), I(usual));
+	SYS(p, __NR_setxattr, I(at(p, "file")), I(prog_string(p, "security.capability")),
+	    I(prog_data(p, caps, sizeof(caps))), I(sizeof(caps)), I(0));
+	open_at(p, "file", O_RDWR);
+	SYS(p, __NR_pwrite64, R(19), I(BUFFER), I(10), I(0));
+	SYS(p, __NR_fsync, R(19));
+	closed(p);
+	unmounted(p);
+}
+
+/* What a crash left is made whole when it is mounted, its orphans when it is written to. */
+static void left(struct prog *p)
+{
+	work_hook(p, WORK_FRESH_DISKS);
+	SYS(p, __NR_mkdirat, I(AT_FDCWD), I(prog_string(p, "d")), I(0755));
+	SYS(p, __NR_mount, I(prog_string(p, "/dev/vde")), I(prog_string(p, "d")),
+	    I(prog_string(p, "ext4")), I(1), I(0));
+	EXPECT(p, 0, 0);
+	SYS(p, __NR_mount, I(0), I(prog_string(p, "d")), I(0), I(32), I(0)); /* MS_REMOUNT */
+	open_at(p, "cut", O_RDONLY);
+	SYS(p, __NR_read, R(19), I(MORE), I(2000));
+	EXPECT(p, 0, 1000);
+	closed(p);
+	unmounted(p);
+}
+
+static void left_written(struct prog *p)
+{
+	work_hook(p, WORK_FRESH_DISKS);
+	SYS(p, __NR_mkdirat, I(AT_FDCWD), I(prog_string(p, "d")), I(0755));
+	SYS(p, __NR_mount, I(prog_string(p, "/dev/vde")), I(prog_string(p, "d")),
+	    I(prog_string(p, "ext4")), I(0), I(0));
+	EXPECT(p, 0, 0);
+	open_at(p, "removed", O_RDONLY);
+	EXPECT(p, 0, -ENOENT);
+	unmounted(p);
+	SYS(p, __NR_mount, I(prog_string(p, "/dev/vdc")), I(prog_string(p, "d")),
+	    I(prog_string(p, "ext4")), I(1), I(0));
+	SYS(p, __NR_mount, I(0), I(prog_string(p, "d")), I(0), I(32), I(0));
 	unmounted(p);
 }
 
@@ -268,6 +368,25 @@ static void full(struct prog *p)
 	unmounted(p);
 }
 
+/* So much of memory is dirty that a writer waits. */
+static void held_up(struct prog *p)
+{
+	mounted(p, 0);
+	SYS(p, __NR_openat, I(AT_FDCWD), I(prog_string(p, "/dev/vdb")), I(O_RDWR));
+	MOVE(p, 20, 0);
+	SET(p, 21, 0);
+	LOOP(p, 24, 380) {	/* as they are */
+		SYS(p, __NR_pread64, R(20), I(BUFFER), I(16384), R(21));
+		SYS(p, __NR_pwrite64, R(20), I(BUFFER), I(16384), R(21));
+		ADD(p, 21, 21, 16384);
+	}
+	open_at(p, "file", O_RDWR);
+	SYS(p, __NR_pwrite64, R(19), I(BUFFER), I(16384), I(0));
+	closed(p);
+	removed(p, "file", false);
+	unmounted(p);
+}
+
 /* Read-only and back, with something not on the disk yet. */
 static void again(struct prog *p)
 {
@@ -283,16 +402,6 @@ static void again(struct prog *p)
 	SYS(p, __NR_umount2, I(prog_string(p, "d")), I(2));
 }
 
-/* Writable only later. */
-static void later(struct prog *p)
-{
-	SYS(p, __NR_mkdirat, I(AT_FDCWD), I(prog_string(p, "d")), I(0755));
-	SYS(p, __NR_mount, I(prog_string(p, disks[0])), I(prog_string(p, "d")),
-	    I(prog_string(p, "ext4")), I(1), I(0));
-	EXPECT(p, 0, 0);
-	SYS(p, __NR_mount, I(0), I(prog_string(p, "d")), I(0), I(32), I(0));
-	unmounted(p);
-}
-
-work_fn *const sweep_written[] = {names, names_old, many, data, data_old, pieces, pieces_old, attributes,
-				  full, again, later, NULL};
+work_fn *const sweep_written[] = {names, names_old, waited, many, data, data_old, pieces, pieces_old, attributes,
+				  lists, left, left_written,
+				  full, held_up, again, NULL};

@@ -14,7 +14,9 @@ enum { WORK_QUIET = 1, WORK_FAIL, WORK_FAILED, WORK_SAME, WORK_NOTE,
        WORK_REFUSE,	/* the x24-th allocation from now fails */
        WORK_REFUSED,	/* none does */
        WORK_BAD_DISK,	/* the first disk fails */
-       WORK_GOOD_DISK };
+       WORK_GOOD_DISK,
+       WORK_FRESH_DISKS };	/* those from SIM_FRESH on are as they were at the beginning */
+#define SIM_FRESH 2
 
 /* Mount the disk and let four processes do `rounds` random things each. */
 void work_mixed(struct prog *p, unsigned rounds);
