@@ -192,6 +192,7 @@ static void data_of(struct prog *p, unsigned disk)
 	SYS(p, __NR_fallocate, R(19), I(FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE), I(1024), I(6000));
 	SYS(p, __NR_fallocate, R(19), I(FALLOC_FL_ZERO_RANGE), I(500), I(9000));
 	SYS(p, __NR_fallocate, R(19), I(FALLOC_FL_KEEP_SIZE), I(500000), I(9000));
+	SYS(p, __NR_fallocate, R(19), I(0), I(500000), I(9000));
 	SYS(p, NR_LSEEK, R(19), I(0), I(SEEK_HOLE));
 	SYS(p, NR_LSEEK, R(19), I(0), I(SEEK_DATA));
 	SYS(p, NR_FTRUNCATE, R(19), I(700));
@@ -241,6 +242,14 @@ static void pieces_of(struct prog *p, unsigned disk)
 	drop_caches(p);
 	SYS(p, __NR_fallocate, R(19), I(FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE), I(8192), I(16384));
 	SYS(p, NR_FTRUNCATE, R(19), I(20000));
+	/* So many that there are nodes of nodes, then none of the first half. */
+	SET(p, 21, 0);
+	LOOP(p, 24, 120) {
+		SYS(p, __NR_pwrite64, R(19), I(BUFFER), I(10), R(21));
+		ADD(p, 21, 21, 8192);
+	}
+	synced(p);
+	SYS(p, __NR_fallocate, R(19), I(FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE), I(0), I(90 * 8192));
 	closed(p);
 	removed(p, "pieces", false);
 	unmounted(p);
@@ -358,6 +367,7 @@ static void full(struct prog *p)
 	removed(p, "fill", false);
 	open_at(p, "fill", O_RDWR | O_CREAT);
 	SYS(p, __NR_fallocate, R(19), I(0), I(0), I(1024 * 1024));
+	SYS(p, __NR_fallocate, R(19), I(0), I(0), I(3 * 1024 * 1024));
 	LOOP(p, 24, 160)
 		SYS(p, __NR_write, R(19), I(BUFFER), I(16384));
 	synced(p);
@@ -369,7 +379,7 @@ static void full(struct prog *p)
 }
 
 /* So much of memory is dirty that a writer waits. */
-static void held_up(struct prog *p)
+static void much_is_dirty(struct prog *p)
 {
 	mounted(p, 0);
 	SYS(p, __NR_openat, I(AT_FDCWD), I(prog_string(p, "/dev/vdb")), I(O_RDWR));
@@ -381,9 +391,24 @@ static void held_up(struct prog *p)
 		ADD(p, 21, 21, 16384);
 	}
 	open_at(p, "file", O_RDWR);
+}
+
+static void held_up(struct prog *p)
+{
+	much_is_dirty(p);
 	SYS(p, __NR_pwrite64, R(19), I(BUFFER), I(16384), I(0));
 	closed(p);
 	removed(p, "file", false);
+	unmounted(p);
+}
+
+static void held_up_mapped(struct prog *p)
+{
+	much_is_dirty(p);
+	SYS(p, NR_MMAP, I(0), I(0x1000), I(3), I(1), R(19), I(0));
+	IF(p, 0, GE, 0)
+		STORE(p, 8, 0, 0, 0x100);
+	closed(p);
 	unmounted(p);
 }
 
@@ -404,4 +429,4 @@ static void again(struct prog *p)
 
 work_fn *const sweep_written[] = {names, names_old, waited, many, data, data_old, pieces, pieces_old, attributes,
 				  lists, left, left_written,
-				  full, held_up, again, NULL};
+				  full, held_up, held_up_mapped, again, NULL};
