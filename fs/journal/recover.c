@@ -190,7 +190,7 @@ static int recover_prepare(struct recovery *r)
 	r->first = be32_get(s->first);
 	r->last = be32_get(s->max_len);
 	r->start = be32_get(s->start);
-	r->start_tid = be32_get(s->sequence);
+	r->start_tid = r->end_tid = be32_get(s->sequence);
 	r->wide = incompat & JOURNAL_INCOMPAT_64BIT;
 	r->csum_v3 = incompat & JOURNAL_INCOMPAT_CSUM_V3;
 	r->checksums = incompat & (JOURNAL_INCOMPAT_CSUM_V2 | JOURNAL_INCOMPAT_CSUM_V3);
@@ -288,7 +288,8 @@ co_t journal_recover(struct co *co, struct journal_recover *f)
 	if (f->err)
 		goto out;
 	s = phys_page_data(f->scan->super);
-	dirty = f->scan->start;
+	/* After a crash an empty log's number goes on, too, as with Linux and e2fsck. */
+	dirty = f->scan->start || !f->forget;
 	*f->failed = be32_get(s->error);
 	*f->replayed = f->scan->replayed;
 	if (dirty || *f->failed) {
