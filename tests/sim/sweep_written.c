@@ -2,7 +2,7 @@
  * a journal, the fourth an ext2. Whatever a part makes it removes at its beginning, so that each
  * round finds the same.
  *
- * Registers: 19 a file, 20 and 21 within one line.
+ * Registers: 19 a file, 20 to 22 within a few lines.
  */
 #include <linux/falloc.h>
 #include <linux/fs.h>
@@ -65,12 +65,14 @@ static void synced(struct prog *p)
 
 static void drop_caches(struct prog *p)
 {
+	MOVE(p, 22, 19);
 	SYS(p, __NR_openat, I(AT_FDCWD), I(prog_string(p, "/proc/sys/vm/drop_caches")), I(O_WRONLY));
 	WITH_FD(p) {
 		SYS(p, __NR_write, R(19), I(prog_string(p, "3")), I(1));
 		SYS(p, __NR_close, R(19));
 	}
 	work_sleep(p);
+	MOVE(p, 19, 22);
 }
 
 static void names_of(struct prog *p, unsigned disk)
@@ -242,7 +244,7 @@ static void pieces_of(struct prog *p, unsigned disk)
 	drop_caches(p);
 	SYS(p, __NR_fallocate, R(19), I(FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE), I(8192), I(16384));
 	SYS(p, NR_FTRUNCATE, R(19), I(20000));
-	/* So many that there are nodes of nodes, then none of the first half. */
+	/* Many, then only the last of them. */
 	SET(p, 21, 0);
 	LOOP(p, 24, 120) {
 		SYS(p, __NR_pwrite64, R(19), I(BUFFER), I(10), R(21));
