@@ -218,7 +218,7 @@ struct journal_log_write {
 	u32 used;		/* of the descriptor, bytes */
 	u32 descriptor;		/* its log block */
 	u32 blocks;		/* of the log, so far */
-	bool last;
+	bool last, revokes_first;
 	long err;
 };
 co_t journal_log_write(struct co *co, struct journal_log_write *f);

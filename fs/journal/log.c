@@ -96,7 +96,6 @@ static void log_set_features(struct journal_super *s, const struct journal_confi
 
 	incompat &= ~(u32)(JOURNAL_INCOMPAT_CSUM_V2 | JOURNAL_INCOMPAT_CSUM_V3 |
 			   JOURNAL_INCOMPAT_FAST_COMMIT | JOURNAL_INCOMPAT_ASYNC_COMMIT);
-	incompat |= JOURNAL_INCOMPAT_REVOKE;
 	if (config->wide)
 		incompat |= JOURNAL_INCOMPAT_64BIT;
 	if (config->checksums) {
@@ -436,14 +435,42 @@ static void log_account(struct journal_log_write *f)
 	spin_unlock(&j->lock);
 }
 
+/* Where replay begins, and with which transaction, as the super block says. */
+static u32 log_start(const struct journal *j)
+{
+	return be32_get(((const struct journal_super *)phys_page_data(j->log.super))->start);
+}
+
+static u32 log_sequence(const struct journal *j)
+{
+	return be32_get(((const struct journal_super *)phys_page_data(j->log.super))->sequence);
+}
+
+/* The first blocks that are revoked in this log: its super block is to say that there are such,
+ * before they are in it. */
+static bool log_begins_revoking(struct journal *j, const struct transaction *t)
+{
+	struct journal_super *s = phys_page_data(j->log.super);
+	u32 incompat = be32_get(s->incompat);
+
+	if (!t->revokes.count || (incompat & JOURNAL_INCOMPAT_REVOKE))
+		return false;
+	s->incompat = be32_of(incompat | JOURNAL_INCOMPAT_REVOKE);
+	return true;
+}
+
 co_t journal_log_write(struct co *co, struct journal_log_write *f)
 {
 	struct journal *j = f->journal;
 
 	CO_BEGIN;
+	f->revokes_first = log_begins_revoking(j, f->t);
 	if (!j->log.marked)
 		CO_AWAIT(f->err, journal_log_mark, .journal = j, .start = j->log.head,
 			 .sequence = f->t->tid);
+	else if (f->revokes_first)
+		CO_AWAIT(f->err, journal_log_mark, .journal = j, .start = log_start(j),
+			 .sequence = log_sequence(j));
 	if (f->err)
 		CO_RETURN(f->err);
 	blk_batch_init(j->batch, j->dev, BLK_WRITE);
