@@ -328,12 +328,91 @@ static void test_synced_writes(void **state)
 	}
 }
 
+/* --- damaged file systems that are written to: errors, and nothing worse --- */
+
+struct damaged_run {
+	struct co_frame co;
+	struct inode *root;
+	unsigned step;
+	long err;
+};
+static co_t damaged_run(struct co *co, struct damaged_run *f)
+{
+	CO_BEGIN;
+	tree_boot();
+	ext4_register();
+	CO_AWAIT(f->err, tree_root, .dirs = root_dirs);
+	CO_AWAIT(f->err, tree_mount, .type = "ext4", .at = "/m", .options = "", .root = &f->root,
+		 .dev = BLK_NUMBER(BLK_MAJOR_VIRTIO, 0));
+	if (f->err)
+		CO_RETURN(0);
+	run->synced = 1;
+	for (f->step = 0; f->step < steps; f->step++) {
+		change_choose(&run->made[f->step].change, kinds);
+		CO_AWAIT(f->err, change_make, .change = &run->made[f->step].change, .at = "/m");
+		run->done += !f->err;
+	}
+	tree_clear(seen);
+	CO_AWAIT(f->err, tree_of_inode, .root = f->root, .tree = seen);
+	CO_AWAIT(f->err, tree_umount, .at = "/m");
+	host_expect(!tree_supers("ext4"));
+	CO_RETURN(0);
+	CO_END;
+}
+CO_MACHINE_MAIN(damaged_run)
+
+static u64 random_state;
+static u32 next_random(void)
+{
+	random_state = random_state * 6364136223846793005ul + 1442695040888963407ul;
+	return (u32)(random_state >> 33);
+}
+
+/* Most of it where metadata is: the first blocks of groups, and blocks of directories. */
+static void damage_image(u64 seed)
+{
+	size_t size;
+	u8 *image = image_map(image_path, &size, true);
+
+	random_state = seed;
+	for (unsigned i = 0; i < 1 + seed % 40; i++) {
+		size_t at = next_random() % (next_random() % 4 ? min(size, 900000ul) : size);
+
+		image[at] ^= (u8)(1u << next_random() % 8);
+	}
+	munmap(image, size);
+}
+
+static void test_damage(void **state)
+{
+	static const char *const kinds_of[] = {
+		"-t ext4 -b 1024 -O ^metadata_csum,^64bit", "-t ext2 -b 1024",
+		"-t ext4 -b 4096 -O ^metadata_csum", "-t ext4 -b 1024", "-t ext3 -b 2048"};
+	unsigned mounted = 0, rounds = 0, done = 0;
+	u64 from, to;
+
+	seeds(&from, &to, 60);
+	steps = 250;
+	kinds = (1u << CHANGE_KINDS) - 1;
+	for (u64 seed = from; seed <= to; seed++, rounds++) {
+		memset(run, 0, sizeof(*run));
+		make_image(kinds_of[seed % ARRAY_SIZE(kinds_of)], "24M");
+		damage_image(seed);
+		expect_off(run_image(begin_damaged_run, seed, 0), seed, "damaged");
+		mounted += run->synced;
+		done += run->done;
+	}
+	print_message("  %u of %u damaged file systems were mounted, %u changes made\n", mounted, rounds,
+		      done);
+}
+
 int main(int argc, char **argv)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_random_changes),
 		cmocka_unit_test(test_power_cuts),
 		cmocka_unit_test(test_synced_writes),
+		cmocka_unit_test(test_damage),
 	};
 
 	if (argc > 1)
