@@ -27,6 +27,8 @@ struct hal_cpu {
  *	spinlock is made of; 0 is free.
  * bool hal_irq_pending(void): an interrupt waits to be taken on this CPU; loops with a
  *	budget look at it.
+ * bool hal_has_crc32c(void), u32 hal_crc32c(u32 crc, u64 word): an instruction for CRC32C of eight
+ *	bytes, the lowest first, and is there one?
  * void hal_sim_point(const volatile void *what): nothing on a machine; on hal/host a place where
  *	another simulated CPU may run. Called by every atomic and spinlock operation;
  *	hal_sim_read is the same before an operation that only reads.

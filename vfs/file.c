@@ -216,6 +216,13 @@ co_t file_read(struct co *co, struct file_read *f)
 	CO_END;
 }
 
+/* Is what is written waited for? */
+static bool file_is_synced(const struct file *file)
+{
+	return (atomic_load_relaxed(&file->flags) & O_DSYNC) ||
+	       (atomic_load_relaxed(&file->inode->flags) & INODE_SYNC);
+}
+
 co_t file_write(struct co *co, struct file_write *f)
 {
 	i64 pos;
@@ -242,8 +249,11 @@ co_t file_write(struct co *co, struct file_write *f)
 	}
 	if (f->n > 0)
 		inotify_tell(f->file->path.dentry, IN_MODIFY);
-	if (f->n > 0 && (atomic_load_relaxed(&f->file->flags) & O_DSYNC) && file_data(f->file))
-		CO_AWAIT(f->ignored, file_sync, .file = f->file, .data_only = true);
+	if (f->n > 0 && file_is_synced(f->file) && file_data(f->file)) {
+		CO_AWAIT(f->err, file_sync, .file = f->file, .data_only = true);
+		if (f->err)
+			CO_RETURN(f->err);
+	}
 	CO_RETURN(f->n);
 	CO_END;
 }
@@ -287,7 +297,7 @@ static i64 file_try_write_untold(struct file *file, struct uio *uio, i64 pos, u6
 		n = file->ops->try_write ? file->ops->try_write(file, uio) : -EAGAIN;
 		return n == -EAGAIN ? FILE_WAITS : n;
 	}
-	if (file->ops->write.step || (atomic_load_relaxed(&file->flags) & O_DSYNC))
+	if (file->ops->write.step || file_is_synced(file))
 		return FILE_WAITS;
 	if (own) {
 		if (!mutex_trylock(&file->pos_lock))

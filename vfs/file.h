@@ -181,7 +181,7 @@ struct file_write {
 	i64 pos;
 	u64 limit_fsize;
 	i64 end;
-	long n, ignored;
+	long n, err;
 	bool locked;
 };
 co_t file_write(struct co *co, struct file_write *f);

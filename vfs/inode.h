@@ -258,6 +258,7 @@ enum {
 	INODE_APPEND = 1u << 5,
 	INODE_NODUMP = 1u << 6,
 	INODE_NOATIME = 1u << 7,
+	INODE_SYNC = 1u << 9,	/* what is written is waited for, as with O_SYNC (chattr +S) */
 	INODE_OPAQUE = 1u << 8,	/* as an overlay's upper directory: hides what lies below it */
 };
 

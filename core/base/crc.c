@@ -1,17 +1,20 @@
-/* core/base/crc.c -- see crc.h. CRC32C eight bytes a step: table[k][b] is the CRC of byte b
+/* core/base/crc.c -- see crc.h. CRC32C eight bytes a step, by the machine's instruction or: table[k][b] is the CRC of byte b
  * followed by k zero bytes. */
 #include "core/base/crc.h"
 
 #include "core/base/string.h"
+#include "hal/cpu.h"
 
 #define CRC32C_POLYNOMIAL 0x82f63b78u
 #define CRC16_POLYNOMIAL  0xa001u
 
 static u32 table[8][256];	/* [I] after crc_init */
 static u16 table16[256];	/* [I] */
+static bool by_instruction;	/* [I] */
 
 void crc_init(void)
 {
+	by_instruction = hal_has_crc32c();
 	for (u32 b = 0; b < 256; b++) {
 		u32 crc = b;
 		u16 crc16 = (u16)b;
@@ -33,6 +36,10 @@ u32 crc_32c(u32 crc, const void *data, size_t n)
 	const u8 *p = data;
 	u64 word;
 
+	for (; by_instruction && n >= 8; n -= 8, p += 8) {
+		memcpy(&word, p, 8);
+		crc = hal_crc32c(crc, word);
+	}
 	for (; n >= 8; n -= 8, p += 8) {
 		memcpy(&word, p, 8);
 		word ^= crc;

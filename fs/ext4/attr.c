@@ -22,6 +22,7 @@ static const struct {
 } flag_bits[] = {
 	{FS_IMMUTABLE_FL, INODE_IMMUTABLE}, {FS_APPEND_FL, INODE_APPEND},
 	{FS_NODUMP_FL, INODE_NODUMP}, {FS_NOATIME_FL, INODE_NOATIME},
+	{FS_SYNC_FL, INODE_SYNC},
 };
 
 /* Which of them mean something for files of this mode. */

@@ -18,11 +18,11 @@ measure() {
 mkdir -p /disk && mount -t ext4 /dev/vdb /disk && cd /disk || exit
 measure create 'mkdir m; for i in {1..3000}; do : > m/$i; done'
 measure remove 'mkdir -p m; seq -f m/%g 3000 | xargs touch; rm -r m'
-measure write 'dd if=/dev/zero of=z bs=64k count=800'
-measure rewrite 'dd if=/dev/zero of=z bs=4k count=5000 conv=notrunc'
-measure append 'rm -f log; for i in {1..2000}; do echo "a line of some length $i" >> log; done'
-measure fsync 'dd if=/dev/zero of=s bs=4k count=300 oflag=dsync'
+measure write 'dd if=/dev/zero of=z bs=64k count=3200'
+measure rewrite 'dd if=/dev/zero of=z bs=4k count=40000 conv=notrunc'
+measure append 'rm -f log; for i in {1..5000}; do echo "a line of some length $i" >> log; done'
+measure fsync 'dd if=/dev/zero of=s bs=4k count=1500 oflag=dsync'
 measure untar 'tar cf /tmp/x.tar -C / usr/share usr/bin; tar xf /tmp/x.tar; rm -r usr'
-measure rename 'perl -e "open F, q(>), 1; for (1..3000) { rename \$_, \$_ + 1 }"'
+measure rename 'perl -e "open F, q(>), 1; for (1..15000) { rename \$_, \$_ + 1 }"'
 measure cold 'echo 3 > /proc/sys/vm/drop_caches; cat z'
 cd / && umount /disk

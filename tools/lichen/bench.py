@@ -61,13 +61,13 @@ PROGRAMS = {
 DISK = {
     "create": "3,000 files made",
     "remove": "3,000 files made and removed",
-    "write": "50 MB written to a new file",
-    "rewrite": "20 MB written over it in pieces of 4 KiB",
-    "append": "2,000 lines appended, a file opened for each",
-    "fsync": "300 times 4 KiB, each waited for",
+    "write": "200 MB written to a new file",
+    "rewrite": "160 MB written over it in pieces of 4 KiB",
+    "append": "5,000 lines appended, a file opened for each",
+    "fsync": "1,500 times 4 KiB, each waited for",
     "untar": "/usr/share and /usr/bin packed, unpacked, removed",
-    "rename": "a file renamed 3,000 times",
-    "cold": "50 MB read from the disk",
+    "rename": "a file renamed 15,000 times",
+    "cold": "200 MB read from the disk",
 }
 DISK_SIZE = 1 << 30
 STARTUP_RUNS = 3

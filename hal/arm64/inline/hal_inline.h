@@ -48,6 +48,20 @@ static inline bool hal_irq_pending(void)
 	return isr != 0;
 }
 
+static inline bool hal_has_crc32c(void)
+{
+	u64 isar0;
+
+	__asm__("mrs %0, id_aa64isar0_el1" : "=r"(isar0));
+	return isar0 >> 16 & 0xf;
+}
+
+static inline u32 hal_crc32c(u32 crc, u64 word)
+{
+	__asm__(".arch_extension crc\n\tcrc32cx %w0, %w0, %1" : "+r"(crc) : "r"(word));
+	return crc;
+}
+
 static inline void hal_sim_point(const volatile void *what)
 {
 	(void)what;

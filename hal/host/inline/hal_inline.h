@@ -8,6 +8,17 @@
 struct hal_cpu *hal_cpu_self(void);
 void hal_relax(void);
 bool hal_irq_pending(void);
+
+static inline bool hal_has_crc32c(void)
+{
+	return false;
+}
+
+static inline u32 hal_crc32c(u32 crc, u64 word)
+{
+	return crc;
+}
+
 void hal_sim_point(const volatile void *what);
 void hal_sim_read(const volatile void *what);
 
