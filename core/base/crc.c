@@ -1,5 +1,5 @@
-/* core/base/crc.c -- see crc.h. CRC32C eight bytes a step, by the machine's instruction or: table[k][b] is the CRC of byte b
- * followed by k zero bytes. */
+/* core/base/crc.c -- see crc.h. CRC32C eight bytes a step, by the machine's instruction or by tables:
+ * table[k][b] is the CRC of byte b followed by k zero bytes. */
 #include "core/base/crc.h"
 
 #include "core/base/string.h"

@@ -225,6 +225,7 @@ co_t ext4_create(struct co *co, struct ext4_create *f)
 	f->err = create_check((struct inode_create *)f);
 	if (f->err)
 		CO_RETURN(f->err);
+again:
 	CO_AWAIT(f->err, journal_start, .journal = ext4_of(f->dir)->journal, .handle = &f->handle,
 		 .credits = make_credits((struct inode_create *)f) + ext4_entry_credits(f->dir));
 	if (f->err)
@@ -250,13 +251,22 @@ co_t ext4_create(struct co *co, struct ext4_create *f)
 	*f->made = f->inode;
 out:
 	CO_AWAIT(f->ignored, ext4_names_stop, .handle = &f->handle, .dir = f->dir);
-	CO_RETURN(f->err ? f->err : f->ignored);
+	if (!f->err)
+		CO_RETURN(f->ignored);
+	if (f->err == -ENOSPC && !f->tried) {
+		f->tried = true;
+		CO_AWAIT(f->ignored, ext4_wait_for_room, .fs = ext4_of(f->dir));
+		if (!f->ignored)
+			goto again;
+	}
+	CO_RETURN(f->err);
 	CO_END;
 }
 
 co_t ext4_tmpfile(struct co *co, struct ext4_tmpfile *f)
 {
 	CO_BEGIN;
+again:
 	CO_AWAIT(f->err, journal_start, .journal = ext4_of(f->dir)->journal, .handle = &f->handle,
 		 .credits = make_credits((struct inode_create *)f));
 	if (f->err)
@@ -277,6 +287,12 @@ co_t ext4_tmpfile(struct co *co, struct ext4_tmpfile *f)
 	}
 out:
 	journal_stop(&f->handle);
+	if (f->err == -ENOSPC && !f->tried) {
+		f->tried = true;
+		CO_AWAIT(f->ignored, ext4_wait_for_room, .fs = ext4_of(f->dir));
+		if (!f->ignored)
+			goto again;
+	}
 	CO_RETURN(f->err);
 	CO_END;
 }
@@ -290,6 +306,7 @@ co_t ext4_link(struct co *co, struct ext4_link *f)
 		CO_RETURN(-ENAMETOOLONG);
 	if (f->inode->nlink >= EXT4_LINK_MAX)
 		CO_RETURN(-EMLINK);
+again:
 	CO_AWAIT(f->err, journal_start, .journal = ext4_of(f->dir)->journal, .handle = &f->handle,
 		 .credits = ext4_entry_credits(f->dir) + ORPHAN_CREDITS + 2);
 	if (f->err)
@@ -310,7 +327,15 @@ co_t ext4_link(struct co *co, struct ext4_link *f)
 		ext4_give_up(ext4_of(f->dir), "linking a file", f->err);
 out:
 	CO_AWAIT(f->ignored, ext4_names_stop, .handle = &f->handle, .dir = f->dir);
-	CO_RETURN(f->err ? f->err : f->ignored);
+	if (!f->err)
+		CO_RETURN(f->ignored);
+	if (f->err == -ENOSPC && !f->tried) {
+		f->tried = true;
+		CO_AWAIT(f->ignored, ext4_wait_for_room, .fs = ext4_of(f->dir));
+		if (!f->ignored)
+			goto again;
+	}
+	CO_RETURN(f->err);
 	CO_END;
 }
 

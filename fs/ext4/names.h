@@ -238,6 +238,7 @@ struct ext4_create {
 	struct handle handle;
 	struct ext4_entry entry;
 	struct inode *inode;
+	bool tried;
 	long err, ignored;
 };
 co_t ext4_create(struct co *co, struct ext4_create *f);
@@ -245,6 +246,7 @@ struct ext4_tmpfile {
 	struct inode_create;
 	struct handle handle;
 	struct inode *inode;
+	bool tried;
 	long err, ignored;
 };
 co_t ext4_tmpfile(struct co *co, struct ext4_tmpfile *f);
@@ -252,6 +254,7 @@ struct ext4_link {
 	struct inode_link;
 	struct handle handle;
 	struct ext4_entry entry;
+	bool tried;
 	long err, ignored;
 };
 co_t ext4_link(struct co *co, struct ext4_link *f);
@@ -269,6 +272,7 @@ struct ext4_rename {
 	struct inode_rename;
 	struct handle handle;
 	struct ext4_rename_work *work;
+	bool tried;
 	long err, ignored;
 };
 co_t ext4_rename(struct co *co, struct ext4_rename *f);

@@ -208,6 +208,7 @@ co_t ext4_rename(struct co *co, struct ext4_rename *f)
 		CO_RETURN(-EINVAL);
 	if (f->new_len > EXT4_NAME_MAX)
 		CO_RETURN(-ENAMETOOLONG);
+again:
 	f->work = kzalloc(sizeof(*f->work));
 	if (!f->work)
 		CO_RETURN(-ENOMEM);
@@ -232,6 +233,12 @@ co_t ext4_rename(struct co *co, struct ext4_rename *f)
 		f->err = f->ignored;
 out:
 	kfree(f->work);
+	if (f->err == -ENOSPC && !f->tried) {
+		f->tried = true;
+		CO_AWAIT(f->ignored, ext4_wait_for_room, .fs = ext4_of(f->new_dir));
+		if (!f->ignored)
+			goto again;
+	}
 	CO_RETURN(f->err);
 	CO_END;
 }

@@ -66,6 +66,15 @@ struct ext4_alloc_block {
 	long err;
 };
 co_t ext4_alloc_block(struct co *co, struct ext4_alloc_block *f);
+/* After -ENOSPC, with no handle: have what was removed deleted and what was freed committed, so that
+ * it can be had. 0: it is worth another try. */
+struct ext4_wait_for_room {
+	struct co_frame co;
+	struct ext4 *fs;
+	u64 pending;
+	long err;
+};
+co_t ext4_wait_for_room(struct co *co, struct ext4_wait_for_room *f);
 /* Free; with `metadata` the journal forgets each. They can be had again after the commit. */
 struct ext4_free_blocks {
 	struct co_frame co;

@@ -110,7 +110,8 @@ struct ext4_setxattr {
 	struct handle handle;
 	const char *rest;
 	u8 index;
-	long err;
+	bool tried;
+	long err, ignored;
 };
 co_t ext4_setxattr(struct co *co, struct ext4_setxattr *f);
 /* "security.capability" is gone from now on; it leaves the disk when the inode is written, by the

@@ -429,6 +429,7 @@ co_t ext4_setxattr(struct co *co, struct ext4_setxattr *f)
 	f->index = ext4_xattr_index(f->name, &f->rest);
 	if (!f->index)
 		CO_RETURN(-EOPNOTSUPP);
+again:
 	CO_AWAIT(f->err, journal_start, .journal = ext4_of(f->inode)->journal,
 		 .handle = &f->handle, .credits = EXT4_XATTR_CREDITS);
 	if (f->err)
@@ -438,6 +439,12 @@ co_t ext4_setxattr(struct co *co, struct ext4_setxattr *f)
 		 .index = f->index, .name = f->rest, .value = f->value, .size = f->size,
 		 .flags = f->flags);
 	journal_stop(&f->handle);
+	if (f->err == -ENOSPC && !f->tried) {
+		f->tried = true;
+		CO_AWAIT(f->ignored, ext4_wait_for_room, .fs = ext4_of(f->inode));
+		if (!f->ignored)
+			goto again;
+	}
 	if (!f->err && !strcmp(f->name, XATTR_NAME_CAPS))
 		note_caps(f->inode, f->value);
 	CO_RETURN(f->err);
