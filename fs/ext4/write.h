@@ -66,8 +66,8 @@ struct ext4_alloc_block {
 	long err;
 };
 co_t ext4_alloc_block(struct co *co, struct ext4_alloc_block *f);
-/* After -ENOSPC, with no handle: have what was removed deleted and what was freed committed, so that
- * it can be had. 0: it is worth another try. */
+/* After -ENOSPC, with no handle: have what was removed deleted, and what was freed committed, so
+ * that it can be had. 0: it is worth another try. */
 struct ext4_wait_for_room {
 	struct co_frame co;
 	struct ext4 *fs;
