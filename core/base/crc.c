@@ -1,4 +1,4 @@
-/* core/base/crc.c -- see crc.h. CRC32C eight bytes a step, by the machine's instruction or by tables:
+/* core/base/crc.c -- see crc.h. CRC32C eight bytes a step, by an instruction or by tables:
  * table[k][b] is the CRC of byte b followed by k zero bytes. */
 #include "core/base/crc.h"
 
