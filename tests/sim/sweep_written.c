@@ -373,8 +373,17 @@ static void full(struct prog *p)
 	LOOP(p, 24, 160)
 		SYS(p, __NR_write, R(19), I(BUFFER), I(16384));
 	synced(p);
-	SYS(p, __NR_mkdirat, I(AT_FDCWD), I(at(p, "none")), I(0755));
-	removed(p, "none", true);
+	for (unsigned i = 0; i < 8; i++) {
+		char name[20];
+
+		snprintf(name, sizeof(name), "none%u", i);
+		SYS(p, __NR_mkdirat, I(AT_FDCWD), I(at(p, name)), I(0755));
+	}
+	EXPECT(p, 0, -ENOSPC);
+	/* Something is freed, and can be had at once. */
+	removed(p, "file", false);
+	SYS(p, __NR_mkdirat, I(AT_FDCWD), I(at(p, "some")), I(0755));
+	removed(p, "some", true);
 	closed(p);
 	removed(p, "fill", false);
 	unmounted(p);

@@ -93,11 +93,10 @@ def completion(term):
     term.run("cat /etc/hostna\t", "^lichen$")
     term.run("mkdir -p /tmp/c/unique-name")
     term.run("cd /tmp/c/uni\t", "unique-name# ")
-    # Not before the line is there again: until bash reads, an interrupt may go unnoticed.
     term.type("ls /etc/host\t\t",
               r"host\.conf +hostname +hosts\s+root@lichen:\S+# ls /etc/host$")
-    term.type("\x03", PROMPT)
-    term.run("cd")
+    # No interrupt: it may go unnoticed until bash reads again.
+    term.run("\x15cd")
 
 
 def history(term):
