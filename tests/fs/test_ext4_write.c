@@ -391,7 +391,7 @@ static void test_damage(void **state)
 	unsigned mounted = 0, rounds = 0, done = 0;
 	u64 from, to;
 
-	seeds(&from, &to, 60);
+	seeds(&from, &to, 30);
 	steps = 250;
 	kinds = (1u << CHANGE_KINDS) - 1;
 	for (u64 seed = from; seed <= to; seed++, rounds++) {

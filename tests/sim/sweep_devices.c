@@ -63,6 +63,8 @@ static void the_disk_itself(struct prog *p)
 
 static void the_log(struct prog *p)
 {
+	static const u64 soon[4] = {0, 0, 1, 0}, long_enough[4] = {0, 0, 20, 0};
+
 	SYS(p, __NR_syslog, I(10), I(0), I(0));
 	EXPECT_OK(p, 0);
 	SYS(p, __NR_syslog, I(3), I(MORE), I(9000));
@@ -75,7 +77,11 @@ static void the_log(struct prog *p)
 	EXPECT(p, 0, 9);
 	SYS(p, __NR_read, R(19), I(MORE + 0x4000), I(1000));
 	SYS(p, __NR_read, R(19), I(MORE + 0x4000), I(1000));
-	SYS(p, __NR_syslog, I(2), I(MORE + 0x8000), I(4000)); /* what is new */
+	/* What is new; another one may have read it, and nobody says more. */
+	work_handler(p, SIGALRM);
+	SYS(p, __NR_setitimer, I(0), I(prog_data(p, soon, sizeof(soon))), I(0));
+	SYS(p, __NR_syslog, I(2), I(MORE + 0x8000), I(4000));
+	SYS(p, __NR_setitimer, I(0), I(prog_data(p, long_enough, sizeof(long_enough))), I(0));
 	SYS(p, __NR_syslog, I(5), I(0), I(0));
 	SYS(p, __NR_syslog, I(8), I(0), I(1));
 	SYS(p, __NR_syslog, I(8), I(0), I(7));
