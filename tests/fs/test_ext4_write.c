@@ -201,6 +201,7 @@ static void test_random_changes(void **state)
 	sync_writes = false;
 	for (u64 seed = from; seed <= to; seed++) {
 		const char *variant = variants[seed % ARRAY_SIZE(variants)];
+		unsigned refused = 0;
 
 		memset(run, 0, sizeof(*run));
 		make_image(variant, "64M");
@@ -208,8 +209,14 @@ static void test_random_changes(void **state)
 		image_run("rm -rf %s && cp -a %s %s", copy, source, copy);
 		for (unsigned i = 0; i < run->count; i++) {
 			const struct change *c = &run->made[i].change;
-			long err = c->kind == SYNC ? 0 : change_on_host(c, copy);
+			long err;
 
+			/* One block's worth of attributes is all that fits, and some have many. */
+			if (c->kind == SET_XATTR && run->made[i].err == -ENOSPC) {
+				refused++;
+				continue;
+			}
+			err = c->kind == SYNC ? 0 : change_on_host(c, copy);
 			if (err != run->made[i].err)
 				fail_msg("SEED=%lu, %s: step %u, %s %s %s: %ld, should be %ld",
 					 (unsigned long)seed, variant, i, change_name(c), c->a, c->b,
@@ -224,6 +231,8 @@ static void test_random_changes(void **state)
 		expect_tree(seed, "mounted again");
 		expect_clean(image_path, seed, "mounted again");
 		print_message("  %s: %u changes\n", variant, run->count);
+		if (refused > 10)
+			fail_msg("%u attributes were refused: are there so many?", refused);
 	}
 }
 
