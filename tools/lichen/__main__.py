@@ -6,8 +6,8 @@ import signal
 import sys
 
 from . import (abuse, base, bench, build, debugger, distro, execute, guesttests, host, interactive,
-               matrix, oracle, profile, rootfs, stracetests, suite, suites,
-               sysroot, transcript, vm)
+               matrix, oracle, profile, rootfs, sourcesuite, stracetests, suite, suites,
+               sysroot, transcript, uringtests, vm)
 
 HELP = """\
 usage: ./lichen COMMAND [OPTION...]
@@ -18,7 +18,7 @@ usage: ./lichen COMMAND [OPTION...]
   guest [-k PROGRAM.TEST]  the programs of tests/guest; --smp N, --kernel lichen|linux
   distro [-k NAME]         real commands compared with Linux's answers; the same options;
                            --tier disk: on a disk that they write
-  suites python|stress|strace|distro|sample
+  suites python|stress|strace|uring|distro|sample
                            what others wrote, compared with Linux test by test; -k, --runs N,
                            --log FOLDER
   transcript strace|gdb    debuggers' transcripts compared with Linux's; --rootfs dev|rolling
@@ -52,6 +52,8 @@ exec's status is the command's (128+n for a death by signal), or
   2 wrong use, 123 the guest could not run it, 124 time-out, 125 kernel panic.
 Downloads are kept in ~/.cache/lichen (LICHEN_CACHE), builds in build/ (LICHEN_BUILD).
 """
+
+SOURCE_SUITES = {"strace": stracetests.Strace(), "uring": uringtests.Uring()}
 
 
 class Parser(argparse.ArgumentParser):
@@ -107,8 +109,10 @@ def command_abuse(argv):
 
 
 def command_suites(argv):
-    module = stracetests if argv[:1] == ["strace"] else suites
-    return module.main(parse("suites", argv, module.add_options))
+    if argv and argv[0] in SOURCE_SUITES:
+        args = parse("suites", argv, sourcesuite.add_options)
+        return sourcesuite.main(SOURCE_SUITES[argv[0]], args)
+    return suites.main(parse("suites", argv, suites.add_options))
 
 
 def command_matrix(argv):
