@@ -5,6 +5,9 @@ them takes is kept in the cache as a tar file. Results are kept line by line as 
 in the cache and ours in the build tree by the kernel they are of, so that what was interrupted
 goes on. Linux is asked about what does not pass here; `--kernel linux` asks it about all. What
 passes there and not here fails, unless tests/suites/expect.NAME gives the reason.
+
+`--sample` is those that tests/suites/NAME.sample lists, in an image that is quickly made: quick
+enough to be run each time. Each of them has to pass here, and on Linux, which is asked about all.
 """
 
 import collections
@@ -38,7 +41,7 @@ class Suite:
     release = debian.SUITE      # Debian's, that has it
     packages = ()               # what it is built against
     flags = ()                  # how it is built: what `build` depends on
-    image = "debian"            # the recipe it runs in
+    image = sample_image = "debian"     # the recipes it and its sample run in
     limit, long_limit = 600, 7200       # seconds for a test
 
     def build(self, root, source, scratch, out):
@@ -77,6 +80,9 @@ class Suite:
     def expectations(self):
         return FOLDER / f"expect.{self.name}"
 
+    def sample(self):
+        return FOLDER / f"{self.name}.sample"
+
     def item(self, name, long):
         """The same script of tests/suites for each."""
         return batch.Item(name, ["/bin/bash", f"/run/suites/{self.name}", name],
@@ -108,6 +114,10 @@ def how_of(answer):
     return {"0": "passed", SKIPPED: "skipped"}.get(answer.status, f"failed ({answer.status})")
 
 
+def recipe(suite, args):
+    return suite.sample_image if args.sample else suite.image
+
+
 def run(suite, kernel, names, args, tree, results):
     """Run tests on a kernel; their results are added as they come."""
     items = [suite.item(name, args.long) for name in names]
@@ -122,7 +132,8 @@ def run(suite, kernel, names, args, tree, results):
             results.add(name, how_of(answer), keep=answer.status != batch.LIMIT)
             print(kernel, name, results.found[name], flush=True)
 
-    machine = vm.Machine(kernel=kernel, root=rootfs.find(suite.image), smp=args.smp, mem="2G")
+    machine = vm.Machine(kernel=kernel, root=rootfs.find(recipe(suite, args)), smp=args.smp,
+                         mem="2G")
     batch.run(machine, items, suite.put(tree), note, BOOTS_MAX)
 
 
@@ -137,9 +148,27 @@ def unpacked(tar):
     return tree
 
 
+def lines_of(path):
+    """A list's lines, without comments."""
+    lines = (line.split("#")[0].strip() for line in path.read_text().splitlines())
+    return [line for line in lines if line]
+
+
 def known_differences(suite):
-    lines = (line.split("#")[0].strip() for line in suite.expectations().read_text().splitlines())
-    return dict(line.split(None, 1) for line in lines if line)
+    return dict(line.split(None, 1) for line in lines_of(suite.expectations()))
+
+
+def names_of(suite, tree, args):
+    """The tests that are asked for."""
+    tests = suite.tests(tree)
+    if args.sample:
+        names = lines_of(suite.sample())
+        for name in names:
+            if name not in tests:
+                raise base.Failure(f"{suite.sample().name}: there is no test {name}")
+    else:
+        names = [name for name, long in tests.items() if args.long or not long]
+    return [name for name in names if re.search(args.name or "", name)]
 
 
 def report(suite, names, ours, linux):
@@ -166,10 +195,21 @@ def report(suite, names, ours, linux):
     return len(wrong)
 
 
+def report_sample(_suite, names, ours, linux):
+    """How many did not pass on both."""
+    wrong = [name for name in names if (ours.get(name), linux.get(name)) != ("passed", "passed")]
+    for name in wrong:
+        print(f"FAIL {name}: here {ours.get(name)}, on Linux {linux.get(name)}")
+    print(f"{len(names) - len(wrong)} of {len(names)} pass here and on Linux")
+    return len(wrong)
+
+
 def add_options(parser):
     parser.add_argument("suite")
     distro.add_options(parser)
-    parser.add_argument("--long", action="store_true")
+    which = parser.add_mutually_exclusive_group()
+    which.add_argument("--long", action="store_true")
+    which.add_argument("--sample", action="store_true")
     parser.add_argument("--log", type=pathlib.Path, metavar="FOLDER")
     parser.set_defaults(smp=2)
 
@@ -179,19 +219,20 @@ def main(suite, args):
     build.ensure(["guest-init", "guest-batch"])
     tar = suite.ensure()
     tree = unpacked(tar)
-    names = [name for name, long in suite.tests(tree).items()
-             if (args.long or not long) and re.search(args.name or "", name)]
+    names = names_of(suite, tree, args)
     if args.list:
         print(*names, sep="\n")
         return 0
-    linux = Results(base.cache_dir() / "answers" / rootfs.identity(suite.image) / tar.stem)
-    ours = Results(base.build_dir() / "suites" /
+    linux = Results(base.cache_dir() / "answers" / rootfs.identity(recipe(suite, args)) / tar.stem)
+    ours = Results(base.build_dir() / "suites" / recipe(suite, args) /
                    f"{tar.stem}-{base.digest(base.build_dir() / 'lichen.Image')}")
-    if args.fresh:
+    if args.fresh or args.sample and args.kernel != "linux":
         (linux if args.kernel == "linux" else ours).found.clear()
     if args.kernel != "linux":
         run(suite, "lichen", [name for name in names if name not in ours.found], args, tree, ours)
     run(suite, "linux", [name for name in names if name not in linux.found and
-                         (args.kernel == "linux" or ours.found.get(name) != "passed")],
+                         (args.kernel == "linux" or args.sample or
+                          ours.found.get(name) != "passed")],
         args, tree, linux)
-    return 1 if report(suite, names, ours.found, linux.found) else 0
+    judge = report_sample if args.sample else report
+    return 1 if judge(suite, names, ours.found, linux.found) else 0
