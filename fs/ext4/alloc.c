@@ -12,7 +12,6 @@
 #include "fs/ext4/bitmap.h"
 #include "fs/ext4/write.h"
 #include "mem/phys/slab.h"
-#include "vfs/reaper.h"
 #include "mem/space/reclaim.h"
 
 #define FREE_TRIES 8u
@@ -518,17 +517,5 @@ co_t ext4_free_blocks(struct co *co, struct ext4_free_blocks *f)
 		f->n -= f->here;
 	}
 	CO_RETURN(0);
-	CO_END;
-}
-
-co_t ext4_wait_for_room(struct co *co, struct ext4_wait_for_room *f)
-{
-	CO_BEGIN;
-	CO_AWAIT(f->err, reaper_wait);
-	f->pending = atomic_load(&f->fs->blocks_pending);
-	if (!f->pending)
-		CO_RETURN(-ENOSPC);
-	CO_AWAIT(f->err, journal_sync, .journal = f->fs->journal);
-	CO_RETURN(f->err ? -ENOSPC : 0);
 	CO_END;
 }

@@ -150,24 +150,41 @@ out:
 	CO_END;
 }
 
-co_t ext4_setacl(struct co *co, struct ext4_setacl *f)
+struct setacl_once {
+	struct ext4_once;
+	struct handle handle;
+	long err;
+};
+static co_t setacl_once(struct co *co, struct setacl_once *f)
 {
+	const struct inode_setacl *a = f->of;
+
 	CO_BEGIN;
-	CO_AWAIT(f->err, journal_start, .journal = ext4_of(f->inode)->journal,
+	CO_AWAIT(f->err, journal_start, .journal = ext4_of(a->inode)->journal,
 		 .handle = &f->handle, .credits = EXT4_XATTR_CREDITS + 1);
 	if (f->err)
 		CO_RETURN(f->err);
-	CO_AWAIT(f->err, ext4_acl_store, .handle = &f->handle, .inode = f->inode,
-		 .is_default = f->is_default, .acl = f->acl);
+	CO_AWAIT(f->err, ext4_acl_store, .handle = &f->handle, .inode = a->inode,
+		 .is_default = a->is_default, .acl = a->acl);
 	if (f->err)
 		goto out;
-	if (f->acl)
-		acl_get(f->acl);
-	acl_set(f->inode, f->is_default, f->acl);
-	inode_apply(f->inode, f->attr);
-	CO_AWAIT(f->err, ext4_inode_write, .handle = &f->handle, .inode = f->inode);
+	if (a->acl)
+		acl_get(a->acl);
+	acl_set(a->inode, a->is_default, a->acl);
+	inode_apply(a->inode, a->attr);
+	CO_AWAIT(f->err, ext4_inode_write, .handle = &f->handle, .inode = a->inode);
 out:
 	journal_stop(&f->handle);
+	CO_RETURN(f->err);
+	CO_END;
+}
+
+co_t ext4_setacl(struct co *co, struct ext4_setacl *f)
+{
+	static const struct ext4_once_op once = CO_IMPLEMENTS(ext4_once, setacl_once);
+
+	CO_BEGIN;
+	CO_AWAIT(f->err, ext4_with_room, .fs = ext4_of(f->inode), .once = &once, .of = f);
 	CO_RETURN(f->err);
 	CO_END;
 }

@@ -16,7 +16,6 @@
 
 #include "fs/ext4/write.h"
 #include "mem/phys/slab.h"
-#include "vfs/writeback.h"
 
 #define PIECES 32u
 
@@ -71,22 +70,6 @@ void ext4_page_unpromise(struct mapping *m, struct page *page)
 {
 	atomic_and(&page->flags, ~(u32)PAGE_PROMISED);
 	ext4_unpromise(ext4_of(m->inode), page_needs(m->inode, page));
-}
-
-/* What is promised is often more than is needed, and what was freed is not free before it has
- * committed. */
-co_t ext4_make_room(struct co *co, struct ext4_make_room *f)
-{
-	struct ext4 *fs;
-
-	CO_BEGIN;
-	fs = ext4_of(f->mapping->inode);
-	if (!fs->journal || (!fs->blocks_promised && !atomic_load(&fs->blocks_pending)))
-		CO_RETURN(-ENOSPC);
-	CO_AWAIT(f->err, writeback_super, .super = fs->super);
-	CO_AWAIT(f->err, journal_sync, .journal = ext4_of(f->mapping->inode)->journal);
-	CO_RETURN(f->err ? -ENOSPC : 0);
-	CO_END;
 }
 
 /* --- one run of pages --- */

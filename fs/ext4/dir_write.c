@@ -119,7 +119,7 @@ co_t ext4_dir_access(struct co *co, struct ext4_dir_access *f)
 		goto out;
 	CO_AWAIT(f->err, journal_access, .handle = f->handle, .buffer = *f->buffer);
 	if (f->err)
-		buffer_put(*f->buffer);
+		buffer_drop(f->buffer);
 out:
 	phys_page_put(f->page);
 	CO_RETURN(f->err);
@@ -177,7 +177,7 @@ co_t ext4_dir_append(struct co *co, struct ext4_dir_append *f)
 		CO_AWAIT(f->err, ext4_inode_write, .handle = f->handle, .inode = f->dir);
 	}
 	if (f->err) {
-		buffer_put(*f->buffer);
+		buffer_drop(f->buffer);
 		ext4_give_up(ext4_of(f->dir), "a directory's growth", f->err);
 	}
 out:

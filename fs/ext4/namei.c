@@ -219,60 +219,75 @@ static long create_check(const struct inode_create *how)
 	return 0;
 }
 
-co_t ext4_create(struct co *co, struct ext4_create *f)
+struct create_once {
+	struct ext4_once;
+	struct handle handle;
+	struct ext4_entry entry;
+	struct inode *inode;
+	long err, ignored;
+};
+static co_t create_once(struct co *co, struct create_once *f)
 {
+	const struct inode_create *how = f->of;
+
 	CO_BEGIN;
-	f->err = create_check((struct inode_create *)f);
+	CO_AWAIT(f->err, journal_start, .journal = ext4_of(how->dir)->journal,
+		 .handle = &f->handle, .credits = make_credits(how) + ext4_entry_credits(how->dir));
 	if (f->err)
 		CO_RETURN(f->err);
-again:
-	CO_AWAIT(f->err, journal_start, .journal = ext4_of(f->dir)->journal, .handle = &f->handle,
-		 .credits = make_credits((struct inode_create *)f) + ext4_entry_credits(f->dir));
-	if (f->err)
-		CO_RETURN(f->err);
-	CO_AWAIT(f->err, ext4_make, .handle = &f->handle, .how = (struct inode_create *)f,
-		 .inode = &f->inode);
+	CO_AWAIT(f->err, ext4_make, .handle = &f->handle, .how = how, .inode = &f->inode);
 	if (f->err)
 		goto out;
-	f->entry = (struct ext4_entry){f->name, f->len, (u32)f->inode->ino, f->mode};
-	CO_AWAIT(f->err, ext4_entry_add, .handle = &f->handle, .dir = f->dir, .entry = &f->entry);
+	f->entry = (struct ext4_entry){how->name, how->len, (u32)f->inode->ino, how->mode};
+	CO_AWAIT(f->err, ext4_entry_add, .handle = &f->handle, .dir = how->dir, .entry = &f->entry);
 	if (f->err) {
 		CO_AWAIT(f->ignored, ext4_unmake, .handle = &f->handle, .inode = f->inode);
 		goto out;
 	}
-	if (S_ISDIR(f->mode))
-		ext4_dir_link(f->dir, 1);
-	CO_AWAIT(f->err, ext4_dir_changed, .handle = &f->handle, .dir = f->dir);
+	if (S_ISDIR(how->mode))
+		ext4_dir_link(how->dir, 1);
+	CO_AWAIT(f->err, ext4_dir_changed, .handle = &f->handle, .dir = how->dir);
 	if (f->err) {
-		ext4_give_up(ext4_of(f->dir), "making a file", f->err);
+		ext4_give_up(ext4_of(how->dir), "making a file", f->err);
 		inode_put(f->inode);
 		goto out;
 	}
-	*f->made = f->inode;
+	*how->made = f->inode;
 out:
-	CO_AWAIT(f->ignored, ext4_names_stop, .handle = &f->handle, .dir = f->dir);
+	CO_AWAIT(f->ignored, ext4_names_stop, .handle = &f->handle,
+		 .dir = ((struct inode_create *)f->of)->dir);
+	CO_RETURN(f->err ? f->err : f->ignored);
+	CO_END;
+}
+
+co_t ext4_create(struct co *co, struct ext4_create *f)
+{
+	static const struct ext4_once_op once = CO_IMPLEMENTS(ext4_once, create_once);
+
+	CO_BEGIN;
+	f->err = create_check((struct inode_create *)f);
 	if (!f->err)
-		CO_RETURN(f->ignored);
-	if (f->err == -ENOSPC && !f->tried) {
-		f->tried = true;
-		CO_AWAIT(f->ignored, ext4_wait_for_room, .fs = ext4_of(f->dir));
-		if (!f->ignored)
-			goto again;
-	}
+		CO_AWAIT(f->err, ext4_with_room, .fs = ext4_of(f->dir), .once = &once, .of = f);
 	CO_RETURN(f->err);
 	CO_END;
 }
 
-co_t ext4_tmpfile(struct co *co, struct ext4_tmpfile *f)
+struct tmpfile_once {
+	struct ext4_once;
+	struct handle handle;
+	struct inode *inode;
+	long err;
+};
+static co_t tmpfile_once(struct co *co, struct tmpfile_once *f)
 {
+	const struct inode_create *how = f->of;
+
 	CO_BEGIN;
-again:
-	CO_AWAIT(f->err, journal_start, .journal = ext4_of(f->dir)->journal, .handle = &f->handle,
-		 .credits = make_credits((struct inode_create *)f));
+	CO_AWAIT(f->err, journal_start, .journal = ext4_of(how->dir)->journal,
+		 .handle = &f->handle, .credits = make_credits(how));
 	if (f->err)
 		CO_RETURN(f->err);
-	CO_AWAIT(f->err, ext4_make, .handle = &f->handle, .how = (struct inode_create *)f,
-		 .inode = &f->inode);
+	CO_AWAIT(f->err, ext4_make, .handle = &f->handle, .how = how, .inode = &f->inode);
 	if (f->err)
 		goto out;
 	atomic_store(&f->inode->nlink, 0u);
@@ -280,61 +295,75 @@ again:
 	if (!f->err)
 		CO_AWAIT(f->err, ext4_inode_write, .handle = &f->handle, .inode = f->inode);
 	if (f->err) {
-		ext4_give_up(ext4_of(f->dir), "making a file", f->err);
+		ext4_give_up(ext4_of(f->inode), "making a file", f->err);
 		inode_put(f->inode);
 	} else {
-		*f->made = f->inode;
+		*how->made = f->inode;
 	}
 out:
 	journal_stop(&f->handle);
-	if (f->err == -ENOSPC && !f->tried) {
-		f->tried = true;
-		CO_AWAIT(f->ignored, ext4_wait_for_room, .fs = ext4_of(f->dir));
-		if (!f->ignored)
-			goto again;
-	}
+	CO_RETURN(f->err);
+	CO_END;
+}
+
+co_t ext4_tmpfile(struct co *co, struct ext4_tmpfile *f)
+{
+	static const struct ext4_once_op once = CO_IMPLEMENTS(ext4_once, tmpfile_once);
+
+	CO_BEGIN;
+	CO_AWAIT(f->err, ext4_with_room, .fs = ext4_of(f->dir), .once = &once, .of = f);
 	CO_RETURN(f->err);
 	CO_END;
 }
 
 /* --- linking and removing --- */
 
+struct link_once {
+	struct ext4_once;
+	struct handle handle;
+	struct ext4_entry entry;
+	long err, ignored;
+};
+static co_t link_once(struct co *co, struct link_once *f)
+{
+	const struct inode_link *l = f->of;
+
+	CO_BEGIN;
+	CO_AWAIT(f->err, journal_start, .journal = ext4_of(l->dir)->journal, .handle = &f->handle,
+		 .credits = ext4_entry_credits(l->dir) + ORPHAN_CREDITS + 2);
+	if (f->err)
+		CO_RETURN(f->err);
+	f->entry = (struct ext4_entry){l->name, l->len, (u32)l->inode->ino, l->inode->mode};
+	CO_AWAIT(f->err, ext4_entry_add, .handle = &f->handle, .dir = l->dir, .entry = &f->entry);
+	if (f->err)
+		goto out;
+	atomic_store(&l->inode->nlink, l->inode->nlink + 1);
+	inode_touch(l->inode, ATTR_CTIME);
+	if (l->inode->nlink == 1)
+		CO_AWAIT(f->err, ext4_orphan_remove, .handle = &f->handle, .inode = l->inode);
+	if (!f->err)
+		CO_AWAIT(f->err, ext4_inode_write, .handle = &f->handle, .inode = l->inode);
+	if (!f->err)
+		CO_AWAIT(f->err, ext4_dir_changed, .handle = &f->handle, .dir = l->dir);
+	if (f->err)
+		ext4_give_up(ext4_of(l->dir), "linking a file", f->err);
+out:
+	CO_AWAIT(f->ignored, ext4_names_stop, .handle = &f->handle,
+		 .dir = ((struct inode_link *)f->of)->dir);
+	CO_RETURN(f->err ? f->err : f->ignored);
+	CO_END;
+}
+
 co_t ext4_link(struct co *co, struct ext4_link *f)
 {
+	static const struct ext4_once_op once = CO_IMPLEMENTS(ext4_once, link_once);
+
 	CO_BEGIN;
 	if (f->len > EXT4_NAME_MAX)
 		CO_RETURN(-ENAMETOOLONG);
 	if (f->inode->nlink >= EXT4_LINK_MAX)
 		CO_RETURN(-EMLINK);
-again:
-	CO_AWAIT(f->err, journal_start, .journal = ext4_of(f->dir)->journal, .handle = &f->handle,
-		 .credits = ext4_entry_credits(f->dir) + ORPHAN_CREDITS + 2);
-	if (f->err)
-		CO_RETURN(f->err);
-	f->entry = (struct ext4_entry){f->name, f->len, (u32)f->inode->ino, f->inode->mode};
-	CO_AWAIT(f->err, ext4_entry_add, .handle = &f->handle, .dir = f->dir, .entry = &f->entry);
-	if (f->err)
-		goto out;
-	atomic_store(&f->inode->nlink, f->inode->nlink + 1);
-	inode_touch(f->inode, ATTR_CTIME);
-	if (f->inode->nlink == 1)
-		CO_AWAIT(f->err, ext4_orphan_remove, .handle = &f->handle, .inode = f->inode);
-	if (!f->err)
-		CO_AWAIT(f->err, ext4_inode_write, .handle = &f->handle, .inode = f->inode);
-	if (!f->err)
-		CO_AWAIT(f->err, ext4_dir_changed, .handle = &f->handle, .dir = f->dir);
-	if (f->err)
-		ext4_give_up(ext4_of(f->dir), "linking a file", f->err);
-out:
-	CO_AWAIT(f->ignored, ext4_names_stop, .handle = &f->handle, .dir = f->dir);
-	if (!f->err)
-		CO_RETURN(f->ignored);
-	if (f->err == -ENOSPC && !f->tried) {
-		f->tried = true;
-		CO_AWAIT(f->ignored, ext4_wait_for_room, .fs = ext4_of(f->dir));
-		if (!f->ignored)
-			goto again;
-	}
+	CO_AWAIT(f->err, ext4_with_room, .fs = ext4_of(f->dir), .once = &once, .of = f);
 	CO_RETURN(f->err);
 	CO_END;
 }

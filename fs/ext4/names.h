@@ -235,27 +235,17 @@ co_t ext4_evict(struct co *co, struct ext4_evict *f);
 
 struct ext4_create {
 	struct inode_create;
-	struct handle handle;
-	struct ext4_entry entry;
-	struct inode *inode;
-	bool tried;
-	long err, ignored;
+	long err;
 };
 co_t ext4_create(struct co *co, struct ext4_create *f);
 struct ext4_tmpfile {
 	struct inode_create;
-	struct handle handle;
-	struct inode *inode;
-	bool tried;
-	long err, ignored;
+	long err;
 };
 co_t ext4_tmpfile(struct co *co, struct ext4_tmpfile *f);
 struct ext4_link {
 	struct inode_link;
-	struct handle handle;
-	struct ext4_entry entry;
-	bool tried;
-	long err, ignored;
+	long err;
 };
 co_t ext4_link(struct co *co, struct ext4_link *f);
 struct ext4_unlink {
@@ -270,10 +260,7 @@ co_t ext4_unlink(struct co *co, struct ext4_unlink *f);
 
 struct ext4_rename {
 	struct inode_rename;
-	struct handle handle;
-	struct ext4_rename_work *work;
-	bool tried;
-	long err, ignored;
+	long err;
 };
 co_t ext4_rename(struct co *co, struct ext4_rename *f);
 
@@ -338,7 +325,6 @@ struct ext4_setattr {
 co_t ext4_setattr(struct co *co, struct ext4_setattr *f);
 struct ext4_setacl {
 	struct inode_setacl;
-	struct handle handle;
 	long err;
 };
 co_t ext4_setacl(struct co *co, struct ext4_setacl *f);

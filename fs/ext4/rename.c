@@ -201,44 +201,54 @@ static co_t rename_entries(struct co *co, struct rename_entries *f)
 	CO_END;
 }
 
+struct rename_once {
+	struct ext4_once;
+	struct handle handle;
+	struct ext4_rename_work *work;
+	long err, ignored;
+};
+static co_t rename_once(struct co *co, struct rename_once *f)
+{
+	const struct inode_rename *r = f->of;
+
+	CO_BEGIN;
+	f->work = kzalloc(sizeof(*f->work));
+	if (!f->work)
+		CO_RETURN(-ENOMEM);
+	CO_AWAIT(f->err, rename_places, .r = r, .w = f->work);
+	if (!f->err)
+		f->err = rename_check_links(r);
+	if (!f->err)
+		CO_AWAIT(f->err, journal_start, .journal = ext4_of(r->old_dir)->journal,
+			 .handle = &f->handle, .credits = ext4_entry_credits(r->new_dir) + 24);
+	if (f->err)
+		goto out;
+	CO_AWAIT(f->err, rename_entries, .r = r, .w = f->work, .handle = &f->handle);
+	if (f->err && f->work->begun)
+		ext4_give_up(ext4_of(r->old_dir), "a rename", f->err);
+	if (f->err && f->work->white)
+		CO_AWAIT(f->ignored, ext4_unmake, .handle = &f->handle, .inode = f->work->white);
+	else
+		inode_put(f->work->white);
+	CO_AWAIT(f->ignored, ext4_names_stop, .handle = &f->handle, .dir = r->new_dir);
+	if (!f->err)
+		f->err = f->ignored;
+out:
+	kfree(f->work);
+	CO_RETURN(f->err);
+	CO_END;
+}
+
 co_t ext4_rename(struct co *co, struct ext4_rename *f)
 {
+	static const struct ext4_once_op once = CO_IMPLEMENTS(ext4_once, rename_once);
+
 	CO_BEGIN;
 	if (f->flags & ~(unsigned)RENAME_KNOWN)
 		CO_RETURN(-EINVAL);
 	if (f->new_len > EXT4_NAME_MAX)
 		CO_RETURN(-ENAMETOOLONG);
-again:
-	f->work = kzalloc(sizeof(*f->work));
-	if (!f->work)
-		CO_RETURN(-ENOMEM);
-	CO_AWAIT(f->err, rename_places, .r = (struct inode_rename *)f, .w = f->work);
-	if (!f->err)
-		f->err = rename_check_links((struct inode_rename *)f);
-	if (!f->err)
-		CO_AWAIT(f->err, journal_start, .journal = ext4_of(f->old_dir)->journal,
-			 .handle = &f->handle, .credits = ext4_entry_credits(f->new_dir) + 24);
-	if (f->err)
-		goto out;
-	CO_AWAIT(f->err, rename_entries, .r = (struct inode_rename *)f, .w = f->work,
-		 .handle = &f->handle);
-	if (f->err && f->work->begun)
-		ext4_give_up(ext4_of(f->old_dir), "a rename", f->err);
-	if (f->err && f->work->white)
-		CO_AWAIT(f->ignored, ext4_unmake, .handle = &f->handle, .inode = f->work->white);
-	else
-		inode_put(f->work->white);
-	CO_AWAIT(f->ignored, ext4_names_stop, .handle = &f->handle, .dir = f->new_dir);
-	if (!f->err)
-		f->err = f->ignored;
-out:
-	kfree(f->work);
-	if (f->err == -ENOSPC && !f->tried) {
-		f->tried = true;
-		CO_AWAIT(f->ignored, ext4_wait_for_room, .fs = ext4_of(f->new_dir));
-		if (!f->ignored)
-			goto again;
-	}
+	CO_AWAIT(f->err, ext4_with_room, .fs = ext4_of(f->new_dir), .once = &once, .of = f);
 	CO_RETURN(f->err);
 	CO_END;
 }

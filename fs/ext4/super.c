@@ -253,8 +253,8 @@ static co_t mount_claim(struct co *co, struct mount_claim *f)
 			CO_RETURN(0);
 		if (hal_clock_ns() >= f->until_ns)
 			CO_RETURN(-EBUSY);
-		CO_SLEEP_UNTIL(f->err, hal_clock_ns() + MOUNT_AGAIN_NS);
-		if (f->err)
+		CO_WAIT_KILLABLE_UNTIL(f->err, NULL, false, hal_clock_ns() + MOUNT_AGAIN_NS);
+		if (f->err != -ETIMEDOUT)
 			CO_RETURN(f->err);
 	}
 	CO_END;

@@ -66,15 +66,6 @@ struct ext4_alloc_block {
 	long err;
 };
 co_t ext4_alloc_block(struct co *co, struct ext4_alloc_block *f);
-/* After -ENOSPC, with no handle: have what was removed deleted, and what was freed committed, so
- * that it can be had. 0: it is worth another try. */
-struct ext4_wait_for_room {
-	struct co_frame co;
-	struct ext4 *fs;
-	u64 pending;
-	long err;
-};
-co_t ext4_wait_for_room(struct co *co, struct ext4_wait_for_room *f);
 /* Free; with `metadata` the journal forgets each. They can be had again after the commit. */
 struct ext4_free_blocks {
 	struct co_frame co;
@@ -284,6 +275,27 @@ struct ext4_writepages {
 co_t ext4_writepages(struct co *co, struct ext4_writepages *f);
 int ext4_page_promise(struct mapping *m, struct page *page);
 void ext4_page_unpromise(struct mapping *m, struct page *page);
+
+/* --- room.c --- */
+
+/* An attempt at operation `of`, which leaves all as it was if there is no room. */
+struct ext4_once {
+	struct co_frame co;
+	void *of;
+};
+CO_OPERATION(ext4_once);
+/* Make it, with no handle; after -ENOSPC have what was removed deleted, and what was freed
+ * committed, so that it can be had, and make another. */
+struct ext4_with_room {
+	struct co_frame co;
+	struct ext4 *fs;
+	const struct ext4_once_op *once;
+	void *of;
+	bool tried;
+	long err, ignored;
+};
+co_t ext4_with_room(struct co *co, struct ext4_with_room *f);
+/* For a page that finds none. */
 struct ext4_make_room {
 	struct mapping_make_room;
 	long err;

@@ -107,11 +107,7 @@ struct ext4_xattr_drop {
 co_t ext4_xattr_drop(struct co *co, struct ext4_xattr_drop *f);
 struct ext4_setxattr {
 	struct inode_setxattr;
-	struct handle handle;
-	const char *rest;
-	u8 index;
-	bool tried;
-	long err, ignored;
+	long err;
 };
 co_t ext4_setxattr(struct co *co, struct ext4_setxattr *f);
 /* "security.capability" is gone from now on; it leaves the disk when the inode is written, by the

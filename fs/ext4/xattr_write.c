@@ -290,8 +290,10 @@ static co_t block_store(struct co *co, struct block_store *f)
 	if (!f->err && f->w->block)
 		CO_AWAIT(f->err, block_leave, .handle = f->handle, .inode = f->inode,
 			 .block = f->w->block);
-	if (f->err)
+	if (f->err) {
+		buffer_put(f->new);
 		CO_RETURN(ext4_give_up(ext4_of(f->inode), "a new block of attributes", f->err));
+	}
 	memcpy(f->new->data, f->w->new_block, ext4_of(f->inode)->block_size);
 	block_seal(ext4_of(f->inode), f->start, f->new->data);
 	buffer_put(f->new);
@@ -423,28 +425,41 @@ static void note_caps(struct inode *inode, bool there)
 		atomic_and(&inode->flags, ~(u32)INODE_CAPS);
 }
 
-co_t ext4_setxattr(struct co *co, struct ext4_setxattr *f)
+struct setxattr_once {
+	struct ext4_once;
+	struct handle handle;
+	const char *rest;
+	u8 index;
+	long err;
+};
+static co_t setxattr_once(struct co *co, struct setxattr_once *f)
 {
+	const struct inode_setxattr *x = f->of;
+
 	CO_BEGIN;
-	f->index = ext4_xattr_index(f->name, &f->rest);
-	if (!f->index)
-		CO_RETURN(-EOPNOTSUPP);
-again:
-	CO_AWAIT(f->err, journal_start, .journal = ext4_of(f->inode)->journal,
+	f->index = ext4_xattr_index(x->name, &f->rest);
+	CO_AWAIT(f->err, journal_start, .journal = ext4_of(x->inode)->journal,
 		 .handle = &f->handle, .credits = EXT4_XATTR_CREDITS);
 	if (f->err)
 		CO_RETURN(f->err);
-	inode_touch(f->inode, ATTR_CTIME);
-	CO_AWAIT(f->err, ext4_xattr_set, .handle = &f->handle, .inode = f->inode,
-		 .index = f->index, .name = f->rest, .value = f->value, .size = f->size,
-		 .flags = f->flags);
+	inode_touch(x->inode, ATTR_CTIME);
+	CO_AWAIT(f->err, ext4_xattr_set, .handle = &f->handle, .inode = x->inode,
+		 .index = f->index, .name = f->rest, .value = x->value, .size = x->size,
+		 .flags = x->flags);
 	journal_stop(&f->handle);
-	if (f->err == -ENOSPC && !f->tried) {
-		f->tried = true;
-		CO_AWAIT(f->ignored, ext4_wait_for_room, .fs = ext4_of(f->inode));
-		if (!f->ignored)
-			goto again;
-	}
+	CO_RETURN(f->err);
+	CO_END;
+}
+
+co_t ext4_setxattr(struct co *co, struct ext4_setxattr *f)
+{
+	static const struct ext4_once_op once = CO_IMPLEMENTS(ext4_once, setxattr_once);
+	const char *rest;
+
+	CO_BEGIN;
+	if (!ext4_xattr_index(f->name, &rest))
+		CO_RETURN(-EOPNOTSUPP);
+	CO_AWAIT(f->err, ext4_with_room, .fs = ext4_of(f->inode), .once = &once, .of = f);
 	if (!f->err && !strcmp(f->name, XATTR_NAME_CAPS))
 		note_caps(f->inode, f->value);
 	CO_RETURN(f->err);

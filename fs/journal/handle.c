@@ -274,6 +274,7 @@ static struct page *journal_fresh_page(const struct journal *j, u64 block)
 co_t journal_create(struct co *co, struct journal_create *f)
 {
 	CO_BEGIN;
+	*f->buffer = NULL;
 	if (f->block >= f->handle->journal->blocks)
 		CO_RETURN(-EUCLEAN);
 	f->page = journal_fresh_page(f->handle->journal, f->block);
@@ -285,7 +286,7 @@ co_t journal_create(struct co *co, struct journal_create *f)
 		CO_RETURN(f->err);
 	CO_AWAIT(f->err, journal_access, .handle = f->handle, .buffer = *f->buffer);
 	if (f->err)
-		buffer_put(*f->buffer);
+		buffer_drop(f->buffer);
 	else
 		memset((*f->buffer)->data, 0, f->handle->journal->block_size);
 	CO_RETURN(f->err);

@@ -66,6 +66,12 @@ co_t buffer_get(struct co *co, struct buffer_get *f);
 struct buffer *buffer_attach(struct journal *journal, u64 block, struct page *page, u32 offset);
 void buffer_hold(struct buffer *b);
 void buffer_put(struct buffer *b);	/* NULL is ignored */
+/* The same, and nobody puts it again. */
+static inline void buffer_drop(struct buffer **b)
+{
+	buffer_put(*b);
+	*b = NULL;
+}
 /* What a block that was just read from the disk is in memory, if it was changed and the change is
  * not home yet: for pages that are filled past the device's cache. false: it is as on the disk. */
 bool buffer_overlay(struct journal *journal, u64 block, u8 *to);
@@ -113,7 +119,7 @@ struct journal_access {
 	struct buffer *buffer;
 };
 co_t journal_access(struct co *co, struct journal_access *f);
-/* The same for a block that was just allocated: its buffer, zeroed, not read. */
+/* The same for a block that was just allocated: its buffer, zeroed, not read; NULL on an error. */
 struct journal_create {
 	struct co_frame co;
 	struct handle *handle;

@@ -29,6 +29,10 @@ struct undo {
 static struct undo *undo_log; /* newest first */
 static u64 write_count;
 
+/* What host_disk_restore has to bring back. */
+#define RESTORED_PAGES 8192ul
+static bool changed[HOST_DISKS][RESTORED_PAGES];
+
 static void remember(const struct host_disk *disk, u64 sector)
 {
 	struct undo *u;
@@ -81,6 +85,8 @@ static void transfer(const struct host_disk *disk, u64 sector, const struct host
 		if (i == tear)
 			cut();
 		remember(disk, sector + i);
+		if (disk->original)
+			changed[disk - host_config.disk][(sector + i) * SECTOR / PAGE_SIZE] = true;
 		memcpy(disk->image + (sector + i) * SECTOR, b->at + i * SECTOR, SECTOR);
 	}
 	if (tear != UINT64_MAX)
@@ -168,7 +174,15 @@ void host_disk_restore(unsigned disk)
 {
 	const struct host_disk *d = &host_config.disk[disk];
 
-	memcpy(d->image, d->original, d->size);
+	if (d->size > RESTORED_PAGES * PAGE_SIZE)
+		host_fail("disk %u is too large to be restored", disk);
+	for (u64 page = 0; page < RESTORED_PAGES; page++)
+		if (changed[disk][page]) {
+			u64 at = page * PAGE_SIZE;
+
+			memcpy(d->image + at, d->original + at, PAGE_SIZE);
+			changed[disk][page] = false;
+		}
 }
 
 void host_disk_fails(unsigned disk, u32 error_rate)

@@ -25,7 +25,7 @@
 struct hal_user;
 struct host_result;
 
-#define HOST_DISKS 5
+#define HOST_DISKS 7
 
 enum host_mode { HOST_SEEDED, HOST_FREE, HOST_EXPLORED };
 
@@ -48,7 +48,7 @@ struct host_disk {
 	u32 error_rate;		/* completes with an I/O error, data not moved */
 	u32 slow_rate;		/* takes up to 100 ms instead of up to 1 ms */
 	u32 segments;		/* it takes in a request; 0: as many as it can */
-	const u8 *original;	/* what host_disk_restore brings back; NULL: nothing */
+	const u8 *original;	/* what host_disk_restore brings back, whole pages; NULL: nothing */
 	u64 cut_at_write;	/* not 0: power goes during the n-th write; unflushed ones tear */
 };
 

@@ -113,10 +113,10 @@ void inside_hook(struct hal_user *u, i64 what)
 		fault_at(0);
 		break;
 	case WORK_BAD_DISK:
-		host_disk_fails(0, 1024);
+		host_disk_fails((unsigned)u->x[23], 1024);
 		break;
 	case WORK_GOOD_DISK:
-		host_disk_fails(0, 0);
+		host_disk_fails((unsigned)u->x[23], 0);
 		break;
 	case WORK_FRESH_DISKS:
 		for (unsigned i = SIM_FRESH; i < HOST_DISKS; i++)

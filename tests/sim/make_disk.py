@@ -9,15 +9,14 @@ Usage: make_disk.py MKE2FS E2FSCK IMAGE SECOND WRITTEN OLD LEFT
 """
 import os
 import pathlib
-import shutil
 import struct
-import subprocess
 import sys
 import tempfile
 
+from images import debugfs, index_directories, make, map_by_blocks
+
 PATTERN = 0x1e3779b97f4a7c15
 WORDS = 24576
-HASH_SEED = "00000000-0000-0000-0000-000000000001"
 # The ends of names that begin with 190 n's: with this seed two each have the same hash, but for the
 # last, which has the lowest. With it a block, which holds four, ends between two of them.
 SAME_HASHES = ("0029a2", "0253e2", "003251", "0043f3", "012819", "0224a4", "0136f9", "023d29",
@@ -35,40 +34,6 @@ def set_attributes(top, image):
     (top / "large").write_bytes(bytes(range(32, 127)) * 50)
     commands.append(f"ea_set -f {top}/large /pattern user.large")
     debugfs(image, *commands)
-
-
-def debugfs(image, *commands):
-    return subprocess.run([shutil.which("debugfs") or "/sbin/debugfs", "-w", "-f", "-", image],
-                          input="\n".join(commands) + "\n", text=True, check=True,
-                          stdout=subprocess.PIPE, stderr=subprocess.DEVNULL).stdout
-
-
-def map_by_blocks(image, name):
-    """As ext2 had it: the 13th block of a file names those behind it, which leaves it 20."""
-    listed = debugfs(image, f"blocks {name}").splitlines()
-    blocks = [int(word) for word in listed[1].split()]
-    assert len(blocks) == 21
-    with open(image, "r+b") as f:
-        f.seek(blocks[12] * 1024)
-        f.write(struct.pack("<8I", *blocks[13:]).ljust(1024, b"\0"))
-    fields = [("flags", 0), ("size", 20 * 1024)]
-    fields += [(f"block[{n}]", block) for n, block in enumerate(blocks[:12])]
-    fields += [("block[IND]", blocks[12]), ("block[DIND]", 0), ("block[TIND]", 0)]
-    debugfs(image, *(f"set_inode_field {name} {field} {value}" for field, value in fields))
-
-
-def make(mke2fs, root, image, *options):
-    *options, blocks = options
-    subprocess.run([mke2fs, "-q", "-F", "-t", "ext4", "-d", root, "-b", "1024",
-                    "-E", "hash_seed=" + HASH_SEED, *options, image, blocks], check=True,
-                   env={**os.environ, "SOURCE_DATE_EPOCH": "1750000000"})
-
-
-def index_directories(e2fsck, image):
-    """Directories get their index; 1: it changed something, as it was asked to."""
-    if subprocess.run([e2fsck, "-fyD", image], stdout=subprocess.DEVNULL,
-                      stderr=subprocess.DEVNULL).returncode not in (0, 1):
-        sys.exit("make_disk: e2fsck failed")
 
 
 def make_second(mke2fs, e2fsck, image):

@@ -348,7 +348,8 @@ void points_hook(struct hal_user *u, i64 what)
 	case WORK_ALONE: /* and whoever was to be refused something, or fail, has ended */
 		lenient = false;
 		fault_at(0);
-		host_disk_fails(0, 0);
+		for (unsigned disk = 0; disk < HOST_DISKS; disk++)
+			host_disk_fails(disk, 0);
 		break;
 	case WORK_DISARM:
 		armed = false;
@@ -358,6 +359,12 @@ void points_hook(struct hal_user *u, i64 what)
 			points->trunk_through = true;
 		if (branch.sent && branch.thread)
 			task_put(&branch.thread->task);
+		break;
+	case WORK_REFUSED:
+		inside_hook(u, what);
+		/* The rest of the tries tell nothing. */
+		if (branch.sent)
+			u->x[24] = 1;
 		break;
 	case WORK_WATCH:
 		watchdog = thread_current()->process;

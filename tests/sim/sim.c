@@ -333,7 +333,8 @@ int main(int argc, char **argv)
 		disk = read_disk(SIM_DISK);
 	second = read_disk(SIM_SECOND);
 	for (unsigned n = 0; n < HOST_DISKS - SIM_FRESH; n++) {
-		static const char *const paths[] = {SIM_WRITTEN, SIM_OLD, SIM_LEFT};
+		static const char *const paths[] = {SIM_WRITTEN, SIM_OLD, SIM_LEFT, SIM_EDGES,
+						      SIM_ORPHANS};
 
 		fresh[n] = read_disk(paths[n]);
 		fresh[n].original = read_disk(paths[n]).image;

@@ -75,6 +75,7 @@ static void fails(struct prog *p)
 	open_at(p, "/proc/sys/vm/drop_caches", O_WRONLY);
 	SYS(p, __NR_write, R(0), I(prog_string(p, "3")), I(1));
 	work_sleep(p);
+	SET(p, 23, 0);
 	work_hook(p, WORK_BAD_DISK);
 	SYS(p, __NR_pread64, R(19), I(MORE), I(100), I(0x8000));
 	EXPECT(p, 0, -EIO);

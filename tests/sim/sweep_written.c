@@ -1,81 +1,10 @@
-/* tests/sim/sweep_written.c -- file systems on disks that are written to: the third disk is an ext4 with
- * a journal, the fourth an ext2. Whatever a part makes it removes at its beginning, so that each
- * round finds the same.
- *
- * Registers: 19 a file, 20 to 22 within a few lines.
- */
-#include <linux/falloc.h>
-#include <linux/fs.h>
+/* tests/sim/sweep_written.c -- file systems on disks that are written to: an ext4 with a journal, an ext2,
+ * one that a crash left. */
+#include "written.h"
 
-#include "base.h"
-
-#define MORE (PROG_SPACE + 0x10000)	/* memory that nothing has touched yet */
-#define DISKS 2
 #define LONG_NAME "one-more-name-of-fifty-bytes-or-so-that-needs-a-block"
 
-static const char *const disks[DISKS] = {"/dev/vdc", "/dev/vdd"};
-
-static u64 at(struct prog *p, const char *name)
-{
-	char path[300];
-
-	snprintf(path, sizeof(path), "d/%s", name);
-	return prog_string(p, path);
-}
-
-static void mounted(struct prog *p, unsigned disk)
-{
-	work_hook(p, WORK_FRESH_DISKS);
-	SYS(p, __NR_mkdirat, I(AT_FDCWD), I(prog_string(p, "d")), I(0755));
-	SYS(p, __NR_mount, I(prog_string(p, disks[disk])), I(prog_string(p, "d")),
-	    I(prog_string(p, "ext4")), I(0), I(0));
-	EXPECT(p, 0, 0);
-}
-
-static void unmounted(struct prog *p)
-{
-	SYS(p, __NR_umount2, I(prog_string(p, "d")), I(0));
-}
-
-static void open_at(struct prog *p, const char *name, int flags)
-{
-	SYS(p, __NR_openat, I(AT_FDCWD), I(at(p, name)), I(flags), I(0644));
-	MOVE(p, 19, 0);
-}
-
-static void closed(struct prog *p)
-{
-	SYS(p, __NR_close, R(19));
-}
-
-static void removed(struct prog *p, const char *name, bool directory)
-{
-	SYS(p, __NR_unlinkat, I(AT_FDCWD), I(at(p, name)), I(directory ? AT_REMOVEDIR : 0));
-}
-
-static void renamed(struct prog *p, const char *from, const char *to, unsigned flags)
-{
-	SYS(p, __NR_renameat2, I(AT_FDCWD), I(at(p, from)), I(AT_FDCWD), I(at(p, to)), I(flags));
-}
-
-static void synced(struct prog *p)
-{
-	SYS(p, __NR_fsync, R(19));
-}
-
-static void drop_caches(struct prog *p)
-{
-	MOVE(p, 22, 19);
-	SYS(p, __NR_openat, I(AT_FDCWD), I(prog_string(p, "/proc/sys/vm/drop_caches")), I(O_WRONLY));
-	WITH_FD(p) {
-		SYS(p, __NR_write, R(19), I(prog_string(p, "3")), I(1));
-		SYS(p, __NR_close, R(19));
-	}
-	work_sleep(p);
-	MOVE(p, 19, 22);
-}
-
-static void names_of(struct prog *p, unsigned disk)
+static void names_of(struct prog *p, enum written_disk disk)
 {
 	char longer[300];
 
@@ -124,12 +53,12 @@ static void names_of(struct prog *p, unsigned disk)
 
 static void names(struct prog *p)
 {
-	names_of(p, 0);
+	names_of(p, WRITTEN);
 }
 
 static void names_old(struct prog *p)
 {
-	names_of(p, 1);
+	names_of(p, OLD);
 }
 
 /* A directory whose changes are waited for, one that is synced; files without a name, in a list. */
@@ -137,7 +66,7 @@ static void waited(struct prog *p)
 {
 	static const u32 at_once = 0x10000; /* FS_DIRSYNC_FL */
 
-	mounted(p, 1);
+	mounted(p, OLD);
 	SYS(p, __NR_openat, I(AT_FDCWD), I(at(p, "directory")), I(O_RDONLY | O_DIRECTORY));
 	MOVE(p, 19, 0);
 	SYS(p, __NR_ioctl, R(19), I(0x40086602), I(prog_data(p, &at_once, sizeof(at_once))));
@@ -165,7 +94,7 @@ static void many(struct prog *p)
 {
 	char name[100];
 
-	mounted(p, 0);
+	mounted(p, WRITTEN);
 	for (unsigned i = 0; i < 12; i++) {
 		snprintf(name, sizeof(name), "indexed/another-name-of-fifty-bytes-that-fills-blocks-%u", i);
 		open_at(p, name, O_RDWR | O_CREAT);
@@ -178,7 +107,7 @@ static void many(struct prog *p)
 	unmounted(p);
 }
 
-static void data_of(struct prog *p, unsigned disk)
+static void data_of(struct prog *p, enum written_disk disk)
 {
 	mounted(p, disk);
 	removed(p, "data", false);
@@ -191,7 +120,7 @@ static void data_of(struct prog *p, unsigned disk)
 	SYS(p, __NR_fallocate, R(19), I(0), I(20000), I(30000));
 	SYS(p, __NR_pwrite64, R(19), I(BUFFER), I(1000), I(30000));
 	synced(p);
-	SYS(p, __NR_fallocate, R(19), I(FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE), I(1024), I(6000));
+	punched(p, 1024, 6000);
 	SYS(p, __NR_fallocate, R(19), I(FALLOC_FL_ZERO_RANGE), I(500), I(9000));
 	SYS(p, __NR_fallocate, R(19), I(FALLOC_FL_KEEP_SIZE), I(500000), I(9000));
 	SYS(p, __NR_fallocate, R(19), I(0), I(500000), I(9000));
@@ -220,16 +149,16 @@ static void data_of(struct prog *p, unsigned disk)
 
 static void data(struct prog *p)
 {
-	data_of(p, 0);
+	data_of(p, WRITTEN);
 }
 
 static void data_old(struct prog *p)
 {
-	data_of(p, 1);
+	data_of(p, OLD);
 }
 
 /* Pieces far apart: the tree of extents, or the levels of pointers, get deeper, and go again. */
-static void pieces_of(struct prog *p, unsigned disk)
+static void pieces_of(struct prog *p, enum written_disk disk)
 {
 	mounted(p, disk);
 	removed(p, "pieces", false);
@@ -242,7 +171,7 @@ static void pieces_of(struct prog *p, unsigned disk)
 	SYS(p, __NR_pwrite64, R(19), I(BUFFER), I(10), I(70000 * 1024));
 	synced(p);
 	drop_caches(p);
-	SYS(p, __NR_fallocate, R(19), I(FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE), I(8192), I(16384));
+	punched(p, 8192, 16384);
 	SYS(p, NR_FTRUNCATE, R(19), I(20000));
 	/* Many, then only the last of them. */
 	SET(p, 21, 0);
@@ -251,7 +180,7 @@ static void pieces_of(struct prog *p, unsigned disk)
 		ADD(p, 21, 21, 8192);
 	}
 	synced(p);
-	SYS(p, __NR_fallocate, R(19), I(FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE), I(0), I(90 * 8192));
+	punched(p, 0, 90 * 8192);
 	closed(p);
 	removed(p, "pieces", false);
 	unmounted(p);
@@ -259,12 +188,12 @@ static void pieces_of(struct prog *p, unsigned disk)
 
 static void pieces(struct prog *p)
 {
-	pieces_of(p, 0);
+	pieces_of(p, WRITTEN);
 }
 
 static void pieces_old(struct prog *p)
 {
-	pieces_of(p, 1);
+	pieces_of(p, OLD);
 }
 
 /* Attributes in the inode, in a block, gone again; lists; flags. */
@@ -272,7 +201,7 @@ static void attributes(struct prog *p)
 {
 	u64 file, small, large;
 
-	mounted(p, 0);
+	mounted(p, WRITTEN);
 	file = at(p, "file");
 	small = prog_string(p, "user.small");
 	large = prog_string(p, "user.large");
@@ -302,7 +231,7 @@ static void lists(struct prog *p)
 	static const u32 caps[5] = {0x02000001, 1 << 10};
 	u64 directory, access, usual;
 
-	mounted(p, 0);
+	mounted(p, WRITTEN);
 	removed(p, "directory/in", false);
 	removed(p, "directory/below", true);
 	directory = at(p, "directory");
@@ -333,10 +262,8 @@ static void lists(struct prog *p)
 /* What a crash left is made whole when it is mounted, its orphans when it is written to. */
 static void left(struct prog *p)
 {
-	work_hook(p, WORK_FRESH_DISKS);
-	SYS(p, __NR_mkdirat, I(AT_FDCWD), I(prog_string(p, "d")), I(0755));
-	SYS(p, __NR_mount, I(prog_string(p, "/dev/vde")), I(prog_string(p, "d")),
-	    I(prog_string(p, "ext4")), I(1), I(0));
+	fresh_disks(p);
+	mount_disk(p, LEFT, MS_RDONLY, NULL);
 	EXPECT(p, 0, 0);
 	SYS(p, __NR_mount, I(0), I(prog_string(p, "d")), I(0), I(32), I(0)); /* MS_REMOUNT */
 	open_at(p, "cut", O_RDONLY);
@@ -348,16 +275,13 @@ static void left(struct prog *p)
 
 static void left_written(struct prog *p)
 {
-	work_hook(p, WORK_FRESH_DISKS);
-	SYS(p, __NR_mkdirat, I(AT_FDCWD), I(prog_string(p, "d")), I(0755));
-	SYS(p, __NR_mount, I(prog_string(p, "/dev/vde")), I(prog_string(p, "d")),
-	    I(prog_string(p, "ext4")), I(0), I(0));
+	fresh_disks(p);
+	mount_disk(p, LEFT, 0, NULL);
 	EXPECT(p, 0, 0);
 	open_at(p, "removed", O_RDONLY);
 	EXPECT(p, 0, -ENOENT);
 	unmounted(p);
-	SYS(p, __NR_mount, I(prog_string(p, "/dev/vdc")), I(prog_string(p, "d")),
-	    I(prog_string(p, "ext4")), I(1), I(0));
+	mount_disk(p, WRITTEN, MS_RDONLY, NULL);
 	SYS(p, __NR_mount, I(0), I(prog_string(p, "d")), I(0), I(32), I(0));
 	unmounted(p);
 }
@@ -365,7 +289,7 @@ static void left_written(struct prog *p)
 /* No room is left. */
 static void full(struct prog *p)
 {
-	mounted(p, 1);
+	mounted(p, OLD);
 	removed(p, "fill", false);
 	open_at(p, "fill", O_RDWR | O_CREAT);
 	SYS(p, __NR_fallocate, R(19), I(0), I(0), I(1024 * 1024));
@@ -392,7 +316,7 @@ static void full(struct prog *p)
 /* So much of memory is dirty that a writer waits. */
 static void much_is_dirty(struct prog *p)
 {
-	mounted(p, 0);
+	mounted(p, WRITTEN);
 	SYS(p, __NR_openat, I(AT_FDCWD), I(prog_string(p, "/dev/vdb")), I(O_RDWR));
 	MOVE(p, 20, 0);
 	SET(p, 21, 0);
@@ -426,7 +350,7 @@ static void held_up_mapped(struct prog *p)
 /* Read-only and back, with something not on the disk yet. */
 static void again(struct prog *p)
 {
-	mounted(p, 0);
+	mounted(p, WRITTEN);
 	open_at(p, "file", O_RDWR);
 	SYS(p, __NR_pwrite64, R(19), I(BUFFER), I(100), I(50));
 	closed(p);

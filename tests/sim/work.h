@@ -12,9 +12,9 @@
 enum { WORK_QUIET = 1, WORK_FAIL, WORK_FAILED, WORK_SAME, WORK_NOTE,
        WORK_ARM, WORK_DISARM, WORK_WATCH, WORK_HANDLED, WORK_STUCK, WORK_ENDED, WORK_ALONE,
        WORK_REFUSE,	/* the x24-th allocation from now fails */
-       WORK_REFUSED,	/* none does */
-       WORK_BAD_DISK,	/* the first disk fails */
-       WORK_GOOD_DISK,
+       WORK_REFUSED,	/* none does; in a branch x24 becomes 1, for a loop that counts it down */
+       WORK_BAD_DISK,	/* the x23-th disk fails */
+       WORK_GOOD_DISK,	/* and does not any more */
        WORK_FRESH_DISKS };	/* those from SIM_FRESH on are as they were at the beginning */
 #define SIM_FRESH 2
 
