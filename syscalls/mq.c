@@ -18,11 +18,13 @@ struct sys_mq_open {
 	struct mq_attr want;
 	char *text;
 	struct file *file;
+	int fd;
 	long err;
 };
 static co_t sys_mq_open(struct co *co, struct sys_mq_open *f)
 {
 	CO_BEGIN;
+	f->fd = -1;
 	if (f->attr.raw) {
 		CO_COPY_FROM_USER(f->err, &f->want, f->attr, sizeof(f->want));
 		if (f->err)
@@ -31,18 +33,18 @@ static co_t sys_mq_open(struct co *co, struct sys_mq_open *f)
 	NAME_FROM_USER(f->err, f->text, f->name);
 	if (!f->err && !f->text[0])
 		f->err = -ENOENT;
+	if (!f->err) {
+		f->fd = fd_reserve(fd_current(co), rlimit_get(process_of(co), RLIMIT_NOFILE));
+		f->err = min(f->fd, 0);
+	}
 	if (!f->err)
 		CO_AWAIT(f->err, mqueue_open, .name = f->text, .flags = f->flags,
 			 .mode = f->mode, .attr = f->attr.raw ? &f->want : NULL,
 			 .file = &f->file);
 	kfree(f->text);
-	if (f->err)
-		CO_RETURN(f->err);
-	f->err = fd_add(fd_current(co), f->file, 0,
-			rlimit_get(process_of(co), RLIMIT_NOFILE), true);
-	if (f->err < 0)
-		file_put(f->file);
-	CO_RETURN(f->err);
+	if (f->fd >= 0)
+		fd_settle(fd_current(co), f->fd, f->err ? NULL : f->file, true);
+	CO_RETURN(f->err ? f->err : f->fd);
 	CO_END;
 }
 SYSCALL_CO(mq_open, name, flags, mode, attr);

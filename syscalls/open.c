@@ -10,9 +10,24 @@
 #include "vfs/flock.h"
 #include "vfs/open.h"
 
+/* The number is had before anything is opened: without one no file is made or emptied. */
+static int open_reserve(struct co *co)
+{
+	return fd_reserve(fd_current(co), rlimit_get(process_of(co), RLIMIT_NOFILE));
+}
+
+/* What became of it. */
+static long open_settle(struct co *co, int fd, long err, struct file *file, bool cloexec)
+{
+	if (fd < 0)
+		return err;
+	fd_settle(fd_current(co), fd, err ? NULL : file, cloexec);
+	return err ? err : fd;
+}
+
 struct sys_openat {
 	struct co_frame co;
-	int dirfd;
+	int dirfd, number;
 	uptr path;
 	u32 flags, mode;
 	char *name;
@@ -23,18 +38,16 @@ static co_t sys_openat(struct co *co, struct sys_openat *f)
 {
 	CO_BEGIN;
 	NAME_FROM_USER(f->err, f->name, f->path);
+	if (f->err)
+		CO_RETURN(f->err);
+	f->number = open_reserve(co);
+	f->err = min(f->number, 0);
 	if (!f->err)
 		CO_AWAIT(f->err, open_at, .dirfd = f->dirfd, .name = f->name,
 			 .flags = f->flags | O_LARGEFILE, .mode = f->mode & 07777,
 			 .file = &f->file);
 	kfree(f->name);
-	if (f->err)
-		CO_RETURN(f->err);
-	f->err = fd_add(fd_current(co), f->file, 0, rlimit_get(process_of(co), RLIMIT_NOFILE),
-			f->flags & O_CLOEXEC);
-	if (f->err < 0)
-		file_put(f->file);
-	CO_RETURN(f->err);
+	CO_RETURN(open_settle(co, f->number, f->err, f->file, f->flags & O_CLOEXEC));
 	CO_END;
 }
 SYSCALL_CO(openat, dirfd, path, flags, mode);
@@ -95,7 +108,7 @@ co_t open_check_rest(struct co *co, struct open_check_rest *f)
 
 struct sys_openat2 {
 	struct co_frame co;
-	int dirfd;
+	int dirfd, number;
 	uptr path, from;
 	size_t size;
 	struct open_how how;
@@ -119,18 +132,16 @@ static co_t sys_openat2(struct co *co, struct sys_openat2 *f)
 	if (f->err)
 		CO_RETURN(f->err);
 	NAME_FROM_USER(f->err, f->name, f->path);
+	if (f->err)
+		CO_RETURN(f->err);
+	f->number = open_reserve(co);
+	f->err = min(f->number, 0);
 	if (!f->err)
 		CO_AWAIT(f->err, open_at, .dirfd = f->dirfd, .name = f->name,
 			 .flags = (u32)f->how.flags, .mode = (u32)f->how.mode,
 			 .limits = open_limits(f->how.resolve), .file = &f->file);
 	kfree(f->name);
-	if (f->err)
-		CO_RETURN(f->err);
-	f->err = fd_add(fd_current(co), f->file, 0, rlimit_get(process_of(co), RLIMIT_NOFILE),
-			f->how.flags & O_CLOEXEC);
-	if (f->err < 0)
-		file_put(f->file);
-	CO_RETURN(f->err);
+	CO_RETURN(open_settle(co, f->number, f->err, f->file, f->how.flags & O_CLOEXEC));
 	CO_END;
 }
 SYSCALL_CO(openat2, dirfd, path, from, size);

@@ -237,7 +237,7 @@ SYSCALL_PLAIN(listen, int, u32);
 
 struct sys_accept4 {
 	struct co_frame co;
-	int fd;
+	int fd, number;
 	uptr to, to_len;
 	u32 flags;
 	struct file *file, *new;
@@ -273,6 +273,12 @@ static co_t sys_accept4(struct co *co, struct sys_accept4 *f)
 	f->err = sockets_get(co_task(co), f->fd, &f->file);
 	if (f->err)
 		CO_RETURN(f->err);
+	/* Without a number the connection stays where it is. */
+	f->number = fd_reserve(fd_current(co), socket_limit(co_task(co)));
+	if (f->number < 0) {
+		file_put(f->file);
+		CO_RETURN(f->number);
+	}
 	s = socket_of(f->file);
 	CO_AWAIT(f->err, socket_accept, .socket = s, .no_wait = sockets_flags(f->file, 0),
 		 .made = &f->made);
@@ -281,14 +287,12 @@ static co_t sys_accept4(struct co *co, struct sys_accept4 *f)
 	if (f->err >= 0 && f->to.raw)
 		CO_AWAIT(f->err, sockets_name_out, .name = f->name, .len = (int)f->err,
 			 .to = f->to, .to_len = f->to_len);
-	if (!f->err)
-		f->err = fd_add(fd_current(co), f->new, 0, socket_limit(co_task(co)),
-				f->flags & SOCK_CLOEXEC);
-	if (f->err < 0)
+	fd_settle(fd_current(co), f->number, f->err ? NULL : f->new, f->flags & SOCK_CLOEXEC);
+	if (f->err)
 		file_put(f->new);
 	kfree(f->name);
 	file_put(f->file);
-	CO_RETURN(f->err);
+	CO_RETURN(f->err ? f->err : f->number);
 	CO_END;
 }
 SYSCALL_CO(accept4, fd, to, to_len, flags);

@@ -1,7 +1,9 @@
 /* fs/ext4/grow.c -- the map of a file changes: blocks come and go. Both kinds of map, the counts
  * in the inode, and the locks. */
 #include "fs/ext4/write.h"
+#include "mem/space/reclaim.h"
 
+#define WRITE_TRIES    8u
 #define REMOVE_CREDITS 64u /* of a transaction that takes blocks away */
 
 u32 ext4_map_credits(const struct inode *inode)
@@ -159,6 +161,29 @@ static u32 remove_many(struct inode *inode)
 	return max(REMOVE_CREDITS, 2 * remove_credits(inode));
 }
 
+/* The inode after some of its blocks went, which it says that it has: worth waiting for memory. */
+struct remove_write {
+	struct co_frame co;
+	struct handle *handle;
+	struct inode *inode;
+	unsigned tries;
+	long err, ignored;
+};
+static co_t remove_write(struct co *co, struct remove_write *f)
+{
+	CO_BEGIN;
+	for (; f->tries < WRITE_TRIES; f->tries++) {
+		CO_AWAIT(f->err, ext4_inode_write, .handle = f->handle, .inode = f->inode);
+		if (f->err != -ENOMEM)
+			break;
+		CO_AWAIT(f->ignored, reclaim_await, .pages = 4);
+	}
+	if (f->err)
+		journal_abort(f->handle->journal, (int)f->err);
+	CO_RETURN(f->err);
+	CO_END;
+}
+
 co_t ext4_map_remove(struct co *co, struct ext4_map_remove *f)
 {
 	CO_BEGIN;
@@ -178,7 +203,7 @@ co_t ext4_map_remove(struct co *co, struct ext4_map_remove *f)
 		CO_BREATHE;
 		if (f->err || f->handle.credits >= remove_credits(f->inode))
 			continue;
-		CO_AWAIT(f->err, ext4_inode_write, .handle = &f->handle, .inode = f->inode);
+		CO_AWAIT(f->err, remove_write, .handle = &f->handle, .inode = f->inode);
 		if (f->err)
 			break;
 		CO_AWAIT(f->err, journal_restart, .handle = &f->handle,
@@ -188,9 +213,7 @@ co_t ext4_map_remove(struct co *co, struct ext4_map_remove *f)
 	}
 	if (f->err == -ENOENT)
 		f->err = 0;
-	CO_AWAIT(f->written, ext4_inode_write, .handle = &f->handle, .inode = f->inode);
-	if (f->written)	/* the blocks went, and the inode still says that it has them */
-		journal_abort(f->handle.journal, (int)f->written);
+	CO_AWAIT(f->written, remove_write, .handle = &f->handle, .inode = f->inode);
 	journal_stop(&f->handle);
 	CO_RETURN(f->err ? f->err : f->written);
 	CO_END;

@@ -114,31 +114,38 @@ static void journal_drop(struct journal *j, const struct transaction *t, u64 blo
 		buffer_free(b);
 }
 
-void journal_tell(struct journal *j, struct transaction *t, int err)
+/* Call one; false: there are no more. */
+static bool journal_tell_next(const struct journal_tell *f)
 {
-	struct journal_callback *cb;
+	struct journal_callback *cb = NULL;
 
-	for (;;) {
-		spin_lock(&j->lock);
-		cb = NULL;
-		if (!list_empty(&t->callbacks)) {
-			cb = list_first(&t->callbacks, struct journal_callback, link);
-			list_remove(&cb->link);
-		}
-		spin_unlock(&j->lock);
-		if (!cb)
-			return;
-		cb->done(cb, err);
+	spin_lock(&f->journal->lock);
+	if (!list_empty(&f->t->callbacks)) {
+		cb = list_first(&f->t->callbacks, struct journal_callback, link);
+		list_remove(&cb->link);
 	}
+	spin_unlock(&f->journal->lock);
+	if (cb)
+		cb->done(cb, f->err);
+	return cb;
 }
 
+co_t journal_tell(struct co *co, struct journal_tell *f)
+{
+	CO_BEGIN;
+	while (journal_tell_next(f))
+		CO_BREATHE;
+	CO_AWAIT(f->ignored, journal_revoke_free, .revokes = &f->t->revokes);
+	CO_RETURN(0);
+	CO_END;
+}
+
+/* Who waits for it may go on. */
 static void journal_committed(struct journal *j, struct transaction *t)
 {
 	spin_lock(&j->lock);
 	j->committing = NULL;
 	spin_unlock(&j->lock);
-	journal_tell(j, t, 0);
-	journal_revoke_free(&t->revokes);
 	if (list_empty(&t->homes) && list_empty(&j->committed) && !j->log.runs)
 		journal_transaction_free(t);
 	else
@@ -187,6 +194,7 @@ co_t journal_commit(struct co *co, struct journal_commit *f)
 		CO_AWAIT(f->err, journal_write_home, .journal = f->journal, .t = f->t);
 	if (f->err)
 		goto failed;
+	CO_AWAIT(f->err, journal_tell, .journal = f->journal, .t = f->t);
 	journal_committed(f->journal, f->t);
 	CO_RETURN(0);
 failed:

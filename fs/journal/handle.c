@@ -22,7 +22,6 @@ struct transaction *journal_transaction_new(void)
 
 void journal_transaction_free(struct transaction *t)
 {
-	journal_revoke_free(&t->revokes);
 	kfree(t);
 }
 

@@ -124,7 +124,7 @@ co_t buffer_refresh(struct co *co, struct buffer_refresh *f);
 /* --- handle.c --- */
 
 struct transaction *journal_transaction_new(void);
-/* Neither handles nor buffers are in it. */
+/* Neither handles nor buffers are in it, and it has told (journal_tell). */
 void journal_transaction_free(struct transaction *t);
 /* Blocks of log that so much needs at most. */
 u32 journal_log_need(const struct journal *j, u32 blocks, u32 revokes);
@@ -138,7 +138,12 @@ void journal_revoke_cancel(struct journal_revokes *r, u64 block);
 /* The next after *at, or NULL. Begin with *bucket 0 and at NULL. */
 struct journal_revoked *journal_revoke_next(const struct journal_revokes *r, u32 *bucket,
 					    struct journal_revoked *at);
-void journal_revoke_free(struct journal_revokes *r);
+struct journal_revoke_free {
+	struct co_frame co;
+	struct journal_revokes *revokes;
+	u32 bucket;
+};
+co_t journal_revoke_free(struct co *co, struct journal_revoke_free *f);
 
 /* --- commit.c --- */
 
@@ -152,8 +157,15 @@ struct journal_commit {
 	long err;
 };
 co_t journal_commit(struct co *co, struct journal_commit *f);
-/* Its callbacks are called. */
-void journal_tell(struct journal *j, struct transaction *t, int err);
+/* Its callbacks are called, and what it revoked is forgotten. */
+struct journal_tell {
+	struct co_frame co;
+	struct journal *journal;
+	struct transaction *t;
+	int err;
+	long ignored;
+};
+co_t journal_tell(struct co *co, struct journal_tell *f);
 
 /* --- checkpoint.c --- */
 

@@ -98,21 +98,41 @@ static bool journal_has_job(struct journal_worker *f)
 }
 
 /* Who waits for a commit is told that there will be none. */
-static void journal_tell_failure(struct journal *j)
-{
+struct journal_tell_failure {
+	struct co_frame co;
+	struct journal *journal;
 	struct transaction *both[2];
+	unsigned i;
+	long ignored;
+};
 
-	spin_lock(&j->lock);
-	both[0] = j->committing;
-	both[1] = j->running;
-	spin_unlock(&j->lock);
-	for (int i = 0; i < 2; i++)
-		if (both[i])
-			journal_tell(j, both[i], -EIO);
+static void failure_begin(struct journal_tell_failure *f)
+{
+	spin_lock(&f->journal->lock);
+	f->both[0] = f->journal->committing;
+	f->both[1] = f->journal->running;
+	spin_unlock(&f->journal->lock);
+}
+
+static void failure_end(struct journal *j)
+{
 	spin_lock(&j->lock);
 	j->failed = true;
 	spin_unlock(&j->lock);
 	waitq_wake(&j->waiters);
+}
+
+static co_t journal_tell_failure(struct co *co, struct journal_tell_failure *f)
+{
+	CO_BEGIN;
+	failure_begin(f);
+	for (f->i = 0; f->i < ARRAY_SIZE(f->both); f->i++)
+		if (f->both[f->i])
+			CO_AWAIT(f->ignored, journal_tell, .journal = f->journal,
+				 .t = f->both[f->i], .err = -EIO);
+	failure_end(f->journal);
+	CO_RETURN(0);
+	CO_END;
 }
 
 /* What was wanted empty is so, unless a new transaction has begun. */
@@ -144,7 +164,7 @@ static co_t journal_worker(struct co *co, struct journal_worker *f)
 			if (f->journal->log.runs)
 				CO_AWAIT(f->ignored, journal_log_mark, .journal = f->journal,
 					 .error = atomic_load(&f->journal->error));
-			journal_tell_failure(f->journal);
+			CO_AWAIT(f->ignored, journal_tell_failure, .journal = f->journal);
 		}
 		CO_BREATHE;
 	} while (f->job != JOB_END);

@@ -62,15 +62,24 @@ struct journal_revoked *journal_revoke_next(const struct journal_revokes *r, u32
 	return list_entry(next, struct journal_revoked, link);
 }
 
-void journal_revoke_free(struct journal_revokes *r)
+co_t journal_revoke_free(struct co *co, struct journal_revoke_free *f)
 {
-	for (u32 i = 0; r->buckets && i < JOURNAL_REVOKE_BUCKETS; i++)
-		while (!list_empty(&r->buckets[i])) {
-			struct list *first = r->buckets[i].next;
+	struct list *bucket;
+
+	CO_BEGIN;
+	for (f->bucket = 0; f->revokes->buckets && f->bucket < JOURNAL_REVOKE_BUCKETS;
+	     f->bucket++) {
+		bucket = &f->revokes->buckets[f->bucket];
+		while (!list_empty(bucket)) {
+			struct list *first = bucket->next;
 
 			list_remove(first);
 			kfree(list_entry(first, struct journal_revoked, link));
 		}
-	kfree(r->buckets);
-	*r = (struct journal_revokes){0};
+		CO_BREATHE;
+	}
+	kfree(f->revokes->buckets);
+	*f->revokes = (struct journal_revokes){0};
+	CO_RETURN(0);
+	CO_END;
 }
