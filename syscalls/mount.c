@@ -43,7 +43,7 @@ out:
 struct mount_again {
 	struct co_frame co;
 	const struct path *at;
-	u32 kept;
+	u32 kept, synced;
 	const char *options;
 	long err;
 };
@@ -55,7 +55,7 @@ static co_t mount_again(struct co *co, struct mount_again *f)
 	if (!cred_capable_in(task_current()->cred, f->at->mount->super->users, CAP_SYS_ADMIN))
 		CO_RETURN(-EPERM);
 	CO_AWAIT(f->err, super_change, .super = f->at->dentry->inode->super,
-		 .read_only = f->kept & MS_RDONLY, .options = f->options);
+		 .read_only = f->kept & MS_RDONLY, .synced = f->synced, .options = f->options);
 	CO_RETURN(f->err ? f->err : mount_set_flags(f->at, f->kept));
 	CO_END;
 }
@@ -147,7 +147,7 @@ static co_t sys_mount(struct co *co, struct sys_mount *f)
 		f->err = mount_set_flags(&f->at, f->kept);
 	} else if (f->flags & MS_REMOUNT) {
 		CO_AWAIT(f->err, mount_again, .at = &f->at, .kept = f->kept,
-			 .options = f->options);
+			 .synced = (u32)f->flags & SUPER_SYNCED, .options = f->options);
 	} else if (f->flags & (MS_BIND | MS_MOVE)) {
 		f->err = -EINVAL;
 		if (f->source.raw)
@@ -181,7 +181,8 @@ static co_t sys_mount(struct co *co, struct sys_mount *f)
 		if (!f->err)
 			CO_AWAIT(f->err, mount_fs, .at = &f->at, .type = f->fs, .dev = f->dev,
 				 .source = f->source_name ? f->source_name : "none",
-				 .options = f->options, .flags = f->kept);
+				 .options = f->options,
+				 .flags = f->kept | ((u32)f->flags & SUPER_SYNCED));
 	}
 out:
 	path_put(&f->from);

@@ -471,8 +471,9 @@ static void stat_fill_fs(struct statfs *to, const struct path *at)
 		.f_frsize = (long)info.block_size,
 		.f_fsid.val = {(int)info.fsid, (int)(info.fsid >> 32)},
 		.f_flags = STAT_FLAG_VALID |
-			   (long)(at->mount->flags & (MS_RDONLY | MS_NOSUID | MS_NODEV | MS_NOEXEC |
-						      MS_SYNCHRONOUS | MS_MANDLOCK)),
+			   (long)(at->mount->flags &
+				  (MS_RDONLY | MS_NOSUID | MS_NODEV | MS_NOEXEC)) |
+			   (long)(at->mount->super->synced & (u32)MS_SYNCHRONOUS),
 	};
 	if (at->mount->flags & MS_NOATIME)
 		to->f_flags |= 1024; /* ST_NOATIME, ST_NODIRATIME, ST_RELATIME: same header */

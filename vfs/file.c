@@ -220,7 +220,8 @@ co_t file_read(struct co *co, struct file_read *f)
 static bool file_is_synced(const struct file *file)
 {
 	return (atomic_load_relaxed(&file->flags) & O_DSYNC) ||
-	       (atomic_load_relaxed(&file->inode->flags) & INODE_SYNC);
+	       (atomic_load_relaxed(&file->inode->flags) & INODE_SYNC) ||
+	       (atomic_load_relaxed(&file->inode->super->synced) & (u32)MS_SYNCHRONOUS);
 }
 
 co_t file_write(struct co *co, struct file_write *f)

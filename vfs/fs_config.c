@@ -26,6 +26,7 @@ struct fs_config {
 	size_t used;
 	char *message;		/* owned: what went wrong last, until it is read */
 	bool read_only;		/* it is to be */
+	u32 synced;		/* SUPER_SYNCED, as it is to be */
 	struct mount *mount;	/* owned; NULL: not created */
 };
 
@@ -138,6 +139,7 @@ int fs_config_pick(const struct mount *m, const struct cred *cred, struct file *
 		return -ENOMEM;
 	c->state = FS_CONFIG_CHANGING;
 	c->read_only = atomic_load(&m->super->read_only);
+	c->synced = atomic_load(&m->super->synced);
 	c->mount = mount_new(m->super, m->root, 0, m->source);
 	if (!c->mount) {
 		fs_config_free(c);
@@ -165,12 +167,18 @@ static int fs_config_set_source(struct fs_config *c, const char *value)
 /* True: one of those that every file system has, said without a value. */
 static bool fs_config_is_common(struct fs_config *c, const char *key)
 {
-	bool ro = !strcmp(key, "ro");
-
-	if (!ro && strcmp(key, "rw"))
-		return !strcmp(key, "async") || !strcmp(key, "nolazytime") ||
-		       !strcmp(key, "nomand");
-	c->read_only = ro;
+	if (!strcmp(key, "ro"))
+		c->read_only = true;
+	else if (!strcmp(key, "rw"))
+		c->read_only = false;
+	else if (!strcmp(key, "sync"))
+		c->synced |= (u32)MS_SYNCHRONOUS;
+	else if (!strcmp(key, "dirsync"))
+		c->synced |= (u32)MS_DIRSYNC;
+	else if (!strcmp(key, "async"))
+		c->synced &= ~(u32)MS_SYNCHRONOUS;
+	else
+		return !strcmp(key, "nolazytime") || !strcmp(key, "nomand");
 	return true;
 }
 
@@ -258,7 +266,7 @@ co_t fs_config_create(struct co *co, struct fs_config_create *f)
 		CO_AWAIT(f->err, mount_make, .type = f->config->type, .dev = f->dev,
 			 .source = f->config->source ? f->config->source : "none",
 			 .options = f->config->options,
-			 .flags = f->config->read_only ? MS_RDONLY : 0,
+			 .flags = (f->config->read_only ? MS_RDONLY : 0) | f->config->synced,
 			 .made = &f->config->mount);
 	f->config->state = f->err ? FS_CONFIG_FAILED : FS_CONFIG_CREATED;
 	fs_config_forget(f->config);
@@ -276,7 +284,7 @@ co_t fs_config_change(struct co *co, struct fs_config_change *f)
 	if (!cred_capable_in(task_current()->cred, c->mount->super->users, CAP_SYS_ADMIN))
 		CO_RETURN(-EPERM);
 	CO_AWAIT(f->err, super_change, .super = c->mount->super, .read_only = c->read_only,
-		 .options = c->options);
+		 .synced = c->synced, .options = c->options);
 	if (f->err)
 		c->state = FS_CONFIG_FAILED;
 	fs_config_forget(c);

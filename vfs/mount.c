@@ -331,6 +331,8 @@ co_t mount_make(struct co *co, struct mount_make *f)
 		CO_RETURN(f->err);
 	if ((f->flags & MS_RDONLY) && !f->shared)
 		f->super->read_only = true;
+	if (!f->shared)
+		f->super->synced = f->flags & SUPER_SYNCED;
 	if (!f->super->root_dentry) {
 		f->super->users = mount_type_users(f->type);
 		user_ns_get(f->super->users);
@@ -340,7 +342,8 @@ co_t mount_make(struct co *co, struct mount_make *f)
 			inode_put(f->super->root);
 	}
 	*f->made = f->super->root_dentry ?
-		mount_new(f->super, f->super->root_dentry, f->flags, f->source) : NULL;
+		mount_new(f->super, f->super->root_dentry, f->flags & ~SUPER_SYNCED, f->source) :
+		NULL;
 	if (!*f->made) { /* as if it had been mounted: unless it is elsewhere, it goes */
 		super_mounted(f->super);
 		super_unmounted(f->super);

@@ -107,7 +107,7 @@ struct mount_make {
 	struct fs_type *type;
 	u32 dev;
 	const char *source, *options;	/* never NULL */
-	u32 flags;			/* MS_* */
+	u32 flags;			/* MS_*, with SUPER_SYNCED */
 	struct mount **made;
 	struct super *super;
 	bool shared;
@@ -136,6 +136,7 @@ struct mount_info {
 	const char *root, *point;	/* escaped as Linux does (\040) */
 	const char *options;		/* the mount's: "rw,relatime" */
 	const char *super_options;	/* the super's: "rw,size=..." */
+	const char *synced;		/* that, too: ",sync,dirsync", or empty */
 	const char *shares;		/* " shared:1 master:2", or empty */
 };
 int mount_each(struct mount_ns *ns, const struct path *root,

@@ -47,6 +47,13 @@ static void mount_show_options(const struct mount *m, char *to, size_t size)
 			len += format(to + len, size - len, "%s", names[i].text);
 }
 
+static const char *mount_show_synced(u32 synced)
+{
+	if (synced == SUPER_SYNCED)
+		return ",sync,dirsync";
+	return synced & (u32)MS_SYNCHRONOUS ? ",sync" : synced ? ",dirsync" : "";
+}
+
 /* The root of a bind mount: the path inside its own super. */
 void mount_root_text(const struct mount *m, char *to, size_t size)
 {
@@ -112,7 +119,7 @@ static bool mount_show_one(const struct mount *m, const struct path *root, struc
 		.id = m->id, .parent_id = m->parent->id, .dev = m->super->dev,
 		.source = t->source, .type = m->super->type->name, .root = t->root,
 		.point = t->point, .options = t->options, .super_options = t->super_options,
-		.shares = t->shares,
+		.shares = t->shares, .synced = mount_show_synced(atomic_load(&m->super->synced)),
 	};
 	return true;
 }

@@ -95,7 +95,7 @@ static void mount_stat_super(struct super *s, struct statmount *to)
 	to->sb_dev_major = s->dev >> 20;
 	to->sb_dev_minor = s->dev & 0xfffff;
 	to->sb_magic = info.type;
-	to->sb_flags = atomic_load(&s->read_only) ? MS_RDONLY : 0;
+	to->sb_flags = (atomic_load(&s->read_only) ? MS_RDONLY : 0) | atomic_load(&s->synced);
 }
 
 /* 0: it was unmounted meanwhile. */

@@ -198,6 +198,9 @@ co_t super_change(struct co *co, struct super_change *f)
 		CO_AWAIT_OP(f->err, s->ops->remount, .super = s, .read_only = f->read_only,
 			    .options = f->options);
 	atomic_store(&s->read_only, f->err ? f->was : f->read_only);
+	if (!f->err)
+		atomic_store(&s->synced, (s->synced & ~(u32)MS_SYNCHRONOUS) |
+						 (f->synced & (u32)MS_SYNCHRONOUS));
 	mutex_unlock(&s->change_mutex);
 	CO_RETURN(f->err);
 	CO_END;

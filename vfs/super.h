@@ -7,6 +7,8 @@
 #ifndef VFS_SUPER_H
 #define VFS_SUPER_H
 
+#include <linux/mount.h>
+
 #include "core/cred/user_ns.h"
 #include "vfs/dentry.h"
 #include "vfs/inode.h"
@@ -98,6 +100,9 @@ struct super_ops {
 	void (*show_options)(struct super *s, char *to, size_t size);
 };
 
+/* What is changed is waited for: all of it, or names. */
+#define SUPER_SYNCED ((u32)(MS_SYNCHRONOUS | MS_DIRSYNC))
+
 struct super {
 	const struct super_ops *ops;	/* [I] */
 	const struct fs_type *type;	/* [I] */
@@ -108,6 +113,7 @@ struct super {
 	struct user_ns *users;		/* [I] owned: whose ids its files may have */
 	u32 dev;			/* [I] st_dev, unique: a device's number or an anonymous one */
 	bool read_only;			/* [a] */
+	u32 synced;			/* [a] of SUPER_SYNCED */
 	bool acls;			/* [I] it has access control lists */
 	u32 fileattr;			/* [I] FS_*_FL that its files may have: vfs/fileattr.h */
 	u32 writers;			/* [a] regular files open for writing */
@@ -196,11 +202,13 @@ struct super_sync_all {
 	long ignored;
 };
 co_t super_sync_all(struct co *co, struct super_sync_all *f);
-/* Another read-only state, and new options: 0, -EBUSY while files are written, -EINVAL, -EROFS. */
+/* Another read-only state, MS_SYNCHRONOUS or not (MS_DIRSYNC stays as it is), and new options: 0,
+ * -EBUSY while files are written, -EINVAL, -EROFS. */
 struct super_change {
 	struct co_frame co;
 	struct super *super;
 	bool read_only;
+	u32 synced;
 	const char *options;
 	bool was;
 	long err;

@@ -36,6 +36,18 @@ co_t ext4_fsync(struct co *co, struct ext4_fsync *f)
 	CO_END;
 }
 
+co_t ext4_settle(struct co *co, struct ext4_settle *f)
+{
+	CO_BEGIN;
+	if (!(atomic_load_relaxed(&f->inode->flags) & INODE_SYNC) &&
+	    !(atomic_load_relaxed(&f->inode->super->synced) & (u32)MS_SYNCHRONOUS))
+		CO_RETURN(0);
+	CO_AWAIT(f->err, journal_wait, .journal = ext4_of(f->inode)->journal,
+		 .tid = atomic_load(&ext4_inode(f->inode)->tid));
+	CO_RETURN(f->err);
+	CO_END;
+}
+
 /* --- the end moves --- */
 
 /* Pages that a hole reaches into may have no block for that part any more. */
@@ -121,6 +133,8 @@ co_t ext4_truncate(struct co *co, struct ext4_truncate *f)
 	/* What could not be cut is cut at the next mount. */
 	if (!f->err && f->orphan)
 		CO_AWAIT(f->err, truncate_note, .inode = f->inode, .orphan = true);
+	if (!f->err)
+		CO_AWAIT(f->err, ext4_settle, .inode = f->inode);
 	CO_RETURN(f->err);
 	CO_END;
 }

@@ -68,13 +68,22 @@ co_t ext4_dir_changed(struct co *co, struct ext4_dir_changed *f)
 	CO_END;
 }
 
+/* Is a change of the directory waited for? */
+static bool names_are_synced(const struct inode *dir)
+{
+	const struct ext4_inode *e = container_of(dir, struct ext4_inode, inode);
+
+	return atomic_load_relaxed(&dir->super->synced) ||
+	       (e->flags & (FS_SYNC_FL | FS_DIRSYNC_FL));
+}
+
 co_t ext4_names_stop(struct co *co, struct ext4_names_stop *f)
 {
 	CO_BEGIN;
 	f->journal = f->handle->journal;
 	f->tid = f->handle->tid;
 	journal_stop(f->handle);
-	if (container_of(f->dir, struct ext4_inode, inode)->flags & (FS_SYNC_FL | FS_DIRSYNC_FL))
+	if (names_are_synced(f->dir))
 		CO_AWAIT(f->err, journal_wait, .journal = f->journal, .tid = f->tid);
 	CO_RETURN(f->err);
 	CO_END;

@@ -311,6 +311,13 @@ struct ext4_fsync {
 	long err, failed;
 };
 co_t ext4_fsync(struct co *co, struct ext4_fsync *f);	/* of directories, too */
+/* What was changed of it is waited for if that is so asked: chattr +S, mount -o sync. */
+struct ext4_settle {
+	struct co_frame co;
+	struct inode *inode;
+	long err;
+};
+co_t ext4_settle(struct co *co, struct ext4_settle *f);
 /* Another size, with inode.lock for writing; times are the caller's. */
 struct ext4_truncate {
 	struct co_frame co;

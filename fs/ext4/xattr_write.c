@@ -462,6 +462,8 @@ co_t ext4_setxattr(struct co *co, struct ext4_setxattr *f)
 	CO_AWAIT(f->err, ext4_with_room, .fs = ext4_of(f->inode), .once = &once, .of = f);
 	if (!f->err && !strcmp(f->name, XATTR_NAME_CAPS))
 		note_caps(f->inode, f->value);
+	if (!f->err)
+		CO_AWAIT(f->err, ext4_settle, .inode = f->inode);
 	CO_RETURN(f->err);
 	CO_END;
 }

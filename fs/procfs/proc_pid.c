@@ -83,16 +83,16 @@ static int root_jump(const struct proc_subject *who, struct path *to)
 static bool show_mount(void *arg, const struct mount_info *i)
 {
 	/* The super's options begin with a rw or ro that the mount's have, too. */
-	text_add(arg, "%s %s %s %s%s 0 0\n", i->source, i->point, i->type, i->options,
-		 i->super_options + 2);
+	text_add(arg, "%s %s %s %.*s%s%s%s 0 0\n", i->source, i->point, i->type, 2, i->options,
+		 i->synced, i->options + 2, i->super_options + 2);
 	return true;
 }
 
 static bool show_mountinfo(void *arg, const struct mount_info *i)
 {
-	text_add(arg, "%u %u %u:%u %s %s %s%s - %s %s %s\n", i->id, i->parent_id, i->dev >> 20,
-		 i->dev & 0xfffff, i->root, i->point, i->options, i->shares, i->type,
-		 i->source, i->super_options);
+	text_add(arg, "%u %u %u:%u %s %s %s%s - %s %s %.*s%s%s\n", i->id, i->parent_id,
+		 i->dev >> 20, i->dev & 0xfffff, i->root, i->point, i->options, i->shares, i->type,
+		 i->source, 2, i->super_options, i->synced, i->super_options + 2);
 	return true;
 }
 

@@ -40,6 +40,7 @@ static struct journal_of_run {
 static unsigned steps;
 static u32 kinds;
 static bool sync_writes;	/* each write is waited for */
+static u32 write_flags;		/* of the mount */
 
 static const char *const root_dirs[] = {"/m", NULL};
 
@@ -61,7 +62,7 @@ static co_t write_run(struct co *co, struct write_run *f)
 	ext4_register();
 	CO_AWAIT(f->err, tree_root, .dirs = root_dirs);
 	CO_AWAIT(f->err, tree_mount, .type = "ext4", .at = "/m", .options = "", .root = &f->root,
-		 .dev = BLK_NUMBER(BLK_MAJOR_VIRTIO, 0));
+		 .dev = BLK_NUMBER(BLK_MAJOR_VIRTIO, 0), .flags = write_flags);
 	if (f->err)
 		host_fail("mount: %ld", f->err);
 	seen->brief = true;
@@ -260,6 +261,41 @@ static bool some_state_fits(void)
 	}
 }
 
+/* So mounted, all that came back is there: what was changed waited until it lasts. */
+static void test_mounted_sync(void **state)
+{
+	u64 from, to;
+
+	seeds(&from, &to, 4);
+	steps = 150;
+	kinds = 1u << MAKE_DIR | 1u << MAKE_FILE | 1u << REMOVE | 1u << REMOVE_DIR | 1u << RENAME |
+		1u << EXCHANGE | 1u << SYMLINK | 1u << LINK | 1u << SET_XATTR | 1u << REMOVE_XATTR;
+	sync_writes = false;
+	write_flags = MS_SYNCHRONOUS;
+	for (u64 seed = from; seed <= to; seed++) {
+		u64 cut = 1 + seed * 7919 % 250;
+		enum host_end end;
+
+		memset(run, 0, sizeof(*run));
+		make_image(seed % 2 ? "-t ext4 -b 1024 -J size=1" : "-t ext4", "32M");
+		end = run_image(begin_write_run, seed, cut);
+		if (end != HOST_OFF && end != HOST_CUT)
+			expect_off(end, seed, "sync");
+		run->synced = run->done;
+		read_only = false;
+		expect_off(run_image(begin_read_run, seed, 0), seed, "after the cut");
+		expect_clean(image_path, seed, "after our replay");
+		tree_sort(seen);
+		if (!some_state_fits())
+			fail_msg("SEED=%lu, cut at write %lu: %u changes came back, and are not there: %s",
+				 (unsigned long)seed, (unsigned long)cut, run->done,
+				 tree_difference(seen, expected));
+		print_message("  seed %lu: %s, %u changes\n", (unsigned long)seed, host_end_name(end),
+			      run->done);
+	}
+	write_flags = 0;
+}
+
 static void test_power_cuts(void **state)
 {
 	u64 from, to;
@@ -420,6 +456,7 @@ int main(int argc, char **argv)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_random_changes),
 		cmocka_unit_test(test_power_cuts),
+		cmocka_unit_test(test_mounted_sync),
 		cmocka_unit_test(test_synced_writes),
 		cmocka_unit_test(test_damage),
 	};

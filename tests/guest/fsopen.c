@@ -127,6 +127,29 @@ TEST(read_only)
 	CHECK_EQ(umount2("m", MNT_DETACH), 0);
 }
 
+/* Options that every file system has. */
+TEST(waited_for)
+{
+	int fd = fsopen("tmpfs", 0), m;
+
+	CHECK_EQ(set(fd, "sync", NULL), 0);
+	CHECK_EQ(set(fd, "dirsync", NULL), 0);
+	CHECK_EQ(create(fd), 0);
+	m = fsmount(fd, 0, 0);
+	CHECK(m >= 0);
+	CHECK_EQ(mkdir("m", 0755), 0);
+	CHECK_EQ(move_to(m, "m"), 0);
+	CHECK(!strncmp(shown("m").super, "rw,sync,dirsync", 15));
+	close(fd);
+	fd = fspick(AT_FDCWD, "m", 0);
+	CHECK(fd >= 0);
+	CHECK_EQ(set(fd, "async", NULL), 0);
+	CHECK_EQ(config(fd, FSCONFIG_CMD_RECONFIGURE, NULL, NULL, 0), 0);
+	CHECK(!strncmp(shown("m").super, "rw,dirsync", 10));
+	close(fd);
+	CHECK_EQ(umount2("m", MNT_DETACH), 0);
+}
+
 TEST(never_mounted)
 {
 	int fd = fsopen("tmpfs", 0);

@@ -310,3 +310,54 @@ TEST(without_privilege)
 {
 	CHECK_EQ(test_child_as(1000, unprivileged, NULL), 0);
 }
+
+/* The first options that /proc/self/mounts has of what lies at `at`, below here. */
+static const char *first_options(const char *at)
+{
+	static char options[200];
+	char line[1000], where[300], here[200];
+	FILE *f = fopen("/proc/self/mounts", "r");
+
+	CHECK(f);
+	snprintf(where, sizeof(where), " %s/%s tmpfs ", getcwd(here, sizeof(here)), at);
+	options[0] = 0;
+	while (fgets(line, sizeof(line), f))
+		if (strstr(line, where))
+			sscanf(strstr(line, where) + strlen(where), "%199s", options);
+	fclose(f);
+	return options;
+}
+
+static bool begins(const char *text, const char *with)
+{
+	return !strncmp(text, with, strlen(with));
+}
+
+/* What is changed is waited for: of the file system, however it is mounted; only the one of the two can
+ * be changed later. */
+TEST(what_is_waited_for)
+{
+	struct statfs s;
+
+	CHECK_EQ(mkdir("synced", 0755), 0);
+	CHECK_EQ(mkdir("again", 0755), 0);
+	CHECK_EQ(mount("x", "synced", "tmpfs", MS_SYNCHRONOUS, NULL), 0);
+	CHECK(begins(first_options("synced"), "rw,sync,relatime"));
+	CHECK_EQ(statfs("synced", &s), 0);
+	CHECK(s.f_flags & MS_SYNCHRONOUS);
+	CHECK_EQ(mount("synced", "again", NULL, MS_BIND, NULL), 0);
+	CHECK(begins(first_options("again"), "rw,sync,relatime"));
+	CHECK_EQ(mount(NULL, "synced", NULL, MS_REMOUNT | MS_DIRSYNC, NULL), 0);
+	CHECK(begins(first_options("again"), "rw,relatime"));
+	CHECK_EQ(statfs("again", &s), 0);
+	CHECK(!(s.f_flags & MS_SYNCHRONOUS));
+	CHECK_EQ(umount2("again", 0), 0);
+	CHECK_EQ(umount2("synced", 0), 0);
+	CHECK_EQ(mount("x", "synced", "tmpfs", MS_DIRSYNC | MS_SYNCHRONOUS, NULL), 0);
+	CHECK(begins(first_options("synced"), "rw,sync,dirsync,relatime"));
+	CHECK_EQ(mount(NULL, "synced", NULL, MS_REMOUNT, NULL), 0);
+	CHECK(begins(first_options("synced"), "rw,dirsync,relatime"));
+	CHECK_EQ(statfs("synced", &s), 0);
+	CHECK(!(s.f_flags & MS_SYNCHRONOUS));
+	CHECK_EQ(umount2("synced", 0), 0);
+}

@@ -273,8 +273,15 @@ static void cut_file(struct prog *p)
 	SYS(p, NR_FTRUNCATE, R(19), I(0));
 }
 
+/* The inode is not changed before its blocks go. */
+static void punch_file(struct prog *p)
+{
+	punched(p, 0, 8192);
+}
+
 static void refused_cut(struct prog *p)
 {
+	refused_change(p, WRITTEN, 20, open_file, punch_file);
 	refused_change(p, WRITTEN, 20, open_file, cut_file);
 	refused_change(p, OLD, 20, open_file, cut_file);
 }

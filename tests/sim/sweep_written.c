@@ -89,6 +89,22 @@ static void waited(struct prog *p)
 	unmounted(p);
 }
 
+/* The whole of it is so mounted. */
+static void all_waited(struct prog *p)
+{
+	fresh_disks(p);
+	mount_disk(p, WRITTEN, MS_SYNCHRONOUS, NULL);
+	EXPECT(p, 0, 0);
+	open_at(p, "file", O_RDWR);
+	SYS(p, __NR_write, R(19), I(BUFFER), I(5000));
+	SYS(p, NR_FTRUNCATE, R(19), I(700));
+	SYS(p, __NR_fsetxattr, R(19), I(prog_string(p, "user.small")), I(BUFFER), I(10), I(0));
+	EXPECT(p, 0, 0);
+	closed(p);
+	removed(p, "file", false);
+	unmounted(p);
+}
+
 /* More names than a block takes, then fewer. */
 static void many(struct prog *p)
 {
@@ -362,6 +378,6 @@ static void again(struct prog *p)
 	SYS(p, __NR_umount2, I(prog_string(p, "d")), I(2));
 }
 
-work_fn *const sweep_written[] = {names, names_old, waited, many, data, data_old, pieces, pieces_old, attributes,
+work_fn *const sweep_written[] = {names, names_old, waited, all_waited, many, data, data_old, pieces, pieces_old, attributes,
 				  lists, left, left_written,
 				  full, held_up, held_up_mapped, again, NULL};
