@@ -138,7 +138,7 @@ static inline void executor_load_space(struct executor *ex, const struct hal_spa
 }
 
 /* The lent page goes home. */
-static void executor_take_back(struct executor *ex, struct co *co)
+void executor_take_back(struct executor *ex, struct co *co)
 {
 	if (!ex->spare)
 		ex->spare = co->chunk;
@@ -148,7 +148,7 @@ static void executor_take_back(struct executor *ex, struct co *co)
 }
 
 /* Frame stacks spill into a page the CPU lends: have one before any task is stepped. */
-static COLD bool executor_restock(struct executor *ex)
+COLD bool executor_restock(struct executor *ex)
 {
 	struct page *p = buddy_alloc(0, BUDDY_RESERVE);
 

@@ -118,6 +118,19 @@ static inline void executor_poll_begin(struct executor *ex)
 {
 	ex->poll_start_ns = hal_clock_ns();
 }
+/* Poll t at once, in the middle of the current task's poll: it is idle, nobody else knows of it,
+ * and it runs in the same space. true: it is over, and idle again; false: it waits, or goes on
+ * later, as any task does. `parks` is called between, while nobody can step it. One deep only. */
+bool executor_nest(struct task *t, void (*parks)(struct task *t));
+/* Is there a page to lend to one more frame stack? Before each executor_nest, and after it before
+ * the current task's own goes on: if not it yields. */
+bool executor_restock(struct executor *ex);
+static inline bool executor_may_nest(void)
+{
+	struct executor *ex = executor_this();
+
+	return ex->spare || executor_restock(ex);
+}
 /* On hal/host: called when a task has left the CPU, if not NULL. */
 extern void (*executor_parked)(struct task *t);
 
@@ -127,6 +140,8 @@ void executor_poll_forget(void);
 
 /* The current task's frame stack is empty: back to its inline area; a lent page goes home. */
 void executor_unspill(struct executor *ex, struct co *co);
+/* Its lent page goes home: no frame is in it. */
+void executor_take_back(struct executor *ex, struct co *co);
 
 /* executor.resched: why current should not go straight back to user mode. */
 enum {

@@ -30,3 +30,32 @@ void executor_poll_forget(void)
 		atomic_store_relaxed(&executor_nth(n)->stats.late_ns, 0ul);
 	}
 }
+
+bool executor_nest(struct task *t, void (*parks)(struct task *t))
+{
+	struct executor *ex = executor_this();
+	struct task *outer = ex->current;
+	u8 state = TASK_RUNNING;
+	co_t status;
+
+	atomic_store(&t->home, ex);
+	atomic_store_relaxed(&t->sched.picked_ns, outer->sched.picked_ns);
+	atomic_store(&t->state, state);
+	ex->current = t;
+	status = t->ops->returned(t);
+	ex->current = outer;
+	if (status == CO_DONE) {
+		lock_rank_none_held(t);
+		executor_unspill(ex, &t->co);
+		atomic_store(&t->state, (u8)TASK_IDLE);
+		return true;
+	}
+	if (t->co.chunk && !co_in_chunk(&t->co))
+		executor_take_back(ex, &t->co);
+	parks(t);
+	if (!atomic_cas(&t->state, &state, (u8)TASK_IDLE)) {
+		atomic_store(&t->state, (u8)TASK_QUEUED);
+		executor_enqueue(t, true);
+	}
+	return false;
+}

@@ -179,6 +179,21 @@ static const struct file_ops eventfd_ops = {
 	.try_write = eventfd_fast_write,
 };
 
+bool eventfd_is(const struct file *file)
+{
+	return file->ops == &eventfd_ops;
+}
+
+void eventfd_signal(struct file *file, u64 n)
+{
+	struct eventfd *e = file->private;
+
+	spin_lock(&e->lock);
+	atomic_store_relaxed(&e->count, e->count + min(n, EVENTFD_MOST - e->count));
+	spin_unlock(&e->lock);
+	waitq_wake_one(&e->wait, POLLIN | POLL_BY_RING);
+}
+
 int eventfd_make(u32 count, u32 flags, const struct cred *cred, struct file **file)
 {
 	struct eventfd *e = kzalloc(sizeof(*e));

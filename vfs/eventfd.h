@@ -11,4 +11,9 @@
 /* flags: EFD_SEMAPHORE, EFD_NONBLOCK; EFD_CLOEXEC is the caller's. 0 and *file, or -ENOMEM. */
 int eventfd_make(u32 count, u32 flags, const struct cred *cred, struct file **file);
 
+/* Is it one? Then add to its number, as far as that goes (it stays below the most there is), from
+ * within the kernel: without waiting. */
+bool eventfd_is(const struct file *file);
+void eventfd_signal(struct file *file, u64 n);
+
 #endif

@@ -35,6 +35,11 @@ void fd_table_get(struct fd_table *t);
  * left to the reaper; where order matters (exit), await fd_table_close first. */
 void fd_table_put(struct fd_table *t);
 
+/* Stands for the file that the current task was handed instead of a number: a request's. Set at
+ * boot by the layer above; a reference, or NULL if there is none. */
+#define FD_GIVEN INT32_MIN
+extern struct file *(*fd_given)(void);
+
 /* The file with a reference, or NULL. Files opened with O_PATH are not found by fd_get. */
 struct file *fd_get(struct fd_table *t, int fd);
 struct file *fd_get_any(struct fd_table *t, int fd);

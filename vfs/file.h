@@ -80,6 +80,7 @@ struct file_ops {
 	bool stream;	/* no position: -ESPIPE from pread and pwrite, and from lseek unless
 			 * there is `llseek` */
 	bool unspliced;	/* splice takes nothing from it and gives it nothing */
+	bool unsent;	/* no socket takes it along: it might hold that socket */
 	bool async;	/* O_ASYNC: signals tell that it became ready */
 	/* Whose they are if nobody said: a group, with a reference; NULL: the process that asks
 	 * for them is. Absent: nobody's. */

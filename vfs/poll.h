@@ -21,6 +21,10 @@
 
 #define POLL_QUEUES 2
 
+/* In a wake's events: a ring's completion made it, so a request of a ring that completes because of
+ * it makes another. */
+#define POLL_BY_RING (1u << 27)
+
 struct poller {
 	/* Enlist in q; a poller that has what it needs ignores it. */
 	void (*add)(struct poller *p, struct waitq *q);

@@ -17,6 +17,7 @@ enum {
 	RANK_PROC_TREE = 4,	/* core/proc: parents, children, groups, sessions */
 	RANK_PROC_SIGHAND = 6,	/* core/proc: signal state of a process */
 	RANK_PROC_OTHER = 8,
+	RANK_REQUEST = 11,	/* core/proc: the requests of a process */
 	RANK_TTY = 10,
 	RANK_MOUNT = 12,	/* vfs: mount tree */
 	RANK_DENTRY_RENAME = 13,
@@ -38,6 +39,7 @@ enum {
 	RANK_PAGE_CACHE = 32,	/* vfs: the page index of an inode */
 	RANK_POLL = 34,		/* vfs: epoll, pollers */
 	RANK_INOTIFY = 35,	/* vfs: watches and their events */
+	RANK_URING = 35,	/* core/uring: a ring's completions, requests and what it knows */
 	RANK_NET_TABLE = 31,	/* core/net: names and ports */
 	RANK_NET_RIGHTS = 33,	/* core/net: descriptors in flight */
 	RANK_PIPE = 36,

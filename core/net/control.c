@@ -38,6 +38,10 @@ static int control_add_rights(struct socket_control *c, const char *data, u64 le
 		file = fd_get_any(fds, fd);
 		if (!file)
 			return -EBADF;
+		if (file->ops->unsent) {
+			file_put(file);
+			return -EINVAL;
+		}
 		c->rights->files[c->rights->count++] = file;
 	}
 	return 0;

@@ -22,7 +22,7 @@ static int socket_readable(struct socket *s)
 	return (int)n;
 }
 
-static long socket_query(struct socket *s, unsigned cmd, int *value)
+long socket_query(struct socket *s, unsigned cmd, int *value)
 {
 	if (cmd != FIONREAD)
 		return s->ops->query ? s->ops->query(s, cmd, value) : -ENOTTY;

@@ -14,4 +14,7 @@ struct socket_ioctl {
 };
 co_t socket_ioctl(struct co *co, struct socket_ioctl *f);
 
+/* Those that give a number: 0 and *value, or an error; -ENOTTY: it is none of them. */
+long socket_query(struct socket *s, unsigned cmd, int *value);
+
 #endif

@@ -17,6 +17,7 @@
 #include "core/proc/hwdebug.h"
 #include "core/proc/internal.h"
 #include "core/proc/proc_event.h"
+#include "core/proc/request.h"
 #include "core/proc/trace.h"
 #include "coro/executor.h"
 #include "mem/phys/slab.h"
@@ -369,12 +370,14 @@ co_t exec_run(struct co *co, struct exec_run *f)
 	CO_AWAIT(f->err, exec_image_build, .image = f->image);
 	if (f->err)
 		goto out;
-	f->err = exec_own_fds(t);
-	if (!f->err)
-		f->err = exec_claim(t);
+	f->err = exec_claim(t);
 	if (f->err)
 		goto out;
 	CO_WAIT_KILLABLE(f->err, &t->process->threads_wait, exec_is_alone(t->process));
+	if (!f->err && t->process->requests)
+		CO_AWAIT(f->ignored, request_end_all, .reopen = true);
+	if (!f->err)
+		f->err = exec_own_fds(t);
 	if (!f->err)
 		f->err = signal_exec(t);
 	if (f->err)

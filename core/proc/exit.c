@@ -20,6 +20,7 @@
 #include "core/proc/pid_ns.h"
 #include "core/proc/pidfd.h"
 #include "core/proc/proc_event.h"
+#include "core/proc/request.h"
 #include "core/proc/session.h"
 #include "core/proc/trace.h"
 #include "coro/executor.h"
@@ -473,6 +474,8 @@ co_t thread_exit(struct co *co, struct thread_exit *f)
 	if (f->last)
 		posix_timer_release_all(t->process, false);
 	co_task(co)->exiting = true;	/* with frames yet: no fault of its waits for a program */
+	if (f->last && t->process->requests)
+		CO_AWAIT(f->ignored, request_end_all);
 	CO_AWAIT(f->ignored, exit_release_user);
 	f->space = exit_take_space(t);
 	exit_tell_vfork_parent(t);

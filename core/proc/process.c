@@ -10,6 +10,7 @@
 #include "core/proc/pid_ns.h"
 #include "core/proc/pidfd.h"
 #include "core/proc/posix_timer.h"
+#include "core/proc/request.h"
 #include "core/proc/seccomp.h"
 #include "core/proc/session.h"
 #include "core/proc/trace.h"
@@ -91,6 +92,7 @@ void process_put(struct process *p)
 	file_put(p->exe);
 	uts_put(p->uts);
 	pid_ns_put(p->child_ns);
+	request_set_free(p->requests);
 	session_put(p->session);
 	pid_put(p->tracer_allowed);
 	pid_put(p->group);

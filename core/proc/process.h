@@ -27,6 +27,7 @@ struct fd_table;
 struct fs_context;
 struct cred;
 struct sem_undos;
+struct request_set;
 struct uts;
 
 enum process_state {
@@ -120,6 +121,7 @@ struct process {
 	struct process_io io;
 	struct uts *uts;		/* [s] owned: core/proc/uts.h */
 	struct pid_ns *child_ns;	/* [s] owned: where children are born; NULL: in its own */
+	struct request_set *requests;	/* [a] owned, set once: core/proc/request.h; NULL: none */
 };
 
 /* A call moved n bytes (or failed). */

@@ -621,5 +621,8 @@ void signal_self(int sig)
 	if (!t || !t->task.user)
 		return;
 	signal_info_user(&info, sig, SI_USER);
-	signal_thread(t, sig, &info);
+	if (t->of_request)
+		signal_process(t->process, sig, &info);
+	else
+		signal_thread(t, sig, &info);
 }

@@ -38,6 +38,7 @@ struct thread {
 	bool retry_write : 1;
 	/* PR_MCE_KILL: what it wants of a failure of memory, of which there are none here. */
 	bool failure_set : 1, failure_early : 1;
+	bool of_request : 1;		/* [I] it is a struct request's (core/proc/request.h) */
 
 	/* Signals. */
 	bool mask_is_saved;

@@ -202,6 +202,17 @@ struct space_unmap_object {
 };
 co_t space_unmap_object(struct co *co, struct space_unmap_object *f);
 
+/* Does a mapping begin at addr that shows an object with these operations from its beginning? Then
+ * 0, and *pager with a reference; else -EINVAL. */
+struct space_object {
+	struct co_frame co;
+	struct space *space;
+	u64 addr;
+	const struct pager_ops *ops;
+	struct pager **pager;
+};
+co_t space_object(struct co *co, struct space_object *f);
+
 struct space_protect {
 	struct co_frame co;
 	struct space *space;

@@ -231,6 +231,26 @@ co_t space_unmap_object(struct co *co, struct space_unmap_object *f)
 	CO_END;
 }
 
+static struct pager *object_at(const struct space_object *f)
+{
+	struct vma *v = vma_at(f->space, f->addr);
+	bool is = v && v->start == f->addr && v->pager && v->pager->ops == f->ops && !v->pgoff;
+
+	if (is)
+		v->pager->ops->get(v->pager);
+	return is ? v->pager : NULL;
+}
+
+co_t space_object(struct co *co, struct space_object *f)
+{
+	CO_BEGIN;
+	CO_READ_LOCK(&f->space->lock);
+	*f->pager = object_at(f);
+	rwlock_unlock_read(&f->space->lock);
+	CO_RETURN(*f->pager ? 0 : -EINVAL);
+	CO_END;
+}
+
 /* --- brk --- */
 
 /* Grow from page boundary `from` to `to`. */
