@@ -21,6 +21,7 @@
 #include "mem/space/space.h"
 #include "sched/eevdf.h"
 #include "syscalls/syscall.h"
+#include "syscalls/uring.h"
 #include "vfs/dentry.h"
 #include "vfs/mount.h"
 #include "vfs/reaper.h"
@@ -89,6 +90,7 @@ static struct hal_user *main_boot(const struct hal_machine *m)
 	process_init();
 	secretmem_init();
 	nsfs_setup();
+	uring_set_ops(uring_table, IORING_OP_LAST);
 	start_spawn();
 	main_start_cpus();
 	return executor_run();

@@ -5,12 +5,12 @@
 #include "core/base/bits.h"
 #include "core/cred/cred.h"
 #include "core/proc/thread.h"
+#include "syscalls/ioprio.h"
 #include "syscalls/syscall.h"
 
 #define IOPRIO_LEVELS 8u
 
-/* In a thread's record: class and level; 0: none was set. */
-static u8 ioprio_pack(u32 prio)
+u8 ioprio_pack(u32 prio)
 {
 	return (u8)(IOPRIO_PRIO_CLASS(prio) << 3 | (prio & (IOPRIO_LEVELS - 1)));
 }
@@ -20,7 +20,7 @@ static u32 ioprio_unpack(u8 kept)
 	return IOPRIO_PRIO_VALUE(kept >> 3, kept & (IOPRIO_LEVELS - 1));
 }
 
-static long ioprio_check(const struct cred *cred, u32 prio)
+long ioprio_check(const struct cred *cred, u32 prio)
 {
 	u32 class = IOPRIO_PRIO_CLASS(prio), level = prio & (IOPRIO_LEVELS - 1);
 

@@ -18,7 +18,7 @@
 
 /* --- one buffer --- */
 
-static long message_buffer(struct uio *uio, uptr buf, size_t len)
+long message_buffer(struct uio *uio, uptr buf, size_t len)
 {
 	len = min(len, UIO_MAX);
 	if (buf.raw > MESSAGE_END || len > MESSAGE_END - buf.raw)
@@ -205,16 +205,6 @@ static co_t message_read(struct co *co, struct message_read *f)
 	CO_END;
 }
 
-/* Send what the header at `from` says. */
-struct message_send {
-	struct co_frame co;
-	struct file *file;
-	uptr from;
-	u32 flags;
-	struct message *m;
-	long n;
-};
-
 static long message_parse(struct message_send *f)
 {
 	f->m->m.control = &f->m->control;
@@ -222,7 +212,7 @@ static long message_parse(struct message_send *f)
 			     &f->m->control);
 }
 
-static co_t message_send(struct co *co, struct message_send *f)
+co_t message_send(struct co *co, struct message_send *f)
 {
 	struct socket *s;
 
@@ -259,16 +249,6 @@ out:
 	CO_END;
 }
 
-/* Receive into what the header at `from` says, and write back what it is told. */
-struct message_receive {
-	struct co_frame co;
-	struct file *file;
-	uptr from;
-	u32 flags;
-	struct message *m;
-	long n, err;
-};
-
 /* Control messages into a buffer of ours; what there is no room for is cut. */
 static long message_build(struct message_receive *f)
 {
@@ -288,12 +268,26 @@ static long message_build(struct message_receive *f)
 	return 0;
 }
 
-static co_t message_receive(struct co *co, struct message_receive *f)
+/* The buffer that was given, cut to the length of the one it stands for. */
+static long message_give(struct message_receive *f)
+{
+	const struct message *m = f->m;
+
+	if (m->hdr.iov_len > 1)
+		return -EINVAL;
+	if (m->hdr.iov_len && m->vecs[0].len)
+		f->len = (u32)min((u64)f->len, m->vecs[0].len);
+	return message_buffer(&f->m->m.uio, uptr_of(f->at), f->len);
+}
+
+co_t message_receive(struct co *co, struct message_receive *f)
 {
 	struct socket *s;
 
 	CO_BEGIN;
 	CO_AWAIT(f->n, message_read, .from = f->from, .made = &f->m);
+	if (!f->n && f->given)
+		f->n = message_give(f);
 	if (f->n)
 		goto out;
 	s = socket_of(f->file);

@@ -1,53 +1,51 @@
 /* syscalls/open.c -- openat, close, close_range. */
 #include <linux/close_range.h>
-#include <linux/openat2.h>
 
 #include "core/proc/process.h"
 #include "syscalls/name.h"
 #include "syscalls/open.h"
 #include "syscalls/syscall.h"
+#include "syscalls/uring_call.h"
 #include "vfs/fd.h"
 #include "vfs/flock.h"
 #include "vfs/open.h"
 
-/* The number is had before anything is opened: without one no file is made or emptied. */
-static int open_reserve(struct co *co)
+/* The number is had before anything is opened: without one no file is made or emptied. A direct
+ * descriptor has no such number. */
+static int open_reserve(struct co *co, u32 file_index)
 {
+	if (file_index)
+		return 0;
 	return fd_reserve(fd_current(co), rlimit_get(process_of(co), RLIMIT_NOFILE));
 }
 
 /* What became of it. */
-static long open_settle(struct co *co, int fd, long err, struct file *file, bool cloexec)
+static long open_settle(struct co *co, int fd, long err, struct file *file, bool cloexec,
+			u32 file_index)
 {
-	if (fd < 0)
+	if (fd < 0 || (file_index && err))
 		return err;
+	if (file_index)
+		return uring_call_install(co, file, cloexec, file_index);
 	fd_settle(fd_current(co), fd, err ? NULL : file, cloexec);
 	return err ? err : fd;
 }
 
-struct sys_openat {
-	struct co_frame co;
-	int dirfd, number;
-	uptr path;
-	u32 flags, mode;
-	char *name;
-	struct file *file;
-	long err;
-};
-static co_t sys_openat(struct co *co, struct sys_openat *f)
+co_t sys_openat(struct co *co, struct sys_openat *f)
 {
 	CO_BEGIN;
 	NAME_FROM_USER(f->err, f->name, f->path);
 	if (f->err)
 		CO_RETURN(f->err);
-	f->number = open_reserve(co);
+	f->number = open_reserve(co, f->file_index);
 	f->err = min(f->number, 0);
 	if (!f->err)
 		CO_AWAIT(f->err, open_at, .dirfd = f->dirfd, .name = f->name,
 			 .flags = f->flags | O_LARGEFILE, .mode = f->mode & 07777,
 			 .file = &f->file);
 	kfree(f->name);
-	CO_RETURN(open_settle(co, f->number, f->err, f->file, f->flags & O_CLOEXEC));
+	CO_RETURN(open_settle(co, f->number, f->err, f->file, f->flags & O_CLOEXEC,
+			      f->file_index));
 	CO_END;
 }
 SYSCALL_CO(openat, dirfd, path, flags, mode);
@@ -106,17 +104,7 @@ co_t open_check_rest(struct co *co, struct open_check_rest *f)
 	CO_END;
 }
 
-struct sys_openat2 {
-	struct co_frame co;
-	int dirfd, number;
-	uptr path, from;
-	size_t size;
-	struct open_how how;
-	char *name;
-	struct file *file;
-	long err;
-};
-static co_t sys_openat2(struct co *co, struct sys_openat2 *f)
+co_t sys_openat2(struct co *co, struct sys_openat2 *f)
 {
 	CO_BEGIN;
 	if (f->size < sizeof(f->how))
@@ -129,19 +117,22 @@ static co_t sys_openat2(struct co *co, struct sys_openat2 *f)
 		CO_COPY_FROM_USER(f->err, &f->how, f->from, sizeof(f->how));
 	if (!f->err)
 		f->err = open_check_how(&f->how);
+	if (!f->err && f->file_index && (f->how.flags & O_CLOEXEC))
+		f->err = -EINVAL;
 	if (f->err)
 		CO_RETURN(f->err);
 	NAME_FROM_USER(f->err, f->name, f->path);
 	if (f->err)
 		CO_RETURN(f->err);
-	f->number = open_reserve(co);
+	f->number = open_reserve(co, f->file_index);
 	f->err = min(f->number, 0);
 	if (!f->err)
 		CO_AWAIT(f->err, open_at, .dirfd = f->dirfd, .name = f->name,
 			 .flags = (u32)f->how.flags, .mode = (u32)f->how.mode,
 			 .limits = open_limits(f->how.resolve), .file = &f->file);
 	kfree(f->name);
-	CO_RETURN(open_settle(co, f->number, f->err, f->file, f->how.flags & O_CLOEXEC));
+	CO_RETURN(open_settle(co, f->number, f->err, f->file, f->how.flags & O_CLOEXEC,
+			      f->file_index));
 	CO_END;
 }
 SYSCALL_CO(openat2, dirfd, path, from, size);

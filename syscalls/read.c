@@ -11,6 +11,7 @@
 #include "mem/phys/slab.h"
 #include "mem/space/uaccess.h"
 #include "mem/space/uio.h"
+#include "syscalls/read.h"
 #include "syscalls/syscall.h"
 #include "vfs/fd.h"
 #include "vfs/file.h"
@@ -21,15 +22,13 @@
 #define READ_WRITE_RWF ((u32)RWF_HIPRI)
 #define READ_READ_RWF ((u32)(RWF_HIPRI | RWF_DSYNC | RWF_SYNC | RWF_APPEND | RWF_NOAPPEND))
 
-/* As file_write wants it: plus one, so that 0 is none. */
-static u64 read_size_limit(struct task *t)
+u64 read_size_limit(struct task *t)
 {
 	return rlimit_get(thread_of(t)->process, RLIMIT_FSIZE) + 1;
 }
 
-/* What a failed write means for its thread besides the errno. Sockets see to it themselves: not
- * all of them signal. */
-static long read_signals(struct task *t, const struct file *file, long n)
+/* Sockets see to it themselves: not all of them signal. */
+long read_signals(struct task *t, const struct file *file, long n)
 {
 	if (n == -EPIPE && !S_ISSOCK(file->inode->mode))
 		signal_self(SIGPIPE);
@@ -201,8 +200,7 @@ co_t begin_pwrite64(struct co *co, const u64 *a)
 
 /* --- several buffers --- */
 
-/* Is there any way to do it? Asked before the buffers are looked at. */
-static bool read_vec_can(const struct file *file, bool write)
+bool read_vec_can(const struct file *file, bool write)
 {
 	return !file->ops->stream || (write ? file->ops->write.step : file->ops->read.step);
 }

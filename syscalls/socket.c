@@ -7,6 +7,7 @@
 #include "syscalls/retry.h"
 #include "syscalls/sockets.h"
 #include "syscalls/sockfilter.h"
+#include "syscalls/uring_call.h"
 
 #define SOCKET_FLAGS ((u32)(SOCK_CLOEXEC | SOCK_NONBLOCK))
 
@@ -17,8 +18,7 @@ static u64 socket_limit(struct task *t)
 	return rlimit_get(thread_of(t)->process, RLIMIT_NOFILE);
 }
 
-/* A file over s, whose reference is taken over in any case; NULL without memory. */
-static struct file *socket_open(struct socket *s, u32 flags)
+struct file *sockets_open(struct socket *s, u32 flags)
 {
 	struct file *file = socket_file(s, flags & SOCK_NONBLOCK ? O_NONBLOCK : 0);
 
@@ -31,7 +31,7 @@ static struct file *socket_open(struct socket *s, u32 flags)
 
 long sockets_add(struct task *t, struct socket *s, u32 flags)
 {
-	struct file *file = socket_open(s, flags);
+	struct file *file = sockets_open(s, flags);
 	long fd;
 
 	if (!file)
@@ -56,7 +56,7 @@ SYSCALL_PLAIN(socket, u32, u32, u32);
 
 static long socket_add_pair(struct task *t, struct socket *made[2], u32 flags, int fds[2])
 {
-	struct file *a = socket_open(made[0], flags), *b = socket_open(made[1], flags);
+	struct file *a = sockets_open(made[0], flags), *b = sockets_open(made[1], flags);
 	long err = -ENOMEM;
 
 	if (a && b)
@@ -235,23 +235,12 @@ static long sys_listen(struct task *t, int fd, u32 backlog)
 }
 SYSCALL_PLAIN(listen, int, u32);
 
-struct sys_accept4 {
-	struct co_frame co;
-	int fd, number;
-	uptr to, to_len;
-	u32 flags;
-	struct file *file, *new;
-	struct socket *made;
-	char *name;
-	long err;
-};
-
 /* The new connection's file, and its peer's address if that is asked for: its length. */
 static long socket_accepted(struct sys_accept4 *f)
 {
 	long len = 0;
 
-	f->new = socket_open(f->made, f->flags);
+	f->new = sockets_open(f->made, f->flags);
 	if (!f->new)
 		return -ENOMEM;
 	if (!f->to.raw)
@@ -263,7 +252,7 @@ static long socket_accepted(struct sys_accept4 *f)
 	return len < 0 ? -ECONNABORTED : len;
 }
 
-static co_t sys_accept4(struct co *co, struct sys_accept4 *f)
+co_t sys_accept4(struct co *co, struct sys_accept4 *f)
 {
 	struct socket *s;
 
@@ -274,7 +263,8 @@ static co_t sys_accept4(struct co *co, struct sys_accept4 *f)
 	if (f->err)
 		CO_RETURN(f->err);
 	/* Without a number the connection stays where it is. */
-	f->number = fd_reserve(fd_current(co), socket_limit(co_task(co)));
+	if (!f->file_index)
+		f->number = fd_reserve(fd_current(co), socket_limit(co_task(co)));
 	if (f->number < 0) {
 		file_put(f->file);
 		CO_RETURN(f->number);
@@ -287,7 +277,12 @@ static co_t sys_accept4(struct co *co, struct sys_accept4 *f)
 	if (f->err >= 0 && f->to.raw)
 		CO_AWAIT(f->err, sockets_name_out, .name = f->name, .len = (int)f->err,
 			 .to = f->to, .to_len = f->to_len);
-	fd_settle(fd_current(co), f->number, f->err ? NULL : f->new, f->flags & SOCK_CLOEXEC);
+	if (!f->file_index)
+		fd_settle(fd_current(co), f->number, f->err ? NULL : f->new,
+			  f->flags & SOCK_CLOEXEC);
+	else if (!f->err)
+		f->number = (int)uring_call_install(co, f->new, f->flags & SOCK_CLOEXEC,
+						    f->file_index);
 	if (f->err)
 		file_put(f->new);
 	kfree(f->name);

@@ -6,7 +6,7 @@
 
 #include "core/net/abi.h"
 #include "core/net/socket.h"
-#include "core/proc/process.h"
+#include "core/proc/thread.h"
 #include "syscalls/syscall.h"
 #include "vfs/fd.h"
 
@@ -23,14 +23,58 @@ static inline long sockets_get(struct task *t, int fd, struct file **file)
 	return -ENOTSOCK;
 }
 
-/* MSG_DONTWAIT, if the descriptor says so. */
+/* MSG_DONTWAIT, if the descriptor says so; but a request may always wait. */
 static inline u32 sockets_flags(const struct file *file, u32 flags)
 {
-	return atomic_load_relaxed(&file->flags) & O_NONBLOCK ? flags | MSG_DONTWAIT : flags;
+	bool no_wait = (atomic_load_relaxed(&file->flags) & O_NONBLOCK) &&
+		       !thread_current()->of_request;
+
+	return no_wait ? flags | MSG_DONTWAIT : flags;
 }
 
 /* A descriptor for a new socket, whose reference is taken over in any case. */
 long sockets_add(struct task *t, struct socket *s, u32 flags);
+
+/* A file over s, whose reference is taken over in any case; NULL without memory. flags: SOCK_*. */
+struct file *sockets_open(struct socket *s, u32 flags);
+
+/* accept4; file_index: a direct descriptor of the ring whose request it is (uring_call_install). */
+struct sys_accept4 {
+	struct co_frame co;
+	int fd, number;
+	uptr to, to_len;
+	u32 flags, file_index;
+	struct file *file, *new;
+	struct socket *made;
+	char *name;
+	long err;
+};
+co_t sys_accept4(struct co *co, struct sys_accept4 *f);
+
+/* Send, or receive, what the header at `from` says. */
+struct message_send {
+	struct co_frame co;
+	struct file *file;
+	uptr from;
+	u32 flags;
+	struct message *m;
+	long n;
+};
+co_t message_send(struct co *co, struct message_send *f);
+struct message_receive {
+	struct co_frame co;
+	struct file *file;
+	uptr from;
+	u32 flags;
+	bool given;		/* into this buffer, which stands for the one that it may name: */
+	u64 at;
+	u32 len;
+	struct message *m;
+	long n, err;
+};
+co_t message_receive(struct co *co, struct message_receive *f);
+/* A buffer of the user's: 0 or -EFAULT. */
+long message_buffer(struct uio *uio, uptr buf, size_t len);
 
 /* An address from user space into name[NET_NAME_MAX], zeros behind it: 0 or an error. */
 struct sockets_name_in {

@@ -9,66 +9,28 @@
 #include "core/proc/signal.h"
 #include "mem/phys/slab.h"
 #include "mem/space/uaccess.h"
-#include "syscalls/syscall.h"
+#include "syscalls/splice.h"
 #include "vfs/fd.h"
 #include "vfs/pipe.h"
 
 #define SPLICE_MOST	65536ul
 #define SPLICE_NONBLOCK 2u	/* SPLICE_F_NONBLOCK */
-#define SPLICE_FLAGS	15u
 
-/* One end of it: its place, given or its own. */
-struct splice_end {
-	struct file *file;
-	uptr at;		/* of a user's loff_t, or 0 */
-	i64 pos;
-	bool pipe;
-};
-
-struct splice_get {
-	struct co_frame co;
-	bool write;
-	struct splice_end *end;
-	long err;
-};
-static co_t splice_get(struct co *co, struct splice_get *f)
+/* May it be an end? -ESPIPE, -EBADF, -EINVAL. */
+static long splice_check(struct splice_end *end, bool write)
 {
-	CO_BEGIN;
-	f->end->pipe = pipe_size(f->end->file) >= 0;
-	if (f->end->pipe && f->end->at.raw)
-		CO_RETURN(-ESPIPE);
-	if (!(f->end->file->mode & (f->write ? FILE_WRITE : FILE_READ)))
-		CO_RETURN(-EBADF);
-	if (S_ISDIR(f->end->file->inode->mode))
-		CO_RETURN(-EINVAL);
-	f->end->pos = FILE_POS;
-	if (!f->end->at.raw)
-		CO_RETURN(0);
-	if (f->end->file->ops->stream)
-		CO_RETURN(-EINVAL);
-	CO_COPY_FROM_USER(f->err, &f->end->pos, f->end->at, sizeof(f->end->pos));
-	if (!f->err && f->end->pos < 0)
-		f->err = -EINVAL;
-	CO_RETURN(f->err);
-	CO_END;
-}
-
-/* n bytes went through: the user's offset moves. */
-struct splice_moved {
-	struct co_frame co;
-	struct splice_end *end;
-	i64 n;
-	long err;
-};
-static co_t splice_moved(struct co *co, struct splice_moved *f)
-{
-	CO_BEGIN;
-	if (!f->end->at.raw || f->n <= 0)
-		CO_RETURN(0);
-	f->end->pos += f->n;
-	CO_COPY_TO_USER(f->err, f->end->at, &f->end->pos, sizeof(f->end->pos));
-	CO_RETURN(f->err);
-	CO_END;
+	end->pipe = pipe_size(end->file) >= 0;
+	if (end->pipe && end->given)
+		return -ESPIPE;
+	if (!(end->file->mode & (write ? FILE_WRITE : FILE_READ)))
+		return -EBADF;
+	if (S_ISDIR(end->file->inode->mode))
+		return -EINVAL;
+	if (!end->given)
+		end->place = FILE_POS;
+	else if (end->file->ops->stream || end->place < 0)
+		return -EINVAL;
+	return 0;
 }
 
 /* Would it have to wait, though it was told not to? */
@@ -81,6 +43,75 @@ static bool splice_would_wait(const struct splice_end *in, const struct splice_e
 	       (out->pipe && out_not && !(file_poll(out->file, NULL) & (POLLOUT | POLLERR)));
 }
 
+static long splice_check_both(struct splice_run *run)
+{
+	struct splice_end *in = &run->in, *out = &run->out;
+	long err = splice_check(in, false);
+
+	if (!err)
+		err = splice_check(out, true);
+	if (err)
+		return err;
+	if ((i64)run->len < 0 || (!in->pipe && !out->pipe) ||
+	    in->file->inode == out->file->inode || in->file->ops->unspliced ||
+	    out->file->ops->unspliced || (!out->pipe && (out->file->flags & O_APPEND)))
+		return -EINVAL;
+	return splice_would_wait(in, out, run->flags) ? -EAGAIN : 0;
+}
+
+co_t splice_files(struct co *co, struct splice_files *f)
+{
+	CO_BEGIN;
+	if (!f->run->len)
+		CO_RETURN(0);
+	f->n = splice_check_both(f->run);
+	if (f->n)
+		CO_RETURN(f->n);
+	f->run->len = min(f->run->len, SPLICE_MOST);
+	/* What is taken from the source must go somewhere: no more than the pipe holds. */
+	if (f->run->out.pipe)
+		f->run->len = min(f->run->len, (u64)pipe_size(f->run->out.file));
+	f->buf = kmalloc(f->run->len);
+	if (!f->buf)
+		CO_RETURN(-ENOMEM);
+	f->uio = uio_kernel(f->buf, f->run->len);
+	CO_AWAIT(f->n, file_read, .file = f->run->in.file, .uio = &f->uio, .pos = f->run->in.place);
+	if (f->n > 0) {
+		f->uio = uio_kernel(f->buf, (u64)f->n);
+		CO_AWAIT(f->n, file_write, .file = f->run->out.file, .uio = &f->uio,
+			 .pos = f->run->out.place);
+	}
+	if (f->n == -EPIPE)
+		signal_self(SIGPIPE);
+	kfree(f->buf);
+	CO_RETURN(f->n);
+	CO_END;
+}
+
+/* An offset of the user's, if he gave one; and moved by what went through. */
+struct splice_offset {
+	struct co_frame co;
+	struct splice_end *end;
+	uptr at;
+	i64 moved;		/* 0: get it */
+	long err;
+};
+static co_t splice_offset(struct co *co, struct splice_offset *f)
+{
+	CO_BEGIN;
+	f->end->given = f->at.raw;
+	if (!f->at.raw)
+		CO_RETURN(0);
+	if (!f->moved) {
+		CO_COPY_FROM_USER(f->err, &f->end->place, f->at, sizeof(f->end->place));
+	} else {
+		f->end->place += f->moved;
+		CO_COPY_TO_USER(f->err, f->at, &f->end->place, sizeof(f->end->place));
+	}
+	CO_RETURN(f->err);
+	CO_END;
+}
+
 struct sys_splice {
 	struct co_frame co;
 	int in_fd;
@@ -89,11 +120,20 @@ struct sys_splice {
 	uptr out_at;
 	u64 len;
 	u32 flags;
-	struct splice_end in, out;
-	struct uio uio;
-	char *buf;
+	struct splice_run run;
 	long n, err;
 };
+
+/* What is wrong with the ends comes before an offset that cannot be read. */
+static long splice_check_given(struct sys_splice *f)
+{
+	struct splice_end in = {.file = f->run.in.file, .given = f->in_at.raw};
+	struct splice_end out = {.file = f->run.out.file, .given = f->out_at.raw};
+	long err = splice_check(&in, false);
+
+	return err ? err : splice_check(&out, true);
+}
+
 static co_t sys_splice(struct co *co, struct sys_splice *f)
 {
 	CO_BEGIN;
@@ -101,65 +141,81 @@ static co_t sys_splice(struct co *co, struct sys_splice *f)
 		CO_RETURN(-EINVAL);
 	if (!f->len)
 		CO_RETURN(0);
-	f->in.at = f->in_at;
-	f->out.at = f->out_at;
-	f->in.file = fd_get(fd_current(co), f->in_fd);
-	f->out.file = fd_get(fd_current(co), f->out_fd);
-	f->n = f->in.file && f->out.file ? 0 : -EBADF;
+	f->run.len = f->len;
+	f->run.flags = f->flags;
+	f->run.in.file = fd_get(fd_current(co), f->in_fd);
+	f->run.out.file = fd_get(fd_current(co), f->out_fd);
+	f->n = f->run.in.file && f->run.out.file ? splice_check_given(f) : -EBADF;
 	if (!f->n)
-		CO_AWAIT(f->n, splice_get, .end = &f->in);
+		CO_AWAIT(f->n, splice_offset, .end = &f->run.in, .at = f->in_at);
 	if (!f->n)
-		CO_AWAIT(f->n, splice_get, .write = true, .end = &f->out);
-	if (!f->n && (i64)f->len < 0)
-		f->n = -EINVAL;
-	if (f->n)
-		goto out;
-	f->n = -EINVAL;
-	if ((!f->in.pipe && !f->out.pipe) || f->in.file->inode == f->out.file->inode ||
-	    f->in.file->ops->unspliced || f->out.file->ops->unspliced ||
-	    (!f->out.pipe && (f->out.file->flags & O_APPEND)))
-		goto out;
-	f->n = -EAGAIN;
-	if (splice_would_wait(&f->in, &f->out, f->flags))
-		goto out;
-	f->n = -ENOMEM;
-	f->len = min(f->len, SPLICE_MOST);
-	/* What is taken from the source must go somewhere: no more than the pipe holds. */
-	if (f->out.pipe)
-		f->len = min(f->len, (u64)pipe_size(f->out.file));
-	f->buf = kmalloc(f->len);
-	if (!f->buf)
-		goto out;
-	f->uio = uio_kernel(f->buf, f->len);
-	CO_AWAIT(f->n, file_read, .file = f->in.file, .uio = &f->uio, .pos = f->in.pos);
-	if (f->n <= 0)
-		goto out;
-	f->uio = uio_kernel(f->buf, (u64)f->n);
-	CO_AWAIT(f->n, file_write, .file = f->out.file, .uio = &f->uio, .pos = f->out.pos);
-	CO_AWAIT(f->err, splice_moved, .end = &f->in, .n = f->n);
-	if (!f->err)
-		CO_AWAIT(f->err, splice_moved, .end = &f->out, .n = f->n);
-	if (f->err)
-		f->n = f->err;
-	if (f->n == -EPIPE)
-		signal_self(SIGPIPE);
-out:
-	kfree(f->buf);
-	file_put(f->in.file);
-	file_put(f->out.file);
+		CO_AWAIT(f->n, splice_offset, .end = &f->run.out, .at = f->out_at);
+	if (!f->n)
+		CO_AWAIT(f->n, splice_files, .run = &f->run);
+	if (f->n > 0) {
+		CO_AWAIT(f->err, splice_offset, .end = &f->run.in, .at = f->in_at, .moved = f->n);
+		if (!f->err)
+			CO_AWAIT(f->err, splice_offset, .end = &f->run.out, .at = f->out_at,
+				 .moved = f->n);
+		if (f->err)
+			f->n = f->err;
+	}
+	file_put(f->run.in.file);
+	file_put(f->run.out.file);
 	CO_RETURN(f->n);
 	CO_END;
 }
 SYSCALL_CO(splice, in_fd, in_at, out_fd, out_at, len, flags);
+
+static long splice_tee_check(struct splice_run *run)
+{
+	long err = splice_check(&run->in, false);
+
+	if (!err)
+		err = splice_check(&run->out, true);
+	if (err)
+		return err;
+	if (!run->in.pipe || !run->out.pipe || run->in.file->inode == run->out.file->inode)
+		return -EINVAL;
+	return splice_would_wait(&run->in, &run->out, run->flags) ? -EAGAIN : 0;
+}
+
+co_t splice_tee(struct co *co, struct splice_tee *f)
+{
+	CO_BEGIN;
+	if (!f->run->len)
+		CO_RETURN(0);
+	f->n = splice_tee_check(f->run);
+	if (f->n)
+		CO_RETURN(f->n);
+	f->run->len = min(f->run->len, SPLICE_MOST);
+	f->buf = kmalloc(f->run->len);
+	if (!f->buf)
+		CO_RETURN(-ENOMEM);
+	do {
+		CO_AWAIT(f->n, pipe_wait, .file = f->run->in.file);
+		if (f->n)
+			goto out;
+		f->n = pipe_peek(f->run->in.file, f->buf, f->run->len);
+	} while (f->n == -EAGAIN);
+	if (f->n <= 0)
+		goto out;
+	f->uio = uio_kernel(f->buf, (u64)f->n);
+	CO_AWAIT(f->n, file_write, .file = f->run->out.file, .uio = &f->uio, .pos = FILE_POS);
+	if (f->n == -EPIPE)
+		signal_self(SIGPIPE);
+out:
+	kfree(f->buf);
+	CO_RETURN(f->n);
+	CO_END;
+}
 
 struct sys_tee {
 	struct co_frame co;
 	int in_fd, out_fd;
 	u64 len;
 	u32 flags;
-	struct splice_end in, out;
-	struct uio uio;
-	char *buf;
+	struct splice_run run;
 	long n;
 };
 static co_t sys_tee(struct co *co, struct sys_tee *f)
@@ -169,42 +225,15 @@ static co_t sys_tee(struct co *co, struct sys_tee *f)
 		CO_RETURN(-EINVAL);
 	if (!f->len)
 		CO_RETURN(0);
-	f->in.file = fd_get(fd_current(co), f->in_fd);
-	f->out.file = fd_get(fd_current(co), f->out_fd);
-	f->n = f->in.file && f->out.file ? 0 : -EBADF;
-	if (!f->n)
-		CO_AWAIT(f->n, splice_get, .end = &f->in);
-	if (!f->n)
-		CO_AWAIT(f->n, splice_get, .write = true, .end = &f->out);
-	if (f->n)
-		goto out;
-	f->n = -EINVAL;
-	if (!f->in.pipe || !f->out.pipe || f->in.file->inode == f->out.file->inode)
-		goto out;
-	f->n = -EAGAIN;
-	if (splice_would_wait(&f->in, &f->out, f->flags))
-		goto out;
-	f->n = -ENOMEM;
-	f->len = min(f->len, SPLICE_MOST);
-	f->buf = kmalloc(f->len);
-	if (!f->buf)
-		goto out;
-	do {
-		CO_AWAIT(f->n, pipe_wait, .file = f->in.file);
-		if (f->n)
-			goto out;
-		f->n = pipe_peek(f->in.file, f->buf, f->len);
-	} while (f->n == -EAGAIN);
-	if (f->n <= 0)
-		goto out;
-	f->uio = uio_kernel(f->buf, (u64)f->n);
-	CO_AWAIT(f->n, file_write, .file = f->out.file, .uio = &f->uio, .pos = FILE_POS);
-	if (f->n == -EPIPE)
-		signal_self(SIGPIPE);
-out:
-	kfree(f->buf);
-	file_put(f->in.file);
-	file_put(f->out.file);
+	f->run.len = f->len;
+	f->run.flags = f->flags;
+	f->run.in.file = fd_get(fd_current(co), f->in_fd);
+	f->run.out.file = fd_get(fd_current(co), f->out_fd);
+	f->n = -EBADF;
+	if (f->run.in.file && f->run.out.file)
+		CO_AWAIT(f->n, splice_tee, .run = &f->run);
+	file_put(f->run.in.file);
+	file_put(f->run.out.file);
 	CO_RETURN(f->n);
 	CO_END;
 }

@@ -13,6 +13,9 @@
 	B(read) B(write) B(pread64) B(pwrite64) B(lseek)                       \
 	A(readv) A(writev) A(preadv) A(pwritev) A(preadv2) A(pwritev2)         \
 	A(sendfile) A(copy_file_range)                                         \
+	/* aio.c */                                                           \
+	A(io_setup) A(io_destroy) A(io_submit) A(io_cancel)                    \
+	A(io_getevents) A(io_pgetevents)                                       \
 	/* stat.c */                                                          \
 	B(newfstatat) B(fstat) A(statx) B(faccessat) B(faccessat2)             \
 	A(readlinkat) A(statfs) A(fstatfs)                                     \
@@ -39,6 +42,8 @@
 	/* pipe.c, poll.c, epoll.c, eventfd.c */                               \
 	B(pipe2) A(ppoll) A(pselect6)                                          \
 	P(epoll_create1) B(epoll_ctl) B(epoll_pwait) A(epoll_pwait2) P(eventfd2) \
+	/* uring.c */                                                          \
+	A(io_uring_setup) A(io_uring_enter) A(io_uring_register)               \
 	/* allocate.c, splice.c, vmsplice.c, xattr.c */                       \
 	A(fallocate) A(splice) A(tee) P(readahead) A(vmsplice)                 \
 	A(setxattr) A(lsetxattr) A(fsetxattr) A(getxattr) A(lgetxattr)         \

@@ -3,6 +3,7 @@
 #include "core/base/bits.h"
 #include "core/cred/user_counts.h"
 #include "core/proc/core.h"
+#include "core/uring/aio.h"
 #include "fs/procfs/proc.h"
 #include "mem/phys/buddy.h"
 #include "mem/space/space.h"
@@ -82,6 +83,7 @@ static int suid_dumpable_store(const struct proc_subject *who, const char *text,
 		atomic_store(&variable_, (type_)n);                                             \
 		return 0;                                                                       \
 	}
+NUMBER(aio_max, aio_limit.most, u64, UINT64_MAX)
 NUMBER(break_time, lease_settings.break_time, i32, INT32_MAX)
 NUMBER(leases, lease_settings.enabled, i32, INT32_MAX)
 NUMBER(dnotify, dnotify_enabled, i32, INT32_MAX)
@@ -91,6 +93,12 @@ NUMBER(inotify_events, inotify_events_max, u32, INT32_MAX)
 NUMBER(epoll_watches, user_limits.epoll_items, u64, INT64_MAX)
 NUMBER(pipe_soft, user_limits.pipe_pages, u64, UINT64_MAX)
 NUMBER(pipe_hard, user_limits.pipe_pages_hard, u64, UINT64_MAX)
+
+static int aio_used_show(const struct proc_subject *who, struct text *to)
+{
+	text_add(to, "%lu\n", atomic_load_relaxed(&aio_limit.used));
+	return 0;
+}
 
 static int pipe_size_show(const struct proc_subject *who, struct text *to)
 {
@@ -153,6 +161,8 @@ static const struct proc_entry inotify_entries[] = {
 };
 
 const struct proc_entry proc_sys_fs_entries[] = {
+	SET("aio-max-nr", 0644, aio_max),
+	FILE("aio-nr", 0444, .show = aio_used_show),
 	SET("dir-notify-enable", 0644, dnotify),
 	DIR("epoll", .children = epoll_entries),
 	FILE("file-max", 0444, .show = file_max_show),

@@ -1,0 +1,350 @@
+/* core/uring/submit.c -- from a submission to a request that is issued.
+ *
+ * A submission is copied, checked and made a request. Requests with IOSQE_IO_LINK form a chain,
+ * whose first is issued when its last has come, unless it waits for what was issued before it
+ * (IOSQE_IO_DRAIN).
+ */
+#include "core/uring/issue.h"
+#include "core/uring/uring.h"
+
+#include "core/cred/cred.h"
+#include "core/uring/ops.h"
+#include "mem/phys/slab.h"
+#include "mem/space/uaccess.h"
+#include "vfs/fd.h"
+#include "vfs/file.h"
+
+#define SUBMIT_SQE_FLAGS                                                              \
+	(IOSQE_FIXED_FILE | IOSQE_IO_DRAIN | IOSQE_IO_LINK | IOSQE_IO_HARDLINK |      \
+	 IOSQE_ASYNC | IOSQE_BUFFER_SELECT | IOSQE_CQE_SKIP_SUCCESS)
+#define SUBMIT_LINKS (IOSQE_IO_LINK | IOSQE_IO_HARDLINK)
+#define SUBMIT_CANCEL_BATCH 64u
+
+static const struct uring_op *const *submit_ops;
+static unsigned submit_op_count;
+
+void uring_set_ops(const struct uring_op *const *ops, unsigned count)
+{
+	submit_ops = ops;
+	submit_op_count = count;
+	fd_given = uring_given;
+}
+
+/* --- records --- */
+
+static struct uring_request *submit_new(void)
+{
+	struct uring_request *r = kzalloc(sizeof(*r));
+
+	if (r && request_init(&r->request, "io_uring", &issue_request_ops)) {
+		kfree(r);
+		return NULL;
+	}
+	return r;
+}
+
+void submit_free_spare(struct uring_request *list)
+{
+	while (list) {
+		struct uring_request *r = list;
+
+		list = r->next;
+		request_put(&r->request);
+	}
+}
+
+/* Another process's record is of no use. */
+static struct uring_request *submit_take_spare(struct uring *u)
+{
+	struct uring_request *r;
+
+	if (!u->spare) {
+		spin_lock(&u->lock);
+		u->spare = u->returned;
+		u->returned = NULL;
+		spin_unlock(&u->lock);
+	}
+	r = u->spare;
+	if (!r)
+		return submit_new();
+	u->spare = r->next;
+	if (r->request.thread.process == thread_current()->process)
+		return r;
+	request_put(&r->request);
+	return submit_new();
+}
+
+/* --- submissions --- */
+
+/* Copy the next one: false if the program gave a number that is none. */
+static bool submit_copy(struct uring *u, struct uring_request *r)
+{
+	u32 at = u->sq_head & (u->sq_entries - 1);
+	bool big = u->flags & IORING_SETUP_SQE128;
+	const char *from;
+
+	u->sq_head++;
+	if (!(u->flags & IORING_SETUP_NO_SQARRAY))
+		at = atomic_load_relaxed((u32 *)region_at(&u->rings, u->array_at + at * 4ul));
+	if (at >= u->sq_entries) {
+		atomic_add_relaxed(&u->shared->sq_dropped, 1u);
+		__atomic_store_n(&u->shared->sq_head, u->sq_head, __ATOMIC_RELEASE);
+		return false;
+	}
+	from = region_at(&u->sqes, (u64)at << (big ? 7 : 6));
+	memcpy(&r->sqe, from, sizeof(r->sqe));
+	if (big)
+		memcpy(r->sqe_more, from + sizeof(r->sqe), sizeof(r->sqe_more));
+	__atomic_store_n(&u->shared->sq_head, u->sq_head, __ATOMIC_RELEASE);
+	return true;
+}
+
+/* Does the ring's owner allow it? */
+static bool submit_is_allowed(const struct uring *u, const struct io_uring_sqe *s)
+{
+	const struct uring_limits *l = u->limits;
+
+	return !l || ((l->sqe_ops >> s->opcode & 1) &&
+		      (s->flags & l->flags_required) == l->flags_required &&
+		      !(s->flags & ~(l->flags_allowed | l->flags_required)));
+}
+
+static int submit_check(struct uring *u, struct uring_request *r)
+{
+	const struct io_uring_sqe *s = &r->sqe;
+
+	r->op = s->opcode < submit_op_count ? submit_ops[s->opcode] : NULL;
+	if (!r->op || s->flags & ~SUBMIT_SQE_FLAGS)
+		return -EINVAL;
+	if ((s->flags & IOSQE_BUFFER_SELECT) && !(r->op->flags & URING_BUFFERS))
+		return -EOPNOTSUPP;
+	if ((s->flags & IOSQE_CQE_SKIP_SUCCESS) && (s->flags & IOSQE_IO_DRAIN))
+		return -EOPNOTSUPP;
+	if (!submit_is_allowed(u, s))
+		return -EACCES;
+	if (s->ioprio && !(r->op->flags & URING_IOPRIO))
+		return -EINVAL;
+	if ((u->flags & IORING_SETUP_IOPOLL) && !(r->op->flags & URING_IOPOLL))
+		return -EINVAL;
+	if (s->personality && !r->cred) {
+		r->cred = uring_cred(u, s->personality);
+		if (!r->cred)
+			return -EINVAL;
+	}
+	return r->op->prepare ? r->op->prepare(r) : 0;
+}
+
+bool uring_copy_in(struct uring_request *r, void *to, u64 from, size_t n)
+{
+	if (from <= HAL_USER_END && hal_copy_from_user(to, uptr_of(from), n) == n)
+		return true;
+	r->missing = from;
+	r->missing_len = (u32)n;
+	return false;
+}
+
+static void submit_fresh(struct uring *u, struct uring_request *r)
+{
+	r->op = NULL;
+	r->ring = u;
+	r->data = NULL;
+	r->cqe_flags = 0;
+	r->big[0] = r->big[1] = 0;
+	r->fails = r->tried = r->silent = r->in_place = false;
+	r->succeeds = r->selected = false;
+	r->timeout = NULL;
+	r->missing_len = 0;
+	r->error = 0;
+	r->next = NULL;
+}
+
+/* Does the chain wait for what was issued before it? Then it is known as one that does. */
+static bool submit_defers(struct uring *u, struct uring_request *r)
+{
+	bool waits;
+
+	r->drains = false;
+	for (struct uring_request *each = r; each; each = each->next)
+		r->drains |= (each->sqe.flags & IOSQE_IO_DRAIN) != 0;
+	if (!r->drains && !atomic_load_relaxed(&u->deferred_count) && !u->drain_next)
+		return false;
+	request_take(&r->request, r->cred);
+	spin_lock(&u->lock);
+	r->drains |= u->drain_next;
+	waits = u->deferred_count || (r->drains && u->under_way);
+	if (waits) {
+		list_add_back(&u->deferred, &r->link);
+		atomic_store_relaxed(&u->deferred_count, u->deferred_count + 1);
+	}
+	u->drain_next = r->drains && r->next;
+	spin_unlock(&u->lock);
+	if (!waits)
+		request_drop(&r->request);
+	return waits;
+}
+
+/* The submission is complete as far as it goes: issue its chain, or fail it as a whole. */
+static void submit_chain(struct uring *u)
+{
+	struct uring_request *r = u->chain;
+	bool failed = false;
+
+	u->chain = NULL;
+	for (struct uring_request *each = r; each; each = each->next)
+		failed |= each->error != 0;
+	if (failed) {
+		/* The first was not taken. */
+		request_take(&r->request, NULL);
+		issue_cancel_chain(u, r, false);
+	} else if (!submit_defers(u, r)) {
+		issue_chain(u, r);
+	}
+}
+
+static void submit_add(struct uring *u, struct uring_request *r)
+{
+	bool links = r->sqe.flags & SUBMIT_LINKS;
+
+	if (!u->chain) {
+		u->chain = r;
+	} else {
+		request_take(&r->request, r->cred);
+		u->chain_last->next = r;
+	}
+	u->chain_last = r;
+	if (!links)
+		submit_chain(u);
+}
+
+/* The next submission's request, copied but not checked; NULL: there is none to take now (*err is
+ * 0), or no memory. */
+static struct uring_request *submit_next(struct uring *u, long *err)
+{
+	struct uring_request *r = submit_take_spare(u);
+
+	*err = r ? 0 : -EAGAIN;
+	if (!r)
+		return NULL;
+	submit_fresh(u, r);
+	if (submit_copy(u, r))
+		return r;
+	r->next = u->spare;
+	u->spare = r;
+	return NULL;
+}
+
+u32 submit_available(struct uring *u)
+{
+	u32 tail = __atomic_load_n(&u->shared->sq_tail, __ATOMIC_ACQUIRE);
+
+	return min(tail - u->sq_head, u->sq_entries);
+}
+
+#define SUBMIT_TRIES 64	/* pages taken away again and again: not by accident */
+
+co_t uring_submit(struct co *co, struct uring_submit *f)
+{
+	struct uring *u = f->ring;
+
+	CO_BEGIN;
+	CO_LOCK(&u->submit_lock);
+	f->most = min(f->most, submit_available(u));
+	while (f->done < f->most && !f->stop) {
+		f->r = submit_next(u, &f->err);
+		if (!f->r)
+			break;
+		for (f->tries = 0; f->tries < SUBMIT_TRIES; f->tries++) {
+			f->r->missing_len = 0;
+			f->r->error = submit_check(u, f->r);
+			if (f->r->error != -EFAULT || !f->r->missing_len)
+				break;
+			CO_AWAIT(f->err, user_fault_in, .addr = uptr_of(f->r->missing),
+				 .n = f->r->missing_len);
+			if (f->err)
+				break;
+		}
+		/* One within a chain fails the chain, once that is complete. */
+		f->stop = f->r->error && !(u->flags & IORING_SETUP_SUBMIT_ALL) &&
+			  !(f->r->sqe.flags & SUBMIT_LINKS);
+		submit_add(u, f->r);
+		f->done++;
+		while (!request_may_begin())
+			CO_YIELD;
+		CO_BREATHE;
+	}
+	if (u->chain)
+		submit_chain(u);
+	mutex_unlock(&u->submit_lock);
+	while (!request_may_begin())
+		CO_YIELD;
+	CO_RETURN(f->done ? f->done : f->err);
+	CO_END;
+}
+
+/* --- the end of a ring --- */
+
+static unsigned submit_cancel_some(struct uring *u)
+{
+	unsigned n = 0;
+
+	spin_lock(&u->lock);
+	u->dying = true;
+	while (n < SUBMIT_CANCEL_BATCH && !list_empty(&u->parked)) {
+		struct uring_request *r = list_first(&u->parked, struct uring_request, link);
+
+		if (request_is_cancelled(&r->request))
+			break;
+		request_cancel(&r->request, false);
+		list_remove(&r->link);
+		list_add_back(&u->parked, &r->link);
+		n++;
+	}
+	spin_unlock(&u->lock);
+	return n;
+}
+
+/* Those that never began. */
+static bool submit_cancel_deferred(struct uring *u)
+{
+	struct uring_request *r = NULL;
+
+	spin_lock(&u->lock);
+	if (u->deferred_count) {
+		r = list_first(&u->deferred, struct uring_request, link);
+		list_remove(&r->link);
+		atomic_store_relaxed(&u->deferred_count, u->deferred_count - 1);
+	}
+	spin_unlock(&u->lock);
+	if (r)
+		issue_cancel_chain(u, r, false);
+	return r;
+}
+
+co_t submit_end(struct co *co, struct submit_end *f)
+{
+	CO_BEGIN;
+	while (submit_cancel_deferred(f->ring))
+		CO_BREATHE;
+	do {
+		f->more = submit_cancel_some(f->ring);
+		CO_BREATHE;
+	} while (f->more);
+	while (group_free_one(f->ring))
+		CO_BREATHE;
+	CO_RETURN(0);
+	CO_END;
+}
+
+struct file *uring_given(void)
+{
+	struct thread *t = thread_current();
+	struct request *request = request_of(&t->task);
+	struct file *file;
+
+	if (!t->of_request || request->ops != &issue_request_ops)
+		return NULL;
+	file = ((struct uring_request *)request)->file;
+	if (file)
+		file_get(file);
+	return file;
+}

@@ -1,0 +1,71 @@
+/* syscalls/uring_table.c -- every operation of a ring there is, by family. */
+#include "core/uring/ops.h"
+#include "syscalls/uring.h"
+#include "syscalls/uring_call.h"
+
+const struct uring_op *const uring_table[IORING_OP_LAST] = {
+	/* uring_rw.c */
+	[IORING_OP_NOP] = &uring_nop,
+	[IORING_OP_READ] = &uring_read,
+	[IORING_OP_READV] = &uring_readv,
+	[IORING_OP_READ_FIXED] = &uring_fixed,
+	[IORING_OP_READ_MULTISHOT] = &uring_read_multishot,
+	[IORING_OP_WRITE] = &uring_write,
+	[IORING_OP_WRITEV] = &uring_writev,
+	[IORING_OP_WRITE_FIXED] = &uring_fixed,
+	/* core/uring */
+	[IORING_OP_TIMEOUT] = &uring_timeout,
+	[IORING_OP_TIMEOUT_REMOVE] = &uring_timeout_remove,
+	[IORING_OP_LINK_TIMEOUT] = &uring_link_timeout,
+	[IORING_OP_POLL_ADD] = &uring_poll_add,
+	[IORING_OP_POLL_REMOVE] = &uring_poll_remove,
+	[IORING_OP_ASYNC_CANCEL] = &uring_async_cancel,
+	[IORING_OP_MSG_RING] = &uring_msg_ring,
+	[IORING_OP_FILES_UPDATE] = &uring_files_update,
+	[IORING_OP_FIXED_FD_INSTALL] = &uring_fixed_fd_install,
+	[IORING_OP_PROVIDE_BUFFERS] = &uring_provide_buffers,
+	[IORING_OP_REMOVE_BUFFERS] = &uring_remove_buffers,
+	/* uring_fs.c */
+	[IORING_OP_OPENAT] = &uring_openat,
+	[IORING_OP_OPENAT2] = &uring_openat2,
+	[IORING_OP_CLOSE] = &uring_close,
+	[IORING_OP_FSYNC] = &uring_fsync,
+	[IORING_OP_FADVISE] = &uring_fadvise,
+	[IORING_OP_MADVISE] = &uring_madvise,
+	[IORING_OP_SPLICE] = &uring_splice,
+	[IORING_OP_TEE] = &uring_tee,
+	/* uring_net.c */
+	[IORING_OP_SOCKET] = &uring_socket,
+	[IORING_OP_ACCEPT] = &uring_accept,
+	[IORING_OP_SEND] = &uring_send,
+	[IORING_OP_RECV] = &uring_recv,
+	[IORING_OP_SENDMSG] = &uring_sendmsg,
+	[IORING_OP_RECVMSG] = &uring_recvmsg,
+	[IORING_OP_SEND_ZC] = &uring_zc,
+	[IORING_OP_SENDMSG_ZC] = &uring_zc,
+	/* uring_cmd.c */
+	[IORING_OP_URING_CMD] = &uring_cmd,
+	/* uring_call.c */
+	[IORING_OP_FALLOCATE] = &uring_calls[IORING_OP_FALLOCATE].op,
+	[IORING_OP_SYNC_FILE_RANGE] = &uring_calls[IORING_OP_SYNC_FILE_RANGE].op,
+	[IORING_OP_FTRUNCATE] = &uring_calls[IORING_OP_FTRUNCATE].op,
+	[IORING_OP_STATX] = &uring_calls[IORING_OP_STATX].op,
+	[IORING_OP_RENAMEAT] = &uring_calls[IORING_OP_RENAMEAT].op,
+	[IORING_OP_UNLINKAT] = &uring_calls[IORING_OP_UNLINKAT].op,
+	[IORING_OP_MKDIRAT] = &uring_calls[IORING_OP_MKDIRAT].op,
+	[IORING_OP_SYMLINKAT] = &uring_calls[IORING_OP_SYMLINKAT].op,
+	[IORING_OP_LINKAT] = &uring_calls[IORING_OP_LINKAT].op,
+	[IORING_OP_FSETXATTR] = &uring_calls[IORING_OP_FSETXATTR].op,
+	[IORING_OP_SETXATTR] = &uring_calls[IORING_OP_SETXATTR].op,
+	[IORING_OP_FGETXATTR] = &uring_calls[IORING_OP_FGETXATTR].op,
+	[IORING_OP_GETXATTR] = &uring_calls[IORING_OP_GETXATTR].op,
+	[IORING_OP_EPOLL_CTL] = &uring_calls[IORING_OP_EPOLL_CTL].op,
+	[IORING_OP_CONNECT] = &uring_calls[IORING_OP_CONNECT].op,
+	[IORING_OP_BIND] = &uring_calls[IORING_OP_BIND].op,
+	[IORING_OP_LISTEN] = &uring_calls[IORING_OP_LISTEN].op,
+	[IORING_OP_SHUTDOWN] = &uring_calls[IORING_OP_SHUTDOWN].op,
+	[IORING_OP_WAITID] = &uring_calls[IORING_OP_WAITID].op,
+	[IORING_OP_FUTEX_WAIT] = &uring_calls[IORING_OP_FUTEX_WAIT].op,
+	[IORING_OP_FUTEX_WAKE] = &uring_calls[IORING_OP_FUTEX_WAKE].op,
+	[IORING_OP_FUTEX_WAITV] = &uring_calls[IORING_OP_FUTEX_WAITV].op,
+};
