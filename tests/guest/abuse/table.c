@@ -1,6 +1,8 @@
 /* The tables of calls, as data. */
 #include <fcntl.h>
 #include <limits.h>
+#include <linux/aio_abi.h>
+#include <linux/io_uring.h>
 #include <linux/capability.h>
 #include <linux/filter.h>
 #include <linux/fs.h>
