@@ -137,9 +137,12 @@ static co_t uring_wait(struct co *co, struct uring_wait *f)
 	CO_END;
 }
 
-struct file *uring_file_of(struct co *co, int fd, bool registered)
+int uring_file_of(struct co *co, int fd, bool registered, struct file **file)
 {
-	return registered ? request_ring((u32)fd) : fd_get(fd_current(co), fd);
+	if (registered && (u32)fd >= REQUEST_RINGS)
+		return -EINVAL;
+	*file = registered ? request_ring((u32)fd) : fd_get(fd_current(co), fd);
+	return *file ? 0 : -EBADF;
 }
 
 struct sys_io_uring_enter {
@@ -157,9 +160,9 @@ static co_t sys_io_uring_enter(struct co *co, struct sys_io_uring_enter *f)
 	CO_BEGIN;
 	if (f->flags & ~(u32)URING_ENTER_KNOWN)
 		CO_RETURN(-EINVAL);
-	f->file = uring_file_of(co, f->fd, f->flags & IORING_ENTER_REGISTERED_RING);
-	if (!f->file)
-		CO_RETURN(-EBADF);
+	f->n = uring_file_of(co, f->fd, f->flags & IORING_ENTER_REGISTERED_RING, &f->file);
+	if (f->n)
+		CO_RETURN(f->n);
 	f->ring = uring_of(f->file);
 	f->n = !f->ring ? -EOPNOTSUPP : atomic_load(&f->ring->disabled) ? -EBADFD : 0;
 	if (f->n)

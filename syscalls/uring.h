@@ -11,9 +11,9 @@ extern const struct uring_op *const uring_table[IORING_OP_LAST];
 extern const struct uring_op uring_nop, uring_read, uring_readv, uring_write, uring_writev;
 extern const struct uring_op uring_fixed, uring_read_multishot;
 
-/* uring.c: the ring's file, by a descriptor or by a number of the process's own: a reference, or
- * NULL. */
-struct file *uring_file_of(struct co *co, int fd, bool registered);
+/* uring.c: the ring's file, by a descriptor or by a number of the process's own: 0 and a reference,
+ * -EBADF, -EINVAL. */
+int uring_file_of(struct co *co, int fd, bool registered, struct file **file);
 
 /* uring_fs.c */
 extern const struct uring_op uring_openat, uring_openat2, uring_close, uring_fsync, uring_fadvise,

@@ -437,14 +437,14 @@ static long register_check(const struct sys_io_uring_register *f)
 static co_t sys_io_uring_register(struct co *co, struct sys_io_uring_register *f)
 {
 	CO_BEGIN;
-	f->file = uring_file_of(co, f->fd, f->op & IORING_REGISTER_USE_REGISTERED_RING);
+	f->err = uring_file_of(co, f->fd, f->op & IORING_REGISTER_USE_REGISTERED_RING, &f->file);
 	f->op &= ~(u32)IORING_REGISTER_USE_REGISTERED_RING;
 	if (f->op >= IORING_REGISTER_LAST) {
 		file_put(f->file);
 		CO_RETURN(-EINVAL);
 	}
-	if (!f->file)
-		CO_RETURN(-EBADF);
+	if (f->err)
+		CO_RETURN(f->err);
 	f->ring = uring_of(f->file);
 	f->err = f->ring ? register_check(f) : -EOPNOTSUPP;
 	if (f->err)

@@ -80,7 +80,7 @@ static work_fn *const *const mixed[] = {work_files, work_tasks, work_devices,
 					 work_events, work_ipc, NULL};
 static work_fn *const *const sweeps[] = {sweep_names, sweep_files, sweep_tasks, sweep_memory,
 					 sweep_devices, sweep_ipc, sweep_net, sweep_trace,
-					 sweep_wait, sweep_layers, sweep_cold, sweep_more, sweep_userfault, sweep_aio, sweep_uring, work_files, work_tasks,
+					 sweep_wait, sweep_layers, sweep_cold, sweep_more, sweep_userfault, work_files, work_tasks,
 					 work_devices, work_events, work_ipc, NULL};
 
 /* Those after which memory is as it was at once. */
