@@ -17,6 +17,10 @@ static bool poll_notify(struct waiter *w, u32 events)
 	if (events & POLL_BY_RING)
 		atomic_store(&p->by_ring, true);
 	atomic_store(&p->told, 1u);
+	/* Once is enough until it looks again: a ring may be polled by very many requests, each of
+	 * whose completions wakes those that are still there. */
+	list_remove(&w->link);
+	list_init(&w->link);
 	task_wake(co_task(w->co));
 	return true;
 }
@@ -46,6 +50,13 @@ void poll_leave(struct poll_places *p)
 	p->used = 0;
 }
 
+/* Told of something: enlist again, and what holds now. */
+static u32 poll_renew(struct poll_places *p, struct file *file)
+{
+	poll_leave(p);
+	return poll_enlist(p->co, p, file);
+}
+
 co_t poll_ready(struct co *co, struct poll_ready *f)
 {
 	CO_BEGIN;
@@ -53,7 +64,7 @@ co_t poll_ready(struct co *co, struct poll_ready *f)
 	f->got = poll_enlist(co, &f->places, f->file) & (f->events | POLL_ALWAYS);
 	while (!f->got && !f->err) {
 		CO_WAIT(f->err, NULL, atomic_swap(&f->places.told, 0u));
-		f->got = file_poll(f->file, NULL) & (f->events | POLL_ALWAYS);
+		f->got = poll_renew(&f->places, f->file) & (f->events | POLL_ALWAYS);
 	}
 	poll_leave(&f->places);
 	CO_RETURN(f->got ? (long)f->got : f->err);
@@ -97,6 +108,7 @@ struct poll_run {
 	struct co_frame co;
 	struct uring_request *r;
 	struct poll_places places;
+	bool by_ring;		/* the last wake was a ring's completion */
 	u32 got;
 	u32 changes;		/* of what is asked for, seen */
 	long err;
@@ -119,8 +131,7 @@ static co_t poll_run(struct co *co, struct poll_run *f)
 	f->got = poll_enlist(co, &f->places, r->file) & poll_events(r);
 	for (;;) {
 		/* What a completion of a ring made ready it would make ready again, for ever. */
-		if (f->got && (!(atomic_load(&r->sqe.len) & IORING_POLL_ADD_MULTI) ||
-			       atomic_load(&f->places.by_ring)))
+		if (f->got && (!(atomic_load(&r->sqe.len) & IORING_POLL_ADD_MULTI) || f->by_ring))
 			break;
 		/* One that overflows ends it: the program does not keep up. */
 		if (f->got && !uring_post_more(r, f->got, 0))
@@ -129,7 +140,8 @@ static co_t poll_run(struct co *co, struct poll_run *f)
 		f->got = 0;
 		if (f->err)
 			break;
-		f->got = file_poll(r->file, NULL) & poll_events(r);
+		f->by_ring |= atomic_load(&f->places.by_ring);
+		f->got = poll_renew(&f->places, r->file) & poll_events(r);
 	}
 	poll_leave(&f->places);
 	CO_RETURN(f->err ? f->err : f->got);
