@@ -6,11 +6,30 @@
 #include "core/proc/internal.h"
 #include "coro/executor.h"
 #include "hal/clock.h"
+#include "mem/phys/buddy.h"
 #include "mem/phys/slab.h"
 #include "vfs/fd.h"
 #include "vfs/fs_context.h"
 
 #define REQUEST_CANCEL_BATCH 64u
+
+/* --- how many there may be --- */
+
+#define REQUEST_MEMORY_SHARE 8u	/* of all memory, for records */
+
+static u64 request_records;	/* [a] */
+
+/* A record is the kernel's memory, which no process is charged for: so there is an end to them. */
+static bool request_charge(void)
+{
+	const u64 most = (buddy_total_pages() << PAGE_SHIFT) / REQUEST_MEMORY_SHARE /
+			 sizeof(struct request);
+
+	if (atomic_add(&request_records, 1ul) < most)
+		return true;
+	atomic_sub(&request_records, 1ul);
+	return false;
+}
 
 /* --- a process's --- */
 
@@ -208,6 +227,7 @@ static void request_release(struct task *t)
 	signal_queue_flush(&r->thread.pending, ~0ul);
 	pid_put(r->thread.tid);
 	process_put(r->thread.process);
+	atomic_sub(&request_records, 1ul);
 	r->ops->release(r);
 }
 
@@ -221,7 +241,7 @@ int request_init(struct request *r, const char *name, const struct request_ops *
 {
 	struct thread *me = thread_current(), *t = &r->thread;
 
-	if (!request_set_need(me->process))
+	if (!request_set_need(me->process) || !request_charge())
 		return -ENOMEM;
 	task_init(&t->task, name, &t->user, &request_task_ops);
 	t->process = me->process;

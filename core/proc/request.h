@@ -74,7 +74,7 @@ struct request_set {
 };
 
 /* Set up r, whose memory is zero, for the current task's process: as if it were the current thread.
- * 0, or -ENOMEM with nothing to put. */
+ * 0, or -ENOMEM with nothing to put; also when all records together are an eighth of memory. */
 int request_init(struct request *r, const char *name, const struct request_ops *ops);
 void request_put(struct request *r);
 

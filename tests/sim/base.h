@@ -48,6 +48,26 @@
 /* fork(2): what follows is the child; it must end. */
 #define CHILD(p) SYS(p, __NR_clone, I(SIGCHLD)); IF(p, 0, EQ, 0)
 
+/* x0 has to be that, but where memory may end and disks fail: there whoever gets something else is
+ * done. */
+#define WANT(p, value)                                  \
+	do {                                            \
+		if ((p)->forgetful)                     \
+			work_done_unless((p), (value)); \
+		else                                    \
+			EXPECT((p), 0, (value));        \
+	} while (0)
+/* It must not be an error. */
+#define WANT_OK(p)                                 \
+	do {                                       \
+		if ((p)->forgetful)                \
+			work_done_after_error(p);  \
+		else                               \
+			EXPECT_OK((p), 0);         \
+	} while (0)
+
+void work_done_unless(struct prog *p, i64 value);
+void work_done_after_error(struct prog *p);
 unsigned prog_if_not_negative(struct prog *p, unsigned reg);
 void work_exit(struct prog *p, int status);
 void work_hook(struct prog *p, unsigned what);

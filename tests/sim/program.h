@@ -9,11 +9,11 @@
 
 #include "hal/host/program.h"
 
-#define PROG_CODE  0x400000ul
+#define PROG_CODE  0x300000ul
 #define PROG_DATA  0x500000ul	/* strings and tables, read-only */
 #define PROG_SPACE 0x600000ul	/* 256 KiB of zeros to begin with */
 #define PROG_SPACE_SIZE 0x40000ul
-#define PROG_INSNS 65536
+#define PROG_INSNS 131072
 #define PROG_BYTES 98304
 
 struct prog {

@@ -24,7 +24,7 @@ static void setup(struct prog *p, u64 requests)
 {
 	WORD_AT(p, EVENTS, 0);
 	SYS(p, __NR_io_setup, I(requests), I(EVENTS));
-	EXPECT(p, 0, 0);
+	WANT(p, 0);
 	SET(p, 9, EVENTS);
 	LOAD(p, 8, 19, 9, 0);
 }
@@ -47,25 +47,25 @@ static void iocb(struct prog *p, unsigned op, unsigned reg, u64 buf, u64 n, u32 
 static void submit(struct prog *p)
 {
 	SYS(p, __NR_io_submit, R(19), I(1), I(LIST));
-	EXPECT(p, 0, 1);
+	WANT(p, 1);
 }
 
 static void take(struct prog *p)
 {
 	SYS(p, __NR_io_getevents, R(19), I(1), I(1), I(EVENTS), I(0));
-	EXPECT(p, 0, 1);
+	WANT(p, 1);
 }
 
 static void destroy(struct prog *p)
 {
 	SYS(p, __NR_io_destroy, R(19));
-	EXPECT(p, 0, 0);
+	WANT(p, 0);
 }
 
 static void make_pipe(struct prog *p)
 {
 	SYS(p, __NR_pipe2, I(FDS), I(0));
-	EXPECT(p, 0, 0);
+	WANT(p, 0);
 	SET(p, 9, FDS);
 	LOAD(p, 4, 21, 9, 0);
 	LOAD(p, 4, 22, 9, 4);
@@ -82,7 +82,7 @@ static void at_once(struct prog *p)
 {
 	setup(p, 100);
 	SYS(p, __NR_openat, I(AT_FDCWD), I(prog_string(p, "/aio")), I(O_CREAT | O_RDWR), I(0600));
-	EXPECT_OK(p, 0);
+	WANT_OK(p);
 	MOVE(p, 20, 0);
 	iocb(p, IOCB_CMD_PWRITE, 20, BUFFER, 5000, 0);
 	submit(p);
@@ -105,7 +105,7 @@ static void at_once(struct prog *p)
 	LOOP(p, 24, 70)
 		submit(p);
 	SYS(p, __NR_io_getevents, R(19), I(70), I(100), I(BUFFER), I(0));
-	EXPECT(p, 0, 70);
+	WANT(p, 70);
 	SYS(p, __NR_close, R(20));
 	destroy(p);
 }
@@ -115,12 +115,12 @@ static void from_disk(struct prog *p)
 {
 	setup(p, 8);
 	SYS(p, __NR_openat, I(AT_FDCWD), I(prog_string(p, "/mnt/pattern")), I(O_RDONLY), I(0));
-	EXPECT_OK(p, 0);
+	WANT_OK(p);
 	MOVE(p, 20, 0);
 	iocb(p, IOCB_CMD_PREAD, 20, work_fresh(p), 4000, 0);
 	submit(p);
 	SYS(p, __NR_io_getevents, R(19), I(1), I(1), I(work_fresh(p)), I(0));
-	EXPECT(p, 0, 1);
+	WANT(p, 1);
 	SYS(p, __NR_close, R(20));
 	destroy(p);
 }
@@ -140,6 +140,7 @@ static void waits(struct prog *p)
 		SYS(p, __NR_write, R(22), I(BUFFER), I(8));
 		SYS(p, __NR_exit, I(0));
 	}
+	WANT_OK(p);
 	take(p);
 	WORD_AT(p, TIME, 100);
 	WORD_AT(p, TIME + 8, 0);
@@ -147,10 +148,10 @@ static void waits(struct prog *p)
 	WORD_AT(p, LIST + 8, 8);
 	WORD_AT(p, LIST + 16, 0);
 	SYS(p, __NR_io_pgetevents, R(19), I(1), I(1), I(EVENTS), I(TIME), I(LIST));
-	EXPECT(p, 0, 1);
+	WANT(p, 1);
 	WORD_AT(p, TIME, 0);
 	SYS(p, __NR_io_getevents, R(19), I(1), I(1), I(EVENTS), I(TIME));
-	EXPECT(p, 0, 0);
+	WANT(p, 0);
 	/* A write that waits for room, and then for what no pipe can. */
 	SYS(p, __NR_read, R(21), I(BUFFER), I(8));
 	SYS(p, __NR_write, R(22), I(PROG_SPACE), I(65536));
@@ -170,7 +171,7 @@ static void cancelled(struct prog *p)
 	iocb(p, IOCB_CMD_POLL, 21, POLLIN, 0, 0);
 	submit(p);
 	SYS(p, __NR_io_cancel, R(19), I(IOCB), I(EVENTS));
-	EXPECT(p, 0, -EINPROGRESS);
+	WANT(p, -EINPROGRESS);
 	take(p);
 	submit(p);
 	submit(p);
@@ -178,15 +179,15 @@ static void cancelled(struct prog *p)
 	setup(p, 8);
 	submit(p);
 	SYS(p, __NR_munmap, R(19), I(4096));
-	EXPECT(p, 0, 0);
+	WANT(p, 0);
 	SYS(p, __NR_write, R(22), I(BUFFER), I(8));
 	close_pipe(p);
 	/* Its number cannot be told. */
 	SYS(p, NR_MMAP, I(0), I(4096), I(PROT_READ), I(MAP_PRIVATE | MAP_ANONYMOUS), I(-1), I(0));
-	EXPECT_OK(p, 0);
+	WANT_OK(p);
 	MOVE(p, 20, 0);
 	SYS(p, __NR_io_setup, I(8), R(20));
-	EXPECT(p, 0, -EFAULT);
+	WANT(p, -EFAULT);
 	SYS(p, __NR_munmap, R(20), I(4096));
 }
 
@@ -202,6 +203,7 @@ static void left(struct prog *p)
 		submit(p);
 		work_exit(p, 0);
 	}
+	WANT_OK(p);
 	MOVE(p, 20, 0);
 	work_wait(p);
 	CHILD(p) {
@@ -212,6 +214,7 @@ static void left(struct prog *p)
 		    I(prog_data(p, none, 8)));
 		work_exit(p, 1);
 	}
+	WANT_OK(p);
 	MOVE(p, 20, 0);
 	work_wait(p);
 	close_pipe(p);

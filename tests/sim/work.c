@@ -22,6 +22,18 @@ void work_needs(struct prog *p, const char *score)
 	SYS(p, __NR_write, R(0), I(prog_string(p, score)), I(strlen(score)));
 }
 
+void work_done_unless(struct prog *p, i64 value)
+{
+	IF(p, 0, NE, value)
+		work_exit(p, 0);
+}
+
+void work_done_after_error(struct prog *p)
+{
+	IF(p, 0, LT, 0)
+		work_exit(p, 0);
+}
+
 unsigned prog_if_not_negative(struct prog *p, unsigned reg)
 {
 	EMIT(p, {.op = HOST_OP_IF_LT, .a = (u8)reg, .b = P_NONE});
@@ -80,7 +92,8 @@ static work_fn *const *const mixed[] = {work_files, work_tasks, work_devices,
 					 work_events, work_ipc, NULL};
 static work_fn *const *const sweeps[] = {sweep_names, sweep_files, sweep_tasks, sweep_memory,
 					 sweep_devices, sweep_ipc, sweep_net, sweep_trace,
-					 sweep_wait, sweep_layers, sweep_cold, sweep_more, sweep_userfault, work_files, work_tasks,
+					 sweep_wait, sweep_layers, sweep_cold, sweep_more, sweep_userfault, sweep_aio,
+					 sweep_uring, work_files, work_tasks,
 					 work_devices, work_events, work_ipc, NULL};
 
 /* Those after which memory is as it was at once. */
