@@ -134,6 +134,7 @@ long files_update(struct uring *u, u32 offset, const i32 *fds, const u64 *tags, 
 	for (done = 0; done < n; done++) {
 		u64 tag = tags ? tags[done] : 0;
 		struct file *file, *old;
+		bool there;
 
 		if (fds[done] == IORING_REGISTER_FILES_SKIP) {
 			err = tag ? -EINVAL : 0;
@@ -144,14 +145,13 @@ long files_update(struct uring *u, u32 offset, const i32 *fds, const u64 *tags, 
 		err = files_find(fds[done], tag, &file);
 		if (err)
 			break;
-		old = file;
 		spin_lock(&u->lock);
 		/* Only who holds submit_lock knows that they are still there. */
-		if (offset + done < u->file_count)
-			old = files_exchange(u, offset + done, file, &tag);
+		there = offset + done < u->file_count;
+		old = there ? files_exchange(u, offset + done, file, &tag) : file;
 		spin_unlock(&u->lock);
 		if (old)
-			files_gone(u, old, old == file ? 0 : tag);
+			files_gone(u, old, there ? tag : 0);
 	}
 	return done ? done : err;
 }
