@@ -153,7 +153,7 @@ long files_update(struct uring *u, u32 offset, const i32 *fds, const u64 *tags, 
 		if (old)
 			files_gone(u, old, there ? tag : 0);
 	}
-	return done ? done : err;
+	return done ? (long)done : err;
 }
 
 long files_set_range(struct uring *u, const struct io_uring_file_index_range *range)

@@ -109,6 +109,30 @@ TEST(nops_complete_with_hints)
 	nops(IORING_SETUP_SINGLE_ISSUER | IORING_SETUP_DEFER_TASKRUN);
 }
 
+/* Whoever takes a file out of the table hears of it, though the same one takes its place. */
+TEST(a_tag_tells_that_a_file_is_no_longer_registered)
+{
+	struct ring r = ring_make(8, 0);
+	int fds[2] = { 0, -1 };
+	uint64_t tags[2] = { 71, 0 }, other = 72, none = 0;
+	struct io_uring_rsrc_register all = { .nr = 2, .data = (uintptr_t)fds,
+					      .tags = (uintptr_t)tags };
+	struct io_uring_rsrc_update2 one = { .data = (uintptr_t)fds, .tags = (uintptr_t)&other,
+					     .nr = 1 };
+
+	CHECK_EQ(ring_register(&r, IORING_REGISTER_FILES2, &all, sizeof(all)), 0);
+	CHECK_EQ(ring_register(&r, IORING_REGISTER_FILES_UPDATE2, &one, sizeof(one)), 1);
+	CHECK_EQ(ring_expect(&r, 71), 0);
+	one.data = (uintptr_t)(fds + 1);
+	CHECK_ERR(ring_register(&r, IORING_REGISTER_FILES_UPDATE2, &one, sizeof(one)), EINVAL);
+	one.tags = (uintptr_t)&none;
+	CHECK_EQ(ring_register(&r, IORING_REGISTER_FILES_UPDATE2, &one, sizeof(one)), 1);
+	CHECK_EQ(ring_expect(&r, 72), 0);
+	CHECK_EQ(ring_register(&r, IORING_REGISTER_FILES_UPDATE2, &one, sizeof(one)), 1);
+	CHECK_EQ(ring_ready(&r), 0);
+	ring_close(&r);
+}
+
 TEST(an_unknown_operation_completes_with_an_error)
 {
 	struct ring r = ring_make(8, 0);
