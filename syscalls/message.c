@@ -306,16 +306,16 @@ co_t message_receive(struct co *co, struct message_receive *f)
 	if (!f->err && f->m->m.name)
 		CO_AWAIT(f->err, sockets_name_out, .name = f->m->name,
 			 .len = (int)f->m->m.name_len, .to = uptr_of(f->m->hdr.name),
-			 .to_len = uptr_add(f->from, offsetof(struct net_msghdr, name_len)));
+			 .to_len = uptr_add(f->to, offsetof(struct net_msghdr, name_len)));
 	f->m->flags_out = f->m->m.got | (f->flags & MSG_CMSG_CLOEXEC);
 	f->m->hdr.control_len = f->m->used;
 	if (!f->err)
 		CO_COPY_TO_USER(f->err,
-				uptr_add(f->from, offsetof(struct net_msghdr, flags)),
+				uptr_add(f->to, offsetof(struct net_msghdr, flags)),
 				&f->m->flags_out, sizeof(f->m->flags_out));
 	if (!f->err)
 		CO_COPY_TO_USER(f->err,
-				uptr_add(f->from, offsetof(struct net_msghdr, control_len)),
+				uptr_add(f->to, offsetof(struct net_msghdr, control_len)),
 				&f->m->hdr.control_len, sizeof(f->m->hdr.control_len));
 	if (f->err)
 		f->n = f->err;
@@ -364,7 +364,8 @@ static co_t sys_recvmsg(struct co *co, struct sys_recvmsg *f)
 	f->n = sockets_get(co_task(co), f->fd, &f->file);
 	if (f->n)
 		CO_RETURN(f->n);
-	CO_AWAIT(f->n, message_receive, .file = f->file, .from = f->from, .flags = f->flags);
+	CO_AWAIT(f->n, message_receive, .file = f->file, .from = f->from, .to = f->from,
+		 .flags = f->flags);
 	file_put(f->file);
 	CO_RETURN(f->n);
 	CO_END;
@@ -481,6 +482,7 @@ static co_t sys_recvmmsg(struct co *co, struct sys_recvmmsg *f)
 	while (!f->n && f->done < f->count) {
 		CO_AWAIT(f->n, message_receive, .file = f->file,
 			 .from = message_nth(f->array, f->done),
+			 .to = message_nth(f->array, f->done),
 			 .flags = f->flags & ~(u32)MSG_WAITFORONE);
 		if (f->n < 0)
 			break;

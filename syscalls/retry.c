@@ -18,7 +18,8 @@ static bool retry_note(struct task *t, uptr addr, size_t n, bool write)
 
 bool user_get(struct task *t, void *to, uptr from, size_t n)
 {
-	return hal_copy_from_user(to, from, n) == n || retry_note(t, from, n, false);
+	return hal_copy_from_user(to, from, n) == n || uaccess_kept(to, from, n) ||
+	       retry_note(t, from, n, false);
 }
 
 bool user_put(struct task *t, uptr to, const void *from, size_t n)

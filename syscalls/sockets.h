@@ -51,7 +51,7 @@ struct sys_accept4 {
 };
 co_t sys_accept4(struct co *co, struct sys_accept4 *f);
 
-/* Send, or receive, what the header at `from` says. */
+/* Send, or receive, what the header at `from` says; of what was received the one at `to` tells. */
 struct message_send {
 	struct co_frame co;
 	struct file *file;
@@ -64,7 +64,7 @@ co_t message_send(struct co *co, struct message_send *f);
 struct message_receive {
 	struct co_frame co;
 	struct file *file;
-	uptr from;
+	uptr from, to;
 	u32 flags;
 	bool given;		/* into this buffer, which stands for the one that it may name: */
 	u64 at;

@@ -17,6 +17,14 @@ enum uring_arg {
 	URING_ARG_FLAGS,
 	URING_ARG_INDEX,	/* file_index */
 	URING_ARG_ADDR3,
+	/* Memory that is read: kept until then (uring_keep). */
+	URING_ARG_PATH,		/* a string at addr */
+	URING_ARG_PATH2,	/* at addr2 */
+	URING_ARG_PATH3,	/* at addr3 */
+	URING_ARG_NAME,		/* a socket's, at addr, of `off` bytes */
+	URING_ARG_VALUE,	/* at addr2, of `len` bytes */
+	URING_ARG_EVENT,	/* struct epoll_event at addr */
+	URING_ARG_WORDS,	/* `len` struct futex_waitv at addr */
 };
 
 /* What of it is not used, and has to be 0. */
@@ -39,9 +47,9 @@ struct uring_call {
 	struct uring_op op;		/* first */
 	u32 unused;
 	u8 args[6];			/* enum uring_arg */
-	/* One of the two. */
-	co_t (*begin)(struct co *co, const u64 *a);
+	/* Its forms; the plain one is first tried, if there is one. */
 	long (*plain)(struct task *t, const u64 *a);
+	co_t (*begin)(struct co *co, const u64 *a);
 };
 
 extern const struct uring_call uring_calls[IORING_OP_LAST];

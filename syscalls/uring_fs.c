@@ -21,14 +21,17 @@ static int openat_prepare(struct uring_request *r)
 {
 	int err = uring_call_check(r, URING_NO_BUFFER | URING_NO_FIXED);
 
-	return err ? err : r->sqe.file_index && (r->sqe.open_flags & O_CLOEXEC) ? -EINVAL : 0;
+	if (!err && r->sqe.file_index && (r->sqe.open_flags & O_CLOEXEC))
+		err = -EINVAL;
+	r->args[0] = r->sqe.addr;
+	return err ? err : uring_keep(r, &r->args[0], URING_STRING);
 }
 
 static co_t openat_begin(struct co *co, struct uring_request *r)
 {
 	const struct io_uring_sqe *s = &r->sqe;
 
-	return co_begin(co, sys_openat, .dirfd = s->fd, .path = uptr_of(s->addr),
+	return co_begin(co, sys_openat, .dirfd = s->fd, .path = uptr_of(r->args[0]),
 			.flags = s->open_flags, .mode = s->len, .file_index = s->file_index);
 }
 
@@ -38,15 +41,21 @@ static int openat2_prepare(struct uring_request *r)
 {
 	int err = uring_call_check(r, URING_NO_BUFFER | URING_NO_FIXED);
 
-	return err ? err : r->sqe.len < sizeof(struct open_how) ? -EINVAL : 0;
+	if (!err && r->sqe.len < sizeof(struct open_how))
+		err = -EINVAL;
+	r->args[0] = r->sqe.addr;
+	r->args[1] = r->sqe.off;
+	if (!err && r->sqe.len <= PAGE_SIZE)
+		err = uring_keep(r, &r->args[1], r->sqe.len);
+	return err ? err : uring_keep(r, &r->args[0], URING_STRING);
 }
 
 static co_t openat2_begin(struct co *co, struct uring_request *r)
 {
 	const struct io_uring_sqe *s = &r->sqe;
 
-	return co_begin(co, sys_openat2, .dirfd = s->fd, .path = uptr_of(s->addr),
-			.from = uptr_of(s->off), .size = s->len, .file_index = s->file_index);
+	return co_begin(co, sys_openat2, .dirfd = s->fd, .path = uptr_of(r->args[0]),
+			.from = uptr_of(r->args[1]), .size = s->len, .file_index = s->file_index);
 }
 
 const struct uring_op uring_openat2 = {.prepare = openat2_prepare, .begin = openat2_begin};

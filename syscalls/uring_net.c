@@ -1,5 +1,6 @@
 /* syscalls/uring_net.c -- operations of rings on sockets that are not quite a system call. */
 #include <linux/fcntl.h>
+#include <linux/uio.h>
 
 #include "core/base/string.h"
 #include "mem/phys/slab.h"
@@ -155,13 +156,20 @@ static bool net_is_multishot(const struct uring_request *r)
 	return r->sqe.ioprio & IORING_RECV_MULTISHOT;
 }
 
+/* args[0]: where to. */
+static int net_keep_name(struct uring_request *r)
+{
+	r->args[0] = r->sqe.addr2;
+	return uring_keep(r, &r->args[0], r->sqe.addr_len <= NET_NAME_MAX ? r->sqe.addr_len : 0);
+}
+
 static int send_prepare(struct uring_request *r)
 {
 	const struct io_uring_sqe *s = &r->sqe;
 
 	if (s->file_index & 0xffff0000u || s->ioprio & ~SEND_KNOWN)
 		return -EINVAL;
-	return 0;
+	return net_keep_name(r);
 }
 
 static int recv_prepare(struct uring_request *r)
@@ -212,11 +220,11 @@ static co_t uring_send_op(struct co *co, struct uring_send_op *f)
 		f->n = message_buffer(&f->m.uio, uptr_of(f->at), f->len);
 	if (f->n)
 		CO_RETURN(f->n);
-	if (f->r->sqe.addr2) {
+	if (f->r->args[0]) {
 		f->m.name = kmalloc(NET_NAME_MAX);
 		f->n = -ENOMEM;
 		if (f->m.name)
-			CO_AWAIT(f->n, sockets_name_in, .from = uptr_of(f->r->sqe.addr2),
+			CO_AWAIT(f->n, sockets_name_in, .from = uptr_of(f->r->args[0]),
 				 .len = f->r->sqe.addr_len, .name = f->m.name);
 		f->m.name_len = f->r->sqe.addr_len;
 	}
@@ -330,14 +338,36 @@ const struct uring_op uring_recv = {
 
 /* --- SENDMSG, RECVMSG --- */
 
+/* args[0]: the header; with it its vectors and, to send, the address are kept. */
+static int net_keep_header(struct uring_request *r, bool sends)
+{
+	struct net_msghdr *hdr;
+	int err;
+
+	r->args[0] = r->sqe.addr;
+	err = uring_keep(r, &r->args[0], sizeof(*hdr));
+	hdr = err ? NULL : uring_kept(r, r->args[0], sizeof(*hdr));
+	if (hdr && hdr->iov_len <= UIO_MAXIOV)
+		err = uring_keep(r, &hdr->iov, hdr->iov_len * sizeof(struct uio_vec));
+	if (hdr && !err && sends && hdr->name_len > 0)
+		err = uring_keep(r, &hdr->name, (u64)min(hdr->name_len, (i32)NET_NAME_MAX));
+	return err;
+}
+
 static int sendmsg_prepare(struct uring_request *r)
 {
-	return r->sqe.addr2 || net_selects(r) ? -EINVAL : send_prepare(r);
+	int err = r->sqe.addr2 || net_selects(r) ? -EINVAL : send_prepare(r);
+
+	return err ? err : net_keep_header(r, true);
 }
 
 static int recvmsg_prepare(struct uring_request *r)
 {
-	return net_is_multishot(r) ? -EINVAL : recv_prepare(r);
+	int err = net_is_multishot(r) ? -EINVAL : recv_prepare(r);
+
+	/* It is read each time that there may be something. */
+	r->keeps |= net_selects(r);
+	return err ? err : net_keep_header(r, false);
 }
 
 static co_t net_no_socket(struct co *co)
@@ -350,7 +380,7 @@ static co_t sendmsg_begin(struct co *co, struct uring_request *r)
 {
 	if (!net_socket(r))
 		return net_no_socket(co);
-	return co_begin(co, message_send, .file = r->file, .from = uptr_of(r->sqe.addr),
+	return co_begin(co, message_send, .file = r->file, .from = uptr_of(r->args[0]),
 			.flags = r->sqe.msg_flags | MSG_NOSIGNAL);
 }
 
@@ -371,8 +401,9 @@ static co_t uring_recvmsg_op(struct co *co, struct uring_recvmsg_op *f)
 		if (f->n)
 			CO_RETURN(f->n);
 		CO_AWAIT(f->n, message_receive, .file = f->r->file,
-			 .from = uptr_of(f->r->sqe.addr), .given = true, .at = f->at,
-			 .len = f->len, .flags = f->r->sqe.msg_flags | MSG_DONTWAIT);
+			 .from = uptr_of(f->r->args[0]), .to = uptr_of(f->r->sqe.addr),
+			 .given = true, .at = f->at, .len = f->len,
+			 .flags = f->r->sqe.msg_flags | MSG_DONTWAIT);
 		if (f->n <= 0)
 			uring_unselect(f->r);
 		if (f->n != -EAGAIN || !recv_may_wait(f->r))
@@ -391,8 +422,8 @@ static co_t recvmsg_begin(struct co *co, struct uring_request *r)
 		return net_no_socket(co);
 	if (net_selects(r))
 		return co_begin(co, uring_recvmsg_op, .r = r);
-	return co_begin(co, message_receive, .file = r->file, .from = uptr_of(r->sqe.addr),
-			.flags = r->sqe.msg_flags);
+	return co_begin(co, message_receive, .file = r->file, .from = uptr_of(r->args[0]),
+			.to = uptr_of(r->sqe.addr), .flags = r->sqe.msg_flags);
 }
 
 const struct uring_op uring_sendmsg = {
@@ -416,8 +447,8 @@ static int zc_prepare(struct uring_request *r)
 	    (s->ioprio & ~ZC_KNOWN))
 		return -EINVAL;
 	if (s->opcode == IORING_OP_SENDMSG_ZC)
-		return s->addr2 || s->file_index ? -EINVAL : 0;
-	return s->file_index & 0xffff0000u ? -EINVAL : 0;
+		return s->addr2 || s->file_index ? -EINVAL : net_keep_header(r, true);
+	return s->file_index & 0xffff0000u ? -EINVAL : net_keep_name(r);
 }
 
 struct uring_zc_op {
@@ -443,7 +474,7 @@ static co_t uring_zc_op(struct co *co, struct uring_zc_op *f)
 	else if (f->r->sqe.opcode == IORING_OP_SEND_ZC)
 		CO_AWAIT(f->n, uring_send_op, .r = f->r);
 	else
-		CO_AWAIT(f->n, message_send, .file = f->r->file, .from = uptr_of(f->r->sqe.addr),
+		CO_AWAIT(f->n, message_send, .file = f->r->file, .from = uptr_of(f->r->args[0]),
 			 .flags = f->r->sqe.msg_flags | MSG_NOSIGNAL);
 	f->r->fails |= f->n < 0;
 	uring_post_more(f->r, f->n, 0);

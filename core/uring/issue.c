@@ -25,6 +25,7 @@ static void issue_let_go(struct uring_request *r)
 {
 	if (!r->error && r->op->cleanup)
 		r->op->cleanup(r);
+	uring_unkeep(r);
 	file_put(r->file);
 	r->file = NULL;
 	if (r->cred)

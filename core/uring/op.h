@@ -48,7 +48,9 @@ struct uring_request {
 	u16 buffer_id;
 	u32 buffer_len;
 	u64 buffer_addr;
+	bool keeps;			/* it may begin after io_uring_enter has returned */
 	/* The rest is the ring's. */
+	struct kept *kept;		/* copies of what it names */
 	struct fixed *fixed;		/* the registered buffer it uses, a reference; or NULL */
 	struct uring_request *timeout;	/* under the ring's lock: its linked timeout, if armed */
 	u64 missing;			/* what its preparation lacks: address */
@@ -70,6 +72,7 @@ enum {
 	URING_IOPRIO = 1u << 2,		/* sqe.ioprio is its own */
 	URING_IOPOLL = 1u << 3,		/* it may be submitted to a ring with IORING_SETUP_IOPOLL */
 	URING_NO_ASYNC = 1u << 4,	/* it is never begun away from the submitter */
+	URING_LATE = 1u << 5,		/* it reads what it names after it may have waited */
 };
 
 struct uring_op {
@@ -99,6 +102,18 @@ static inline struct uring_request *uring_request_of(struct co *co)
  * it has and returns -EFAULT, and is called again when it is, unless it cannot be. */
 bool uring_copy_in(struct uring_request *r, void *to, u64 from, size_t n);
 
+/* For prepare, of a name or structure that the coroutine reads as it begins: the program may use
+ * its memory again when io_uring_enter has returned. If the coroutine may begin later than that,
+ * it is copied now, and *at becomes the copy's address, which copies from user space find in the
+ * request's own coroutine (user_kept). n: bytes, or URING_STRING. 0 (also where there is nothing
+ * to keep), -EFAULT as of uring_copy_in, -ENOMEM; a second preparation begins without copies. */
+#define URING_STRING UINT64_MAX
+int uring_keep(struct uring_request *r, u64 *at, u64 n);
+
+void *uring_kept(struct uring_request *r, u64 at, size_t n);
+/* The request is over, or prepared anew. */
+void uring_unkeep(struct uring_request *r);
+
 /* Take a buffer of the group sqe.buf_group, up to *len bytes of it (0: all): 0, or -ENOBUFS. It
  * is the request's until its completion tells the program so, or until it is given back. Once
  * taken it is found again by further calls. */
@@ -127,7 +142,7 @@ bool uring_post_more(struct uring_request *r, long result, u32 cqe_flags);
 /* Is there room for a completion after which the request goes on? If not, that one ends it. */
 bool uring_may_post(const struct uring_request *r);
 
-/* The file of the request that is the current task, with a reference: FD_GIVEN. NULL: none. */
-struct file *uring_given(void);
+/* The request that is the current task; NULL: it is something else. */
+struct uring_request *uring_current(void);
 
 #endif

@@ -23,11 +23,32 @@
 static const struct uring_op *const *submit_ops;
 static unsigned submit_op_count;
 
+struct uring_request *uring_current(void)
+{
+	struct thread *t = thread_current();
+	struct request *request = request_of(&t->task);
+
+	if (!t->of_request || request->ops != &issue_request_ops)
+		return NULL;
+	return (struct uring_request *)request;
+}
+
+/* FD_GIVEN: the current request's file, with a reference; NULL: none. */
+static struct file *submit_given(void)
+{
+	struct uring_request *r = uring_current();
+
+	if (r && r->file)
+		file_get(r->file);
+	return r ? r->file : NULL;
+}
+
 void uring_set_ops(const struct uring_op *const *ops, unsigned count)
 {
 	submit_ops = ops;
 	submit_op_count = count;
-	fd_given = uring_given;
+	fd_given = submit_given;
+	user_kept = keep_of_current;
 }
 
 /* --- records --- */
@@ -76,6 +97,12 @@ static struct uring_request *submit_take_spare(struct uring *u)
 
 /* --- submissions --- */
 
+/* The program may use what was submitted again, and what that names. */
+static void submit_consumed(struct uring *u)
+{
+	__atomic_store_n(&u->shared->sq_head, u->sq_head, __ATOMIC_RELEASE);
+}
+
 /* Copy the next one: false if the program gave a number that is none. */
 static bool submit_copy(struct uring *u, struct uring_request *r)
 {
@@ -88,14 +115,13 @@ static bool submit_copy(struct uring *u, struct uring_request *r)
 		at = atomic_load_relaxed((u32 *)region_at(&u->rings, u->array_at + at * 4ul));
 	if (at >= u->sq_entries) {
 		atomic_add_relaxed(&u->shared->sq_dropped, 1u);
-		__atomic_store_n(&u->shared->sq_head, u->sq_head, __ATOMIC_RELEASE);
+		submit_consumed(u);
 		return false;
 	}
 	from = region_at(&u->sqes, (u64)at << (big ? 7 : 6));
 	memcpy(&r->sqe, from, sizeof(r->sqe));
 	if (big)
 		memcpy(r->sqe_more, from + sizeof(r->sqe), sizeof(r->sqe_more));
-	__atomic_store_n(&u->shared->sq_head, u->sq_head, __ATOMIC_RELEASE);
 	return true;
 }
 
@@ -131,7 +157,17 @@ static int submit_check(struct uring *u, struct uring_request *r)
 		if (!r->cred)
 			return -EINVAL;
 	}
+	if (r->op->flags & URING_LATE)
+		r->keeps = true;
 	return r->op->prepare ? r->op->prepare(r) : 0;
+}
+
+/* Will it begin here and now? Who is alone, or the first of a chain, does; unless it is to wait for
+ * others, which a later one of its chain may say. */
+static bool submit_is_begun_later(struct uring *u, const struct uring_request *r)
+{
+	return r->sqe.flags & (IOSQE_ASYNC | IOSQE_IO_DRAIN | SUBMIT_LINKS) || u->chain ||
+	       u->drain_next || atomic_load_relaxed(&u->deferred_count) || !request_may_begin();
 }
 
 bool uring_copy_in(struct uring_request *r, void *to, u64 from, size_t n)
@@ -153,9 +189,9 @@ static void submit_fresh(struct uring *u, struct uring_request *r)
 	r->fails = r->tried = r->silent = r->in_place = false;
 	r->succeeds = r->selected = false;
 	r->timeout = NULL;
-	r->missing_len = 0;
 	r->error = 0;
 	r->next = NULL;
+	r->kept = NULL;
 }
 
 /* Does the chain wait for what was issued before it? Then it is known as one that does. */
@@ -253,8 +289,10 @@ co_t uring_submit(struct co *co, struct uring_submit *f)
 		f->r = submit_next(u, &f->err);
 		if (!f->r)
 			break;
+		f->r->keeps = submit_is_begun_later(u, f->r);
 		for (f->tries = 0; f->tries < SUBMIT_TRIES; f->tries++) {
 			f->r->missing_len = 0;
+			uring_unkeep(f->r);
 			f->r->error = submit_check(u, f->r);
 			if (f->r->error != -EFAULT || !f->r->missing_len)
 				break;
@@ -267,6 +305,7 @@ co_t uring_submit(struct co *co, struct uring_submit *f)
 		f->stop = f->r->error && !(u->flags & IORING_SETUP_SUBMIT_ALL) &&
 			  !(f->r->sqe.flags & SUBMIT_LINKS);
 		submit_add(u, f->r);
+		submit_consumed(u);
 		f->done++;
 		while (!request_may_begin())
 			CO_YIELD;
@@ -335,16 +374,3 @@ co_t submit_end(struct co *co, struct submit_end *f)
 	CO_END;
 }
 
-struct file *uring_given(void)
-{
-	struct thread *t = thread_current();
-	struct request *request = request_of(&t->task);
-	struct file *file;
-
-	if (!t->of_request || request->ops != &issue_request_ops)
-		return NULL;
-	file = ((struct uring_request *)request)->file;
-	if (file)
-		file_get(file);
-	return file;
-}

@@ -4,6 +4,7 @@
  *	uring.c    a ring's life, its file
  *	region.c   its memory, and how it is mapped
  *	submit.c   from a submission to a request
+ *	keep.c     what it names, if it is to begin later
  *	issue.c    how it runs, and what follows it
  *	complete.c from its end to the program that waits for it
  *	cancel.c   finding requests that are parked, to end them
@@ -162,6 +163,8 @@ struct uring_submit {
 co_t uring_submit(struct co *co, struct uring_submit *f);
 /* How many submissions the program has made that were not taken. */
 u32 submit_available(struct uring *u);
+/* user_kept: of the request that is the current task. */
+const void *keep_of_current(uptr at, size_t *n);
 /* A linked timeout's time is up: cancel what it was linked to. false: that is over. */
 bool issue_time_is_up(struct uring_request *timed);
 /* A record nobody needs any more. */

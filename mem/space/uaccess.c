@@ -2,11 +2,47 @@
 #include "mem/space/uaccess.h"
 
 #include "core/base/bits.h"
+#include "core/base/string.h"
 #include "mem/space/fault.h"
 
 /* A copy that faults although the page is there, again and again, faults for a reason no
  * page fault can mend. */
 #define STUCK 64
+
+const void *(*user_kept)(uptr at, size_t *n);
+
+static const void *uaccess_find(uptr at, size_t *n)
+{
+	return at.raw >= USER_KEPT && user_kept ? user_kept(at, n) : NULL;
+}
+
+bool uaccess_kept(void *to, uptr from, size_t n)
+{
+	size_t there;
+	const void *kept = uaccess_find(from, &there);
+
+	if (!kept || there < n)
+		return false;
+	memcpy(to, kept, n);
+	return true;
+}
+
+/* The same for a string, as hal_string_from_user; -1: there is none. */
+static i64 uaccess_kept_string(char *to, uptr from, size_t size)
+{
+	size_t there;
+	const char *kept = uaccess_find(from, &there);
+	size_t len;
+
+	if (!kept)
+		return -1;
+	there = min(there, size);
+	len = strnlen(kept, there);
+	if (len == there && there < size)
+		return -1;
+	memcpy(to, kept, min(len + 1, there));
+	return (i64)len;
+}
 
 long uaccess_errno(long fault_result)
 {
@@ -48,6 +84,8 @@ co_t copy_from_user(struct co *co, struct copy_from_user *f)
 	size_t n, want;
 
 	CO_BEGIN;
+	if (uaccess_kept(f->to, f->from, f->n))
+		CO_RETURN(0);
 	while (f->n) {
 		want = min(f->n, UACCESS_AT_ONCE);
 		n = hal_copy_from_user(f->to, f->from, want);
@@ -119,6 +157,9 @@ co_t string_from_user(struct co *co, struct string_from_user *f)
 	i64 n;
 
 	CO_BEGIN;
+	n = uaccess_kept_string(f->to, f->from, f->size);
+	if (n >= 0)
+		CO_RETURN(n);
 	for (;;) {
 		n = hal_string_from_user(f->to + f->done, uptr_add(f->from, f->done),
 					 f->size - f->done);

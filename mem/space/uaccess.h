@@ -18,6 +18,15 @@
 #include "coro/co.h"
 #include "hal/uaccess.h"
 
+/* From here on no address is a user's. A call that is made later than it was asked for is given
+ * such ones, for copies of what it is to read that were made in time: user_kept finds them, for the
+ * current task, and how many bytes follow in *n. NULL: there is none. Only a copy that finds no
+ * user's memory asks. */
+#define USER_KEPT (1ul << 63)
+extern const void *(*user_kept)(uptr at, size_t *n);
+/* Copy from there: false if there are no n bytes. */
+bool uaccess_kept(void *to, uptr from, size_t n);
+
 /* Copies up to this many bytes are done in one go. */
 #define UACCESS_AT_ONCE 4096ul
 
