@@ -9,6 +9,8 @@
 #include "core/dev/blk_cache.h"
 #include "core/dev/chardev.h"
 #include "core/dev/console.h"
+#include "core/dev/loop.h"
+#include "core/dev/part.h"
 #include "core/dev/ramdisk.h"
 #include "core/dev/virtio.h"
 #include "core/ipc/ipc.h"
@@ -60,6 +62,7 @@ static void start_register(void)
 	devtmpfs_register();
 	devpts_register();
 	virtio_init();
+	loop_init();
 }
 
 static const char *start_reason(long err)
@@ -214,6 +217,7 @@ static co_t start(struct co *co, struct start *f)
 			ramdisk_add(0, paddr_of(hal_machine.initrd.base.raw + f->used),
 				    hal_machine.initrd.size - f->used);
 	}
+	CO_AWAIT(f->err, part_scan_all);
 	f->err = start_first_process(co);
 	if (f->err)
 		start_give_up("no memory for the first process", f->err);

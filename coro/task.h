@@ -37,6 +37,8 @@ enum {
 	TASK_WORK = 1u << 2,	/* user_return has something to do (stop, timers, ...) */
 	TASK_TRACED = 1u << 3,	/* system calls take the slow path */
 	TASK_RETURN = 1u << 4,	/* just ask `returned`, which clears it; ends no wait */
+	TASK_SERVES = 1u << 5,	/* a worker that others' writes wait for: it waits for no writeback,
+				 * for no memory but what is to be had, and not for the reaper */
 };
 
 /* Scheduling data; sched/ gives it meaning. */
@@ -182,6 +184,13 @@ u64 task_ran_ns(const struct task *t);
 
 /* The task whose poll this is, or that is in user mode on this CPU. NULL in idle. */
 struct task *task_current(void);
+
+static inline bool task_serves(void)
+{
+	const struct task *t = task_current();
+
+	return t && (atomic_load_relaxed(&t->flags) & TASK_SERVES);
+}
 
 /* --- Kernel workers and spawned coroutines --- */
 

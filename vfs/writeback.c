@@ -25,7 +25,7 @@ static struct task *writeback_task;	/* [I] once launched; never ends */
 
 bool writeback_is_over(void)
 {
-	return page_total_dirty() > buddy_total_pages() / 5;
+	return page_total_dirty() > buddy_total_pages() / 5 && !task_serves();
 }
 
 static bool writeback_is_much(void)
@@ -232,7 +232,7 @@ struct writeback_reclaim {
 static co_t writeback_reclaim(struct co *co, struct writeback_reclaim *f)
 {
 	CO_BEGIN;
-	if (!page_total_dirty() || task_current() == writeback_task)
+	if (!page_total_dirty() || task_current() == writeback_task || task_serves())
 		CO_RETURN(-ENOMEM);
 	f->rounds = atomic_load(&writeback_rounds);
 	writeback_start();

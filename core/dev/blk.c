@@ -8,7 +8,9 @@
 
 static spinlock devices_lock = SPINLOCK_INIT(RANK_BLK);
 static struct list devices = LIST_INIT(devices);	/* under devices_lock */
+static u32 blk_registered;				/* under devices_lock: how many */
 static u32 waiting;					/* [a] tasks */
+struct blk_told_op blk_told;
 
 static struct blk_device *blk_lookup(u32 number, const char *name) REQUIRES(devices_lock)
 {
@@ -18,6 +20,21 @@ static struct blk_device *blk_lookup(u32 number, const char *name) REQUIRES(devi
 		if (name ? !strcmp(dev->name, name) : dev->number == number)
 			return dev;
 	return NULL;
+}
+
+/* Before whom it is in the list: a partition follows its disk, and those of lower numbers. */
+static struct list *blk_place(const struct blk_device *dev) REQUIRES(devices_lock)
+{
+	struct list *at = &devices;
+	struct blk_device *other;
+
+	if (!dev->disk)
+		return at;
+	list_each(other, &devices, link)
+		if (other == dev->disk ||
+		    (other->disk == dev->disk && other->partition < dev->partition))
+			at = other->link.next;
+	return at;
 }
 
 int blk_register(struct blk_device *dev)
@@ -36,16 +53,23 @@ int blk_register(struct blk_device *dev)
 	spin_lock(&devices_lock);
 	if (blk_lookup(dev->number, NULL) || blk_lookup(0, dev->name))
 		err = -EEXIST;
-	else
-		list_add_back(&devices, &dev->link);
+	else {
+		dev->id = blk_registered++;
+		list_add_back(blk_place(dev), &dev->link);
+	}
 	spin_unlock(&devices_lock);
-	if (!err)
+	if (!err && dev->sectors)
 		log_info("%s: %lu sectors%s", dev->name, (unsigned long)dev->sectors,
 			 dev->read_only ? ", read-only" : "");
 	return err;
 }
 
-struct blk_device *blk_find(u32 number)
+static struct blk_device *blk_present(struct blk_device *dev)
+{
+	return dev && !atomic_load(&dev->absent) ? dev : NULL;
+}
+
+struct blk_device *blk_find_any(u32 number)
 {
 	struct blk_device *dev;
 
@@ -55,6 +79,11 @@ struct blk_device *blk_find(u32 number)
 	return dev;
 }
 
+struct blk_device *blk_find(u32 number)
+{
+	return blk_present(blk_find_any(number));
+}
+
 struct blk_device *blk_find_name(const char *name)
 {
 	struct blk_device *dev;
@@ -62,7 +91,31 @@ struct blk_device *blk_find_name(const char *name)
 	spin_lock(&devices_lock);
 	dev = blk_lookup(0, name);
 	spin_unlock(&devices_lock);
-	return dev;
+	return blk_present(dev);
+}
+
+struct blk_device *blk_find_id(u32 id)
+{
+	struct blk_device *dev, *found = NULL;
+
+	spin_lock(&devices_lock);
+	list_each(dev, &devices, link)
+		if (dev->id == id)
+			found = dev;
+	spin_unlock(&devices_lock);
+	return found;
+}
+
+struct blk_device *blk_find_partition(const struct blk_device *disk, u32 partition)
+{
+	struct blk_device *dev, *found = NULL;
+
+	spin_lock(&devices_lock);
+	list_each(dev, &devices, link)
+		if (dev->disk == disk && dev->partition == partition)
+			found = dev;
+	spin_unlock(&devices_lock);
+	return found;
 }
 
 struct blk_device *blk_next(const struct blk_device *after)
@@ -71,6 +124,9 @@ struct blk_device *blk_next(const struct blk_device *after)
 
 	spin_lock(&devices_lock);
 	next = after ? after->link.next : devices.next;
+	while (next != &devices &&
+	       atomic_load(&list_entry(next, struct blk_device, link)->absent))
+		next = next->next;
 	spin_unlock(&devices_lock);
 	return next == &devices ? NULL : list_entry(next, struct blk_device, link);
 }
@@ -79,12 +135,98 @@ bool blk_claim(struct blk_device *dev, void *holder)
 {
 	void *none = NULL;
 
-	return atomic_cas(&dev->holder, &none, holder);
+	if (!blk_use(dev))
+		return false;
+	if (atomic_cas(&dev->holder, &none, holder))
+		return true;
+	blk_unuse(dev);
+	return false;
 }
 
 void blk_release(struct blk_device *dev)
 {
 	atomic_store(&dev->holder, NULL);
+	blk_unuse(dev);
+}
+
+/* --- users --- */
+
+static bool blk_use_one(struct blk_device *dev)
+{
+	i32 n = atomic_load(&dev->users);
+
+	do
+		if (n < 0 || atomic_load(&dev->closing))
+			return false;
+	while (!atomic_cas(&dev->users, &n, n + 1));
+	return true;
+}
+
+static void blk_unuse_one(struct blk_device *dev)
+{
+	i32 n = atomic_load(&dev->users);
+	bool last;
+
+	do
+		last = n == 1 && atomic_load(&dev->clears);
+	while (!atomic_cas(&dev->users, &n, last ? BLK_UNUSABLE : n - 1));
+	if (last)
+		dev->ops->unused(dev);
+}
+
+bool blk_use(struct blk_device *dev)
+{
+	if (dev->disk && !blk_use_one(dev->disk))
+		return false;
+	if (blk_use_one(dev))
+		return true;
+	if (dev->disk)
+		blk_unuse_one(dev->disk);
+	return false;
+}
+
+void blk_unuse(struct blk_device *dev)
+{
+	blk_unuse_one(dev);
+	if (dev->disk)
+		blk_unuse_one(dev->disk);
+}
+
+bool blk_leave(struct blk_device *dev)
+{
+	i32 none = 0;
+
+	if (!atomic_cas(&dev->users, &none, BLK_UNUSABLE))
+		return false;
+	atomic_store(&dev->absent, true);
+	return true;
+}
+
+void blk_return(struct blk_device *dev)
+{
+	atomic_store(&dev->absent, false);
+	atomic_store(&dev->users, 0);
+}
+
+co_t blk_tell(struct co *co, struct blk_tell *f)
+{
+	CO_BEGIN;
+	if (blk_told.step)
+		CO_AWAIT_OP(f->ignored, blk_told, .dev = f->dev);
+	CO_RETURN(0);
+	CO_END;
+}
+
+co_t blk_resize(struct co *co, struct blk_resize *f)
+{
+	CO_BEGIN;
+	f->was = f->dev->mapping.fixed_size;
+	atomic_store(&f->dev->sectors, f->sectors);
+	atomic_store(&f->dev->mapping.fixed_size, f->sectors << BLK_SECTOR_SHIFT);
+	CO_AWAIT(f->ignored, page_truncate, .mapping = &f->dev->mapping,
+		 .size = f->sectors << BLK_SECTOR_SHIFT, .was = f->was);
+	CO_RETURN(0);
+	CO_END;
 }
 
 /* --- statistics --- */
@@ -100,7 +242,10 @@ static void blk_was_busy(struct blk_device *dev, u64 now, u32 in_flight)
 
 void blk_statistics(const struct blk_device *dev, u64 of[BLK_STATISTICS])
 {
-	static const u8 places[BLK_KINDS] = {[BLK_READ] = 0, [BLK_WRITE] = 4, [BLK_FLUSH] = 15};
+	/* Zeros count as written. */
+	static const u8 places[BLK_KINDS] = {
+		[BLK_READ] = 0, [BLK_WRITE] = 4, [BLK_FLUSH] = 15, [BLK_DISCARD] = 11, [BLK_ZERO] = 4,
+	};
 	u64 all_ns = 0;
 
 	memset(of, 0, BLK_STATISTICS * sizeof(*of));
@@ -108,10 +253,10 @@ void blk_statistics(const struct blk_device *dev, u64 of[BLK_STATISTICS])
 		u64 ns = atomic_load_relaxed(&dev->counts[kind].ns);
 		u64 *to = &of[places[kind]];
 
-		to[0] = atomic_load_relaxed(&dev->counts[kind].requests);
+		to[0] += atomic_load_relaxed(&dev->counts[kind].requests);
 		if (kind != BLK_FLUSH)
-			to[2] = atomic_load_relaxed(&dev->counts[kind].sectors);
-		to[kind == BLK_FLUSH ? 1 : 3] = ns / 1000000;
+			to[2] += atomic_load_relaxed(&dev->counts[kind].sectors);
+		to[kind == BLK_FLUSH ? 1 : 3] += ns / 1000000;
 		all_ns += ns;
 	}
 	of[8] = atomic_load_relaxed(&dev->in_flight);
@@ -127,10 +272,13 @@ unsigned blk_waiting(void)
 /* Does it lie inside the device, in whole sectors? */
 static bool blk_fits(const struct blk_device *dev, const struct blk_request *rq)
 {
-	u64 bytes = 0;
+	u64 bytes = 0, capacity = atomic_load(&dev->sectors);
 
 	if (rq->kind == BLK_FLUSH)
 		return rq->count == 0;
+	if (rq->kind > BLK_FLUSH)
+		return rq->sectors && rq->sectors <= capacity &&
+		       rq->sector <= capacity - rq->sectors;
 	if (rq->count == 0 || rq->count > dev->max_segments)
 		return false;
 	for (unsigned i = 0; i < rq->count; i++) {
@@ -141,7 +289,7 @@ static bool blk_fits(const struct blk_device *dev, const struct blk_request *rq)
 		bytes += len;
 	}
 	bytes >>= BLK_SECTOR_SHIFT;
-	return rq->sector <= dev->sectors && bytes <= dev->sectors - rq->sector;
+	return rq->sector <= capacity && bytes <= capacity - rq->sector;
 }
 
 /* For the process that asks; workers' requests are nobody's. */
@@ -150,11 +298,53 @@ static void blk_account(enum blk_kind kind, const struct blk_segment *segments, 
 	struct task *t = task_current();
 	u64 bytes = 0;
 
-	if (!t || !t->user || kind == BLK_FLUSH)
+	if (!t || !t->user || kind > BLK_WRITE)
 		return;
 	for (unsigned i = 0; i < count; i++)
 		bytes += segments[i].len;
 	atomic_add_relaxed(&thread_of(t)->process->io.disk[kind == BLK_WRITE], bytes);
+}
+
+/* A request begins at a device, or ends: its disk counts it, too. */
+static void blk_count(struct blk_device *dev, const struct blk_request *rq, u64 now, bool begins)
+{
+	for (; dev; dev = dev->disk) {
+		if (begins) {
+			atomic_add_relaxed(&dev->counts[rq->kind].sectors, rq->sectors);
+			blk_was_busy(dev, now, atomic_add_relaxed(&dev->in_flight, 1u));
+			continue;
+		}
+		atomic_add_relaxed(&dev->counts[rq->kind].requests, 1ul);
+		atomic_add_relaxed(&dev->counts[rq->kind].ns, now - rq->begun_ns);
+		blk_was_busy(dev, now, atomic_add_relaxed(&dev->in_flight, (u32)-1));
+	}
+}
+
+static void blk_begin(struct blk_request *rq, struct blk_device *dev)
+{
+	list_init(&rq->link);
+	rq->finished = &dev->finished[atomic_add_relaxed(&dev->next_queue, 1u) % BLK_QUEUES];
+	if (!blk_fits(dev, rq)) {
+		log_err("%s: a request at sector %lu lies outside of the device", dev->name,
+			(unsigned long)rq->sector);
+		blk_finish(rq, -EIO);
+		return;
+	}
+	if (rq->kind != BLK_READ && rq->kind != BLK_FLUSH && atomic_load(&dev->read_only)) {
+		log_err("%s: write to a read-only device", dev->name);
+		blk_finish(rq, -EIO);
+		return;
+	}
+	blk_account(rq->kind, rq->segments, rq->count);
+	for (unsigned i = 0; i < rq->count; i++)
+		rq->sectors += rq->segments[i].len >> BLK_SECTOR_SHIFT;
+	rq->dev = dev;
+	rq->begun_ns = hal_clock_ns();
+	blk_count(dev, rq, rq->begun_ns, true);
+	if (dev->disk)
+		rq->sector += atomic_load(&dev->first);
+	dev = blk_disk(dev);
+	dev->ops->start(dev, rq);
 }
 
 void blk_start(struct blk_request *rq, struct blk_device *dev, enum blk_kind kind, u64 sector,
@@ -165,28 +355,15 @@ void blk_start(struct blk_request *rq, struct blk_device *dev, enum blk_kind kin
 		.sector = sector,
 		.count = (u16)min(count, (unsigned)UINT16_MAX),
 		.kind = (u8)kind,
-		.finished = &dev->finished[atomic_add_relaxed(&dev->next_queue, 1u) % BLK_QUEUES],
 	};
-	list_init(&rq->link);
-	if (!blk_fits(dev, rq)) {
-		log_err("%s: a request at sector %lu lies outside of the device", dev->name,
-			(unsigned long)sector);
-		blk_finish(rq, -EIO);
-		return;
-	}
-	if (kind == BLK_WRITE && dev->read_only) {
-		log_err("%s: write to a read-only device", dev->name);
-		blk_finish(rq, -EIO);
-		return;
-	}
-	blk_account(kind, segments, count);
-	for (unsigned i = 0; i < count; i++)
-		atomic_add_relaxed(&dev->counts[kind].sectors,
-				   (u64)(segments[i].len >> BLK_SECTOR_SHIFT));
-	rq->dev = dev;
-	rq->begun_ns = hal_clock_ns();
-	blk_was_busy(dev, rq->begun_ns, atomic_add_relaxed(&dev->in_flight, 1u));
-	dev->ops->start(dev, rq);
+	blk_begin(rq, dev);
+}
+
+void blk_start_range(struct blk_request *rq, struct blk_device *dev, enum blk_kind kind,
+		     u64 sector, u64 sectors)
+{
+	*rq = (struct blk_request){.sector = sector, .sectors = sectors, .kind = (u8)kind};
+	blk_begin(rq, dev);
 }
 
 void blk_finish(struct blk_request *rq, int error)
@@ -194,13 +371,8 @@ void blk_finish(struct blk_request *rq, int error)
 	struct waitq *finished = rq->finished;
 	struct blk_device *dev = rq->dev;
 
-	if (dev) {
-		u64 now = hal_clock_ns();
-
-		atomic_add_relaxed(&dev->counts[rq->kind].requests, 1ul);
-		atomic_add_relaxed(&dev->counts[rq->kind].ns, now - rq->begun_ns);
-		blk_was_busy(dev, now, atomic_add_relaxed(&dev->in_flight, (u32)-1));
-	}
+	if (dev)
+		blk_count(dev, rq, hal_clock_ns(), false);
 	rq->error = error;
 	/* From here on its owner may take it away. */
 	atomic_store(&rq->done, 1u);

@@ -3,19 +3,17 @@
 #include "core/dev/blk_cache.h"
 
 #include <linux/fs.h>
-#include <linux/hdreg.h>
 #include <linux/stat.h>
 
 #include "core/base/log.h"
 #include "mem/phys/slab.h"
 #include "mem/space/uaccess.h"
+#include "vfs/reaper.h"
 #include "vfs/super.h"
-
-#define BLK_READ_AHEAD 32	/* pages */
 
 static u64 blk_size(const struct blk_device *dev)
 {
-	return dev->sectors << BLK_SECTOR_SHIFT;
+	return atomic_load(&dev->sectors) << BLK_SECTOR_SHIFT;
 }
 
 /* Bytes of page `index` that exist. */
@@ -140,9 +138,28 @@ static co_t blk_open(struct co *co, struct blk_open *f)
 
 	CO_BEGIN;
 	dev = blk_find(f->file->inode->rdev);
-	if (!dev)
+	if (!dev || !blk_use(dev))
 		CO_RETURN(-ENXIO);
 	f->file->private = dev;
+	CO_RETURN(0);
+	CO_END;
+}
+
+/* What the last close of a device sets off is over when it returns. */
+struct blk_file_release {
+	struct file_released;
+	struct blk_device *dev;
+	long ignored;
+};
+static co_t blk_file_release(struct co *co, struct blk_file_release *f)
+{
+	CO_BEGIN;
+	f->dev = f->file->private;
+	if (!f->dev)
+		CO_RETURN(0);
+	blk_unuse(f->dev);
+	if (atomic_load(&blk_disk(f->dev)->users) == BLK_UNUSABLE)
+		CO_AWAIT(f->ignored, reaper_wait);
 	CO_RETURN(0);
 	CO_END;
 }
@@ -212,6 +229,52 @@ static size_t blk_fill(struct mapping *m, struct page *page, struct uio *uio, i6
 	return moved;
 }
 
+/* A whole page that is not there need not be read. Bytes; 0: it is there by now, -EAGAIN: the
+ * user's memory is not. */
+struct blk_write_whole {
+	struct co_frame co;
+	struct mapping *mapping;
+	struct uio *uio;
+	u64 index;
+	struct page *page;
+	long err;
+};
+static co_t blk_write_whole(struct co *co, struct blk_write_whole *f)
+{
+	struct uio start;
+
+	CO_BEGIN;
+	CO_AWAIT(f->err, page_alloc_await, .page = &f->page);
+	if (f->err)
+		CO_RETURN(f->err);
+	start = *f->uio;
+	if (uio_copy_from(f->uio, phys_page_data(f->page), PAGE_SIZE) < PAGE_SIZE)
+		f->err = -EAGAIN;
+	else
+		f->err = page_add(f->mapping, f->page, f->index);
+	if (f->err) {
+		*f->uio = start;
+	} else {
+		page_mark_dirty(f->mapping, f->page);
+		page_filled(f->mapping, f->page, true);
+		f->err = PAGE_SIZE;
+	}
+	phys_page_put(f->page);
+	CO_RETURN(f->err == -EEXIST ? 0 : f->err);
+	CO_END;
+}
+
+/* Is it one that blk_write_whole can do? */
+static bool blk_is_whole(struct file *file, i64 pos, size_t n)
+{
+	struct page *page = n < PAGE_SIZE ? NULL
+					  : page_find(blk_mapping(file), (u64)pos >> PAGE_SHIFT);
+
+	if (page)
+		phys_page_put(page);
+	return n == PAGE_SIZE && !page;
+}
+
 struct blk_file_write {
 	struct file_transfer;
 	struct page *page;
@@ -227,6 +290,23 @@ static co_t blk_file_write(struct co *co, struct blk_file_write *f)
 	if (f->uio->left && !blk_chunk(f->file, f->pos, f->uio->left))
 		CO_RETURN(-ENOSPC);
 	while ((f->chunk = blk_chunk(f->file, f->pos, f->uio->left))) {
+		f->err = 0;
+		if (blk_is_whole(f->file, f->pos, f->chunk))
+			CO_AWAIT(f->err, blk_write_whole, .mapping = blk_mapping(f->file),
+				 .uio = f->uio, .index = (u64)f->pos >> PAGE_SHIFT);
+		if (f->err > 0) {
+			f->pos += f->err;
+			f->done += f->err;
+			CO_BREATHE;
+			continue;
+		}
+		if (f->err == -EAGAIN) {
+			CO_AWAIT(f->err, uio_fault_in, .uio = f->uio, .n = f->chunk);
+			if (!f->err)
+				continue;
+		}
+		if (f->err)
+			break;
 		CO_AWAIT(f->err, page_get_filled, .mapping = blk_mapping(f->file),
 			 .index = (u64)f->pos >> PAGE_SHIFT, .ahead = 1, .page = &f->page);
 		if (f->err)
@@ -247,17 +327,12 @@ static co_t blk_file_write(struct co *co, struct blk_file_write *f)
 }
 
 /* Everything dirty to the device, and the device's own cache to what lasts. */
-struct blk_sync {
-	struct co_frame co;
-	struct blk_device *dev;
-	long err;
-};
-static co_t blk_sync(struct co *co, struct blk_sync *f)
+co_t blk_sync(struct co *co, struct blk_sync *f)
 {
 	CO_BEGIN;
 	CO_AWAIT(f->err, page_write_back, .mapping = &f->dev->mapping, .first = 0,
 		 .last = UINT64_MAX >> PAGE_SHIFT);
-	if (f->err)
+	if (f->err || !blk_size(f->dev))
 		CO_RETURN(f->err);
 	CO_AWAIT(f->err, blk_transfer, .dev = f->dev, .kind = BLK_FLUSH);
 	CO_RETURN(f->err);
@@ -296,79 +371,6 @@ static co_t blk_fsync(struct co *co, struct blk_fsync *f)
 	CO_END;
 }
 
-struct blk_ioctl {
-	struct file_ioctl;
-	u64 value;
-	struct hd_geometry geometry;
-	long err;
-};
-
-/* The answer of an ioctl that only tells a number: its size in bytes, 0 for the others. */
-static size_t blk_tell(const struct blk_device *dev, unsigned cmd, u64 *value)
-{
-	switch (cmd) {
-	case BLKGETSIZE64:
-		*value = blk_size(dev);
-		return 8;
-	case BLKGETSIZE:
-		*value = dev->sectors;
-		return 8;
-	case BLKSSZGET:
-		*value = dev->block_size;
-		return 4;
-	case BLKPBSZGET:
-		*value = dev->block_size;
-		return 4;
-	case BLKBSZGET:
-		*value = PAGE_SIZE;
-		return 4;
-	case BLKROGET:
-		*value = dev->read_only;
-		return 4;
-	case BLKRAGET:
-		*value = BLK_READ_AHEAD * (PAGE_SIZE / BLK_SECTOR);
-		return 8;
-	case BLKSECTGET:
-		*value = BLK_MAX_SEGMENTS * (PAGE_SIZE / BLK_SECTOR);
-		return 2;
-	case BLKALIGNOFF:
-	case BLKIOMIN:
-	case BLKIOOPT:
-		*value = cmd == BLKIOMIN ? dev->block_size : 0;
-		return 4;
-	default:
-		return 0;
-	}
-}
-
-static co_t blk_ioctl(struct co *co, struct blk_ioctl *f)
-{
-	size_t size;
-
-	CO_BEGIN;
-	size = blk_tell(f->file->private, f->cmd, &f->value);
-	if (size) {
-		CO_COPY_TO_USER(f->err, uptr_of(f->arg), &f->value, size);
-		CO_RETURN(f->err);
-	}
-	if (f->cmd == BLKFLSBUF) {
-		CO_AWAIT(f->err, blk_sync, .dev = f->file->private);
-		CO_RETURN(f->err);
-	}
-	if (f->cmd == HDIO_GETGEO) {
-		f->value = ((struct blk_device *)f->file->private)->sectors / (16 * 63);
-		f->geometry = (struct hd_geometry){
-			.heads = 16,
-			.sectors = 63,
-			.cylinders = (unsigned short)min(f->value, 65535ul),
-		};
-		CO_COPY_TO_USER(f->err, uptr_of(f->arg), &f->geometry, sizeof(f->geometry));
-		CO_RETURN(f->err);
-	}
-	CO_RETURN(-ENOTTY);
-	CO_END;
-}
-
 static int blk_mmap(struct file *file, u64 offset, u64 size, bool shared, bool write,
 		    struct pager **pager)
 {
@@ -398,6 +400,7 @@ const struct file_ops blk_file_ops = {
 	.open = CO_IMPLEMENTS(file_opened, blk_open),
 	.read = CO_IMPLEMENTS(file_transfer, blk_file_read),
 	.write = CO_IMPLEMENTS(file_transfer, blk_file_write),
+	.release = CO_IMPLEMENTS(file_released, blk_file_release),
 	.ioctl = CO_IMPLEMENTS(file_ioctl, blk_ioctl),
 	.fsync = CO_IMPLEMENTS(file_fsync, blk_fsync),
 	.mmap = blk_mmap,

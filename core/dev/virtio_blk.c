@@ -21,6 +21,7 @@
 struct virtio_blk_slot {
 	struct vring_desc table[BLK_MAX_SEGMENTS + 2];
 	struct virtio_blk_outhdr header;
+	struct virtio_blk_discard_write_zeroes range;
 	u8 status;
 	struct blk_request *rq;	/* NULL: free */
 };
@@ -37,7 +38,10 @@ struct virtio_blk {
 /* Fill the slot's table; the number of descriptors. */
 static unsigned slot_fill(struct virtio_blk_slot *slot, struct blk_request *rq)
 {
-	static const u32 types[] = {VIRTIO_BLK_T_IN, VIRTIO_BLK_T_OUT, VIRTIO_BLK_T_FLUSH};
+	static const u32 types[BLK_KINDS] = {
+		VIRTIO_BLK_T_IN, VIRTIO_BLK_T_OUT, VIRTIO_BLK_T_FLUSH, VIRTIO_BLK_T_DISCARD,
+		VIRTIO_BLK_T_WRITE_ZEROES,
+	};
 	unsigned n = 0;
 
 	slot->rq = rq;
@@ -53,6 +57,17 @@ static unsigned slot_fill(struct virtio_blk_slot *slot, struct blk_request *rq)
 			.len = rq->segments[i].len,
 			.flags = rq->kind == BLK_READ ? VRING_DESC_F_WRITE : 0,
 		};
+	if (rq->kind > BLK_FLUSH) {
+		slot->header.sector = 0;
+		slot->range = (struct virtio_blk_discard_write_zeroes){
+			.sector = rq->sector,
+			.num_sectors = (u32)rq->sectors,
+		};
+		slot->table[n++] = (struct vring_desc){
+			.addr = hal_virt_to_phys(&slot->range).raw,
+			.len = sizeof(slot->range),
+		};
+	}
 	slot->table[n++] = (struct vring_desc){
 		.addr = hal_virt_to_phys(&slot->status).raw,
 		.len = 1,
@@ -180,6 +195,19 @@ static void disk_name(unsigned index, char *to, size_t size)
 		format(to, size, "vd%c%c", (char)('a' + index / 26 - 1), (char)('a' + index % 26));
 }
 
+/* Which ranges of sectors it takes at once. */
+static void disk_describe_ranges(const struct virtio_blk *disk, u32 max[2])
+{
+	struct virtio_device *dev = disk->dev;
+
+	if (virtio_has(dev, VIRTIO_BLK_F_DISCARD))
+		max[0] = virtio_config32(dev, offsetof(struct virtio_blk_config,
+						       max_discard_sectors));
+	if (virtio_has(dev, VIRTIO_BLK_F_WRITE_ZEROES))
+		max[1] = virtio_config32(dev, offsetof(struct virtio_blk_config,
+						       max_write_zeroes_sectors));
+}
+
 static int disk_describe(struct virtio_blk *disk)
 {
 	struct virtio_device *dev = disk->dev;
@@ -188,6 +216,9 @@ static int disk_describe(struct virtio_blk *disk)
 	disk_name(dev->index, blk->name, sizeof(blk->name));
 	blk->ops = &virtio_blk_ops;
 	blk->number = BLK_NUMBER(BLK_MAJOR_VIRTIO, dev->index * 16);
+	blk->minors = 16;
+	blk->geometry = true;
+	disk_describe_ranges(disk, blk->range_max);
 	blk->sectors = virtio_config64(dev, offsetof(struct virtio_blk_config, capacity));
 	blk->read_only = virtio_has(dev, VIRTIO_BLK_F_RO);
 	blk->max_segments = BLK_MAX_SEGMENTS;
@@ -247,7 +278,8 @@ const struct virtio_driver virtio_blk_driver = {
 	.name = "disk",
 	.features = 1ul << VIRTIO_BLK_F_SEG_MAX | 1ul << VIRTIO_BLK_F_SIZE_MAX |
 		    1ul << VIRTIO_BLK_F_RO | 1ul << VIRTIO_BLK_F_BLK_SIZE |
-		    1ul << VIRTIO_BLK_F_FLUSH,
+		    1ul << VIRTIO_BLK_F_FLUSH | 1ul << VIRTIO_BLK_F_DISCARD |
+		    1ul << VIRTIO_BLK_F_WRITE_ZEROES,
 	.probe = virtio_blk_probe,
 	.interrupt = virtio_blk_interrupt,
 };

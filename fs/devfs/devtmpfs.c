@@ -8,6 +8,7 @@
 #include "core/dev/chardev.h"
 #include "mem/phys/slab.h"
 #include "vfs/super.h"
+#include "vfs/walk.h"
 
 /* The instance; it stays for good, so that nodes survive an unmount. */
 static spinlock one_lock = SPINLOCK_INIT(RANK_FS_PRIVATE);
@@ -127,6 +128,87 @@ static co_t devtmpfs_mount(struct co *co, struct devtmpfs_mount *f)
 	CO_END;
 }
 
+/* --- disks that come and go --- */
+
+/* Both with the root's lock. d is negative, or not. */
+struct node_make {
+	struct co_frame co;
+	struct dentry *root, *d;
+	struct blk_device *dev;
+	struct inode *inode;
+	long err;
+};
+static co_t node_make(struct co *co, struct node_make *f)
+{
+	CO_BEGIN;
+	CO_AWAIT_OP(f->err, f->root->inode->ops->create, .dir = f->root->inode,
+		    .name = f->d->name, .len = f->d->len, .mode = S_IFBLK | 0600,
+		    .rdev = f->dev->number, .made = &f->inode);
+	if (!f->err)
+		dentry_fill(f->d, f->inode);
+	CO_RETURN(f->err);
+	CO_END;
+}
+
+struct node_remove {
+	struct co_frame co;
+	struct dentry *root, *d;
+	struct inode *inode;
+	long err;
+};
+static co_t node_remove(struct co *co, struct node_remove *f)
+{
+	CO_BEGIN;
+	f->inode = f->d->inode;
+	inode_get(f->inode);
+	CO_WRITE_LOCK_NEXT(&f->inode->lock);
+	CO_AWAIT_OP(f->err, f->root->inode->ops->unlink, .dir = f->root->inode,
+		    .name = f->d->name, .len = f->d->len, .inode = f->inode);
+	if (!f->err)
+		dentry_drop(f->d);
+	rwlock_unlock_write(&f->inode->lock);
+	inode_put(f->inode);
+	CO_RETURN(f->err);
+	CO_END;
+}
+
+static bool is_node_of(const struct inode *inode, const struct blk_device *dev)
+{
+	return inode && S_ISBLK(inode->mode) && inode->rdev == dev->number;
+}
+
+struct devtmpfs_told {
+	struct blk_told;
+	struct super *super;
+	struct dentry *root, *d;
+	long err;
+};
+static co_t devtmpfs_told(struct co *co, struct devtmpfs_told *f)
+{
+	CO_BEGIN;
+	f->super = take_one();
+	if (!f->super)
+		CO_RETURN(0);	/* its first mount will look for itself */
+	f->root = f->super->root_dentry;
+	if (!f->root)
+		goto out;
+	CO_WRITE_LOCK(&f->root->inode->lock);
+	CO_AWAIT(f->err, walk_child, .dir = f->root, .name = f->dev->name,
+		 .len = (u32)strlen(f->dev->name), .found = &f->d);
+	if (!f->err && !f->d->inode && !atomic_load(&f->dev->absent))
+		CO_AWAIT(f->err, node_make, .root = f->root, .d = f->d, .dev = f->dev);
+	else if (!f->err && is_node_of(f->d->inode, f->dev) && atomic_load(&f->dev->absent))
+		CO_AWAIT(f->err, node_remove, .root = f->root, .d = f->d);
+	rwlock_unlock_write(&f->root->inode->lock);
+	dentry_put(f->d);
+	if (f->err)
+		log_warn("devtmpfs: %s: error %ld", f->dev->name, f->err);
+out:
+	super_put(f->super);
+	CO_RETURN(f->err);
+	CO_END;
+}
+
 static struct fs_type devtmpfs = {
 	.name = "devtmpfs",
 	.mount = CO_IMPLEMENTS(fs_mount, devtmpfs_mount),
@@ -135,4 +217,5 @@ static struct fs_type devtmpfs = {
 void devtmpfs_register(void)
 {
 	fs_register(&devtmpfs);
+	blk_told = (struct blk_told_op)CO_IMPLEMENTS(blk_told, devtmpfs_told);
 }

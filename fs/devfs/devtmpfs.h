@@ -1,4 +1,5 @@
-/* fs/devfs/devtmpfs.h -- devtmpfs: /dev, a tmpfs that starts with a node for every device.
+/* fs/devfs/devtmpfs.h -- devtmpfs: /dev, a tmpfs that starts with a node for every device; those of
+ * disks that come later are made and removed.
  *
  * There is one instance, whoever mounts it and however often.
  */

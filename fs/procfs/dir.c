@@ -27,10 +27,11 @@ static const struct proc_entry *entry_of(enum proc_kind kind)
 		return &proc_fdinfo_file;
 	case PROC_BLOCKS:
 		return &sysfs_block_dir;
+	case PROC_PARTITIONS:
+		return &sysfs_part_dir;
 	case PROC_BLOCK_NUMBERS:
-		return &sysfs_block_link;
 	case PROC_CLASS_BLOCKS:
-		return &sysfs_class_link;
+		return &sysfs_block_link;
 	case PROC_CPUS:
 		return &sysfs_cpu_dir;
 	case PROC_MEMORY:
@@ -57,6 +58,8 @@ static int parse(const char *name, size_t len)
 
 static bool shown(const struct proc_inode *dir, const struct proc_entry *e)
 {
+	if ((e->needs & PROC_LOOP_ONLY) && !sysfs_has_loop(&dir->who))
+		return false;
 	return !(e->needs & (dir->who.tid ? PROC_PROCESS_ONLY : PROC_THREAD_ONLY));
 }
 
@@ -108,27 +111,25 @@ static bool find_moving(const struct proc_inode *dir, int n, struct proc_subject
 	return true;
 }
 
-/* The n-th device in a directory of such, its name as text; false past the last, or it is no
- * such directory. */
-static bool device_name(const struct proc_inode *dir, int n, char to[16])
+/* The n-th device in a directory of such, its name as text: its number as a subject; -1 past the
+ * last, or it is no such directory. */
+static int device_name(const struct proc_inode *dir, int n, char to[16])
 {
 	enum proc_kind kind = dir->entry->kind;
 
 	if (kind == PROC_CPUS || kind == PROC_MEMORY)
-		return sysfs_system_name(kind, n, to);
-	if (kind != PROC_BLOCKS && kind != PROC_BLOCK_NUMBERS && kind != PROC_CLASS_BLOCKS)
-		return false;
-	return sysfs_block_name(n, kind == PROC_BLOCK_NUMBERS, to);
+		return sysfs_system_name(kind, n, to) ? n : -1;
+	return sysfs_block_name(kind, &dir->who, n, to);
 }
 
-/* The place of the device of that name; -1: none. */
+/* The device of that name; -1: none. */
 static int find_device(const struct proc_inode *dir, const char *name, size_t len)
 {
 	char text[16];
 
-	for (int n = 0; device_name(dir, n, text); n++)
+	for (int n = 0, id; (id = device_name(dir, n, text)) >= 0; n++)
 		if (strlen(text) == len && !memcmp(text, name, len))
-			return n;
+			return id;
 	return -1;
 }
 
@@ -197,7 +198,7 @@ static int next_moving(const struct proc_inode *dir, u64 from, u64 *at)
 		}
 		break;
 	default:
-		n = device_name(dir, (int)from, (char[16]){}) ? (int)from : -1;
+		n = device_name(dir, (int)from, (char[16]){}) >= 0 ? (int)from : -1;
 		break;
 	}
 	return n;
@@ -206,7 +207,7 @@ static int next_moving(const struct proc_inode *dir, u64 from, u64 *at)
 /* What it is called. */
 static size_t name_moving(const struct proc_inode *dir, int n, char to[16])
 {
-	return device_name(dir, n, to) ? strlen(to) : format(to, 16, "%d", n);
+	return device_name(dir, n, to) >= 0 ? strlen(to) : format(to, 16, "%d", n);
 }
 
 static bool emit(struct proc_readdir *f, const char *name, size_t len, u8 type, u64 next)

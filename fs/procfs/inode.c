@@ -26,6 +26,10 @@ bool proc_inode_holds(const struct proc_inode *p)
 	struct process *now;
 	u32 mode;
 
+	if (p->entry->needs & PROC_LOOP_ONLY)
+		return sysfs_has_loop(&p->who);
+	if (p->entry->needs & PROC_DEVICE_ONLY)
+		return sysfs_has_block(&p->who);
 	if (!p->who.process)
 		return true;
 	now = process_find_in(&pid_ns_first, p->who.process->pid->nr);

@@ -38,7 +38,8 @@ enum proc_kind {
 	PROC_TASKS,	/* the threads of a process */
 	PROC_FDS,	/* its descriptors, as links */
 	PROC_FDINFOS,	/* the same, as files */
-	PROC_BLOCKS,	/* the block devices, by name; the subject's fd is its place */
+	PROC_BLOCKS,	/* the disks, by name; the subject's fd is its id */
+	PROC_PARTITIONS, /* a disk's partitions, by name; the same */
 	PROC_BLOCK_NUMBERS, /* links to those, by device number */
 	PROC_CLASS_BLOCKS, /* links to those, by name */
 	PROC_CPUS,	/* cpu0...; the subject's fd is its number */
@@ -50,6 +51,8 @@ enum {
 	PROC_PROCESS_ONLY = 2,	/* not below task/ */
 	PROC_THREAD_ONLY = 8,	/* only below task/ */
 	PROC_ADMIN = 4,		/* opening needs CAP_SYS_ADMIN */
+	PROC_LOOP_ONLY = 16,	/* only of a loop device that has a file */
+	PROC_DEVICE_ONLY = 32,	/* as long as the block device is there */
 };
 
 struct proc_entry {
@@ -85,13 +88,17 @@ extern const struct proc_entry proc_sysvipc_entries[], proc_ipc_limits[], /* pro
 extern const struct proc_entry proc_ns_entries[];	/* proc_ns.c */
 extern const struct proc_entry proc_fd_link, proc_fdinfo_file; /* proc_fd.c */
 extern const struct proc_entry sysfs_entries[];		/* sysfs.c */
-extern const struct proc_entry sysfs_block_dir, sysfs_block_link, sysfs_class_link;
+extern const struct proc_entry sysfs_block_dir, sysfs_part_dir, sysfs_block_link;
+extern const struct proc_entry sysfs_loop_entries[];	/* sysfs_loop.c */
+bool sysfs_has_loop(const struct proc_subject *who);
+bool sysfs_has_block(const struct proc_subject *who);
 extern const struct proc_entry sysfs_system_entries[];	/* sysfs_cpu.c */
 extern const struct proc_entry sysfs_cpu_dir, sysfs_memory_dir;
 /* The n-th CPU or block of memory as text; false past the last. */
 bool sysfs_system_name(enum proc_kind kind, int n, char to[16]);
-/* The n-th block device, its name or number as text; false past the last. */
-bool sysfs_block_name(int n, bool number, char to[16]);
+/* The n-th block device of a directory of such, its name or number as text: its id, -1 past the
+ * last. */
+int sysfs_block_name(enum proc_kind kind, const struct proc_subject *who, int n, char to[16]);
 
 /* inode.c: an inode for an entry in a directory (NULL: a root); NULL without memory. */
 struct inode *proc_inode_new(struct super *s, const struct inode *dir, const char *name,

@@ -75,20 +75,26 @@ static int modules_show(const struct proc_subject *who, struct text *to)
 static int devices_show(const struct proc_subject *who, struct text *to)
 {
 	const struct chardev *d;
-	u32 last = 0;
+	static const struct {
+		u32 major;
+		const char *name;
+	} kinds[] = {
+		{BLK_MAJOR_RAM, "ramdisk"}, {BLK_MAJOR_LOOP, "loop"},
+		{BLK_MAJOR_VIRTIO, "virtblk"}, {BLK_MAJOR_EXT, "blkext"},
+	};
 
 	text_add(to, "Character devices:\n");
 	for (unsigned n = 0; (d = chardev_nth(n)); n++)
 		if (d->name)
 			text_add(to, "%3u %s\n", d->major, d->name);
 	text_add(to, "\nBlock devices:\n");
-	for (const struct blk_device *b = NULL; (b = blk_next(b));) {
-		u32 major = CHARDEV_MAJOR(b->number);
+	for (unsigned i = 0; i < ARRAY_SIZE(kinds); i++) {
+		const struct blk_device *b = NULL;
 
-		if (major != last)
-			text_add(to, "%3u %s\n", major,
-				 major == BLK_MAJOR_RAM ? "ramdisk" : "virtblk");
-		last = major;
+		while ((b = blk_next(b)) && CHARDEV_MAJOR(b->number) != kinds[i].major)
+			;
+		if (b || kinds[i].major == BLK_MAJOR_EXT)
+			text_add(to, "%3u %s\n", kinds[i].major, kinds[i].name);
 	}
 	return 0;
 }
@@ -97,8 +103,9 @@ static int partitions_show(const struct proc_subject *who, struct text *to)
 {
 	text_add(to, "major minor  #blocks  name\n\n");
 	for (const struct blk_device *b = NULL; (b = blk_next(b));)
-		text_add(to, "%4u  %7u %10lu %s\n", CHARDEV_MAJOR(b->number),
-			 CHARDEV_MINOR(b->number), b->sectors / 2, b->name);
+		if (b->sectors)
+			text_add(to, "%4u  %7u %10lu %s\n", CHARDEV_MAJOR(b->number),
+				 CHARDEV_MINOR(b->number), b->sectors / 2, b->name);
 	return 0;
 }
 

@@ -82,6 +82,8 @@ int proc_vmstat_show(const struct proc_subject *who, struct text *to)
 		 page_total_kept() + shm_total());
 	text_add(to, "nr_slab_unreclaimable %lu\n", slab_pages());
 	for (const struct blk_device *b = NULL; (b = blk_next(b));) {
+		if (b->disk)
+			continue;	/* it counts, too */
 		read += atomic_load_relaxed(&b->counts[BLK_READ].sectors);
 		written += atomic_load_relaxed(&b->counts[BLK_WRITE].sectors);
 	}

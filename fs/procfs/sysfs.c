@@ -10,25 +10,47 @@
 
 /* --- block devices --- */
 
-static const struct blk_device *block(int n)
+static const struct blk_device *block(int id)
+{
+	return blk_find_id((u32)id);
+}
+
+bool sysfs_has_block(const struct proc_subject *who)
+{
+	return !atomic_load(&block(who->fd)->absent);
+}
+
+/* Is it in that directory? */
+static bool block_is_in(const struct blk_device *b, enum proc_kind kind,
+			const struct proc_subject *who)
+{
+	switch (kind) {
+	case PROC_BLOCKS:
+		return !b->disk;
+	case PROC_PARTITIONS:
+		return b->disk == block(who->fd);
+	case PROC_BLOCK_NUMBERS:
+	case PROC_CLASS_BLOCKS:
+		return true;
+	default:
+		return false;
+	}
+}
+
+int sysfs_block_name(enum proc_kind kind, const struct proc_subject *who, int n, char to[16])
 {
 	const struct blk_device *b = NULL;
 
 	do
 		b = blk_next(b);
-	while (b && n--);
-	return b;
-}
-
-bool sysfs_block_name(int n, bool number, char to[16])
-{
-	const struct blk_device *b = block(n);
-
-	if (b && number)
+	while (b && (!block_is_in(b, kind, who) || n--));
+	if (!b)
+		return -1;
+	if (kind == PROC_BLOCK_NUMBERS)
 		format(to, 16, "%u:%u", CHARDEV_MAJOR(b->number), CHARDEV_MINOR(b->number));
-	else if (b)
+	else
 		string_copy(to, b->name, 16);
-	return b;
+	return (int)b->id;
 }
 
 static int block_dev_show(const struct proc_subject *who, struct text *to)
@@ -82,12 +104,23 @@ static int scheduler_show(const struct proc_subject *who, struct text *to)
 
 static int block_link(const struct proc_subject *who, char *to, size_t size)
 {
-	return (int)format(to, size, "../../block/%s", block(who->fd)->name);
+	const struct blk_device *b = block(who->fd);
+
+	if (b->disk)
+		return (int)format(to, size, "../../block/%s/%s", b->disk->name, b->name);
+	return (int)format(to, size, "../../block/%s", b->name);
 }
 
-static int class_link(const struct proc_subject *who, char *to, size_t size)
+static int part_number_show(const struct proc_subject *who, struct text *to)
 {
-	return (int)format(to, size, "../../block/%s", block(who->fd)->name);
+	text_add(to, "%u\n", block(who->fd)->partition);
+	return 0;
+}
+
+static int part_start_show(const struct proc_subject *who, struct text *to)
+{
+	text_add(to, "%lu\n", atomic_load(&block(who->fd)->first));
+	return 0;
 }
 
 static const struct proc_entry devices_entries[] = {
@@ -108,6 +141,7 @@ static const struct proc_entry block_entries[] = {
 	FILE("dev", 0444, .show = block_dev_show),
 	FILE("hidden", 0444, .show = zero_show),
 	DIR("holders"),
+	DIR("loop", .children = sysfs_loop_entries, .needs = PROC_LOOP_ONLY),
 	DIR("queue", .children = queue_entries),
 	FILE("removable", 0444, .show = zero_show),
 	FILE("ro", 0444, .show = block_ro_show),
@@ -116,9 +150,27 @@ static const struct proc_entry block_entries[] = {
 	FILE("stat", 0444, .show = block_stat_show),
 	{},
 };
-const struct proc_entry sysfs_block_dir = {.mode = S_IFDIR | 0555, .children = block_entries};
-const struct proc_entry sysfs_class_link = {.mode = S_IFLNK | 0777, .link = class_link};
-const struct proc_entry sysfs_block_link = {.mode = S_IFLNK | 0777, .link = block_link};
+static const struct proc_entry part_entries[] = {
+	FILE("alignment_offset", 0444, .show = zero_show),
+	FILE("dev", 0444, .show = block_dev_show),
+	DIR("holders"),
+	FILE("partition", 0444, .show = part_number_show),
+	FILE("ro", 0444, .show = block_ro_show),
+	FILE("size", 0444, .show = block_size_show),
+	FILE("start", 0444, .show = part_start_show),
+	FILE("stat", 0444, .show = block_stat_show),
+	{},
+};
+const struct proc_entry sysfs_block_dir = {
+	.mode = S_IFDIR | 0555, .kind = PROC_PARTITIONS, .needs = PROC_DEVICE_ONLY,
+	.children = block_entries,
+};
+const struct proc_entry sysfs_part_dir = {
+	.mode = S_IFDIR | 0555, .needs = PROC_DEVICE_ONLY, .children = part_entries,
+};
+const struct proc_entry sysfs_block_link = {
+	.mode = S_IFLNK | 0777, .needs = PROC_DEVICE_ONLY, .link = block_link,
+};
 static const struct proc_entry dev_entries[] = {
 	DIR("block", .kind = PROC_BLOCK_NUMBERS), {}
 };

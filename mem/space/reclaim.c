@@ -47,7 +47,7 @@ co_t reclaim_await(struct co *co, struct reclaim_await *f)
 		if (!f->err && shrink_now(f->pages))
 			CO_RETURN(0);
 	}
-	if (!atomic_load(&kill_ops))
+	if (!atomic_load(&kill_ops) || task_serves())
 		CO_RETURN(-ENOMEM);
 	CO_AWAIT_OP(f->err, atomic_load(&kill_ops)->kill);
 	CO_RETURN(f->err);

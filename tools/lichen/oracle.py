@@ -21,7 +21,7 @@ dpkg-deb -x linux-image-*.deb .
 rm linux-image-*.deb
 """
 # ext4 asks for crc32c by name, which no dependency shows.
-MODULES = ("virtio_mmio", "virtio_blk", "virtio-rng", "crc32c_generic", "ext4", "overlay")
+MODULES = ("virtio_mmio", "virtio_blk", "virtio-rng", "crc32c_generic", "ext4", "overlay", "loop")
 
 
 def plain(name):
