@@ -244,7 +244,8 @@ void blk_statistics(const struct blk_device *dev, u64 of[BLK_STATISTICS])
 {
 	/* Zeros count as written. */
 	static const u8 places[BLK_KINDS] = {
-		[BLK_READ] = 0, [BLK_WRITE] = 4, [BLK_FLUSH] = 15, [BLK_DISCARD] = 11, [BLK_ZERO] = 4,
+		[BLK_READ] = 0, [BLK_WRITE] = 4, [BLK_FLUSH] = 15,
+		[BLK_DISCARD] = 11, [BLK_ZERO] = 4,
 	};
 	u64 all_ns = 0;
 

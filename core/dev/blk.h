@@ -83,7 +83,7 @@ struct blk_device {
 	u64 sectors;			/* [a] capacity: blk_resize */
 	u32 block_size;			/* [a] logical, bytes */
 	u16 max_segments;		/* [I] per request; at most BLK_MAX_SEGMENTS */
-	u16 minors;			/* [I] numbers from its own on, for its partitions; 0: none */
+	u16 minors;			/* [I] numbers from its own on, for partitions; 0: none */
 	bool read_only;			/* [a] */
 	bool geometry;			/* [I] HDIO_GETGEO has an answer */
 	bool unparted;			/* [a] no partitions are looked for */
@@ -91,7 +91,7 @@ struct blk_device {
 	bool closing;			/* [a] nobody else gets to use it */
 	bool clears;			/* [a] its last user's end is told to ops->unused */
 	i32 users;			/* [a] or BLK_UNUSABLE */
-	u32 range_max[2];		/* [a] sectors of a BLK_DISCARD, a BLK_ZERO; 0: it has none */
+	u32 range_max[2];		/* [a] sectors of a BLK_DISCARD, a BLK_ZERO; 0: none */
 	u32 id;				/* [I] the how-manieth that was registered */
 	u32 partition;			/* [I] its number; 0: it is a disk itself */
 	struct blk_device *disk;	/* [I] of which it is a partition */

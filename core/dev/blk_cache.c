@@ -7,6 +7,7 @@
 
 #include "core/base/log.h"
 #include "mem/phys/slab.h"
+#include "mem/space/reclaim.h"
 #include "mem/space/uaccess.h"
 #include "vfs/reaper.h"
 #include "vfs/super.h"

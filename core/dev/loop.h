@@ -9,8 +9,8 @@
  * pages need memory. So the worker is TASK_SERVES: it never waits for the writeback worker nor the
  * reaper (they may wait for it), nor for there to be fewer dirty pages: what it dirties, somebody
  * else has just cleaned. It takes what is to be had at once; when there is nothing it writes the
- * file's own dirty pages itself, which can then be reclaimed, and tries again. Only where that helps
- * for some seconds in no way (a file whose pages are its storage) does the request fail. Other
+ * file's own dirty pages itself, which can then be reclaimed, and tries again. Only where that
+ * does not help for some seconds (a file whose pages are its storage) does the request fail. Other
  * tasks that hold a lock of the file and wait for memory do so for a second at most.
  *
  * Binding and letting go: a device `clears` from LOOP_CLR_FD on, or with LO_FLAGS_AUTOCLEAR. When

@@ -132,8 +132,8 @@ co_t part_mbr(struct co *co, struct part_mbr *f)
 		if (!mbr_primary(f, f->entry))
 			continue;
 		do {
-			CO_AWAIT(f->err, part_read, .disk = f->disk, .at = f->at << BLK_SECTOR_SHIFT,
-				 .to = f->sector, .len = BLK_SECTOR);
+			CO_AWAIT(f->err, part_read, .disk = f->disk, .to = f->sector,
+				 .at = f->at << BLK_SECTOR_SHIFT, .len = BLK_SECTOR);
 			if (f->err)
 				break;
 			CO_BREATHE;
