@@ -176,11 +176,17 @@ static void control_add_stamp(struct socket *s, u64 ns, char *buf, u32 *used, u3
 	struct __kernel_timespec ts = {.tv_sec = (i64)(ns / CONTROL_NS_PER_SEC),
 				       .tv_nsec = (i64)(ns % CONTROL_NS_PER_SEC)};
 	struct __kernel_old_timeval tv = {.tv_sec = ts.tv_sec, .tv_usec = ts.tv_nsec / 1000};
+	struct __kernel_sock_timeval wide = {.tv_sec = tv.tv_sec, .tv_usec = tv.tv_usec};
 
 	if (socket_is_set(s, SOCKET_TIMESTAMP))
 		control_add(buf, used, room, SOL_SOCKET, SO_TIMESTAMP_OLD, &tv, sizeof(tv), got);
 	else if (socket_is_set(s, SOCKET_TIMESTAMPNS))
 		control_add(buf, used, room, SOL_SOCKET, SO_TIMESTAMPNS_OLD, &ts, sizeof(ts), got);
+	else if (socket_is_set(s, SOCKET_TIMESTAMP_NEW))
+		control_add(buf, used, room, SOL_SOCKET, SO_TIMESTAMP_NEW, &wide, sizeof(wide),
+			    got);
+	else if (socket_is_set(s, SOCKET_TIMESTAMPNS_NEW))
+		control_add(buf, used, room, SOL_SOCKET, SO_TIMESTAMPNS_NEW, &ts, sizeof(ts), got);
 }
 
 u32 control_build(struct socket *s, struct socket_control *c, char *buf, u32 room, bool cloexec,
@@ -254,8 +260,12 @@ void control_skip(struct socket *s, const struct socket_control *c, u32 *got)
 {
 	bool tells = socket_is_set(s, SOCKET_PASSCRED | SOCKET_PASSPIDFD);
 
+	u32 used = 0;
+
 	if (c->rights || (tells && s->family == AF_UNIX))
 		*got |= MSG_CTRUNC;
+	if (s->ops->control)
+		s->ops->control(s, c, NULL, &used, 0, got);
 }
 
 void control_drop(struct socket_control *c)

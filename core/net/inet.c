@@ -122,7 +122,8 @@ co_t inet_bind(struct co *co, struct inet_bind *f)
 	}
 	if (err)
 		CO_RETURN(err);
-	if (!inet_is_any(&a) && !inet_is_local(&a) && !(i->options & INET_FREEBIND))
+	if (!inet_is_any(&a) && !inet_is_local(&a) &&
+	    !(i->options & (INET_FREEBIND | INET_TRANSPARENT)))
 		CO_RETURN(-EADDRNOTAVAIL);
 	if (port && port < INET_PRIVILEGED &&
 	    !cred_capable(cred_current(co), CAP_NET_BIND_SERVICE))
@@ -162,6 +163,7 @@ struct inet_socket *inet_new(u16 family, u16 type, u16 protocol)
 	i->entry.family = family;
 	i->entry.protocol = type;
 	i->told = true;
+	i->mtu_discover = i->mtu_discover6 = IP_PMTUDISC_WANT;
 	return i;
 }
 

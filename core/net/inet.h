@@ -58,9 +58,34 @@ enum {
 	INET_RECVOPTS = 1u << 10,
 	INET_RETOPTS = 1u << 11,
 	INET_ORIGDST = 1u << 12,
+	INET_TRANSPARENT = 1u << 13,
+	INET_RECVHOPLIMIT = 1u << 14,
+	INET_RECVTCLASS = 1u << 15,
+	INET_ORIGDST6 = 1u << 16,
+	INET_RECVRTHDR = 1u << 17,	/* no packet has one of these four */
+	INET_RECVHOPOPTS = 1u << 18,
+	INET_RECVDSTOPTS = 1u << 19,
+	INET_RECVPATHMTU = 1u << 20,
+	INET_THIN = 1u << 21,
+	INET_INQ = 1u << 22,
+	INET_FASTOPEN_CONNECT = 1u << 23,
+	INET_FASTOPEN_NO_COOKIE = 1u << 24,
+	INET_RENO = 1u << 25,
 	/* Control messages of IPv4's. */
 	INET_IP_CONTROL = INET_PKTINFO | INET_RECVTTL | INET_RECVTOS | INET_RECVOPTS |
 			  INET_RETOPTS | INET_ORIGDST,
+	INET_IPV6_CONTROL = INET_PKTINFO6 | INET_RECVHOPLIMIT | INET_RECVTCLASS | INET_ORIGDST6,
+};
+
+/* Numbers of TCP's; 0: never set, but for those that begin as 0. An accepted end has its
+ * listener's. */
+struct inet_tcp {
+	u32 keepidle_s, keepintvl_s, keepcnt;	/* [a], as all of these */
+	u32 user_timeout_ms;	/* [a] */
+	u32 notsent_lowat;	/* [a] bytes; nothing ever waits to be sent */
+	u32 fastopen_queue;	/* [a] */
+	u32 window_clamp;	/* [a] bytes under way to it, besides what its sender keeps */
+	u16 user_mss;		/* [a] bytes */
 };
 
 struct inet_socket {
@@ -68,8 +93,9 @@ struct inet_socket {
 	struct inet_entry entry;	/* under inet_lock */
 	u32 options;			/* [a] INET_* */
 	u8 tos, ttl, tclass, hops;	/* [a] ttl, hops 0: the default */
-	u32 keepidle_s, keepintvl_s, keepcnt;	/* [a] */
-	u32 user_timeout_ms;		/* [a] */
+	u8 mtu_discover, mtu_discover6;	/* [a] IP_PMTUDISC_*: each packet fits */
+	struct inet_tcp tcp;		/* [a] */
+	u16 mss;			/* [a] of a connection */
 	bool bound;			/* under inet_lock: to an address or a port by bind */
 	bool told;			/* [a] connect has reported success, or has nothing to */
 	bool reset;			/* [s] the connection ended without an order */
@@ -143,10 +169,20 @@ void inet_each(u16 type, u16 family, void (*line)(void *arg, const struct inet_e
 
 int inet_set_option(struct socket *s, int level, int option, const char *value, u32 len);
 int inet_get_option(struct socket *s, int level, int option, char *value, u32 *len);
-/* What the header of a datagram of i's says. */
-struct packet_ip inet_ip(const struct inet_socket *i);
+/* What the header of a datagram of i's says, of an IPv4 or an IPv6 one. */
+struct packet_ip inet_ip(const struct inet_socket *i, bool v4);
 /* The options it has: ip->padded bytes, at most INET_OPTIONS_MOST. */
 void inet_write_options(const struct packet_ip *ip, char *to);
+
+/* A number in [least, most] into *to: 0, -EINVAL. */
+int inet_set_number(u32 *to, int n, int least, int most);
+
+/* --- tcp_option.c: what is no flag --- */
+
+int tcp_set_option(struct inet_socket *i, int option, const char *value, u32 len);
+int tcp_get_option(struct inet_socket *i, int option, char *value, u32 *len);
+/* The two ends of a connection that comes about: how long their segments would be. */
+void tcp_agree(struct inet_socket *client, struct inet_socket *server);
 
 /* tcp.c, udp.c */
 extern const struct socket_ops tcp_ops, udp_ops;

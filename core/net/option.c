@@ -1,12 +1,14 @@
 /* core/net/option.c -- SOL_SOCKET. */
 #include "core/net/option.h"
 
+#include <linux/sock_diag.h>
 #include <linux/time_types.h>
 
 #include "core/base/string.h"
 #include "core/cred/cred.h"
 #include "core/net/control.h"
 #include "core/net/filter.h"
+#include "core/net/loopback.h"
 #include "core/proc/pid.h"
 
 #define OPTION_SNDBUF_MIN   4608u
@@ -64,6 +66,14 @@ static u32 option_flag(int option)
 		return SOCKET_TIMESTAMP;
 	case SO_TIMESTAMPNS_OLD:
 		return SOCKET_TIMESTAMPNS;
+	case SO_TIMESTAMP_NEW:
+		return SOCKET_TIMESTAMP_NEW;
+	case SO_TIMESTAMPNS_NEW:
+		return SOCKET_TIMESTAMPNS_NEW;
+	case SO_NO_CHECK:
+		return SOCKET_NO_CHECK;
+	case SO_PASSSEC:
+		return SOCKET_PASSSEC;
 	default:
 		return 0;
 	}
@@ -71,8 +81,8 @@ static u32 option_flag(int option)
 
 static void option_set_flag(struct socket *s, u32 flag, bool on)
 {
-	if (flag == SOCKET_TIMESTAMP || flag == SOCKET_TIMESTAMPNS)
-		atomic_and(&s->flags, ~(u32)(SOCKET_TIMESTAMP | SOCKET_TIMESTAMPNS));
+	if (flag & SOCKET_STAMPS)
+		atomic_and(&s->flags, ~(u32)SOCKET_STAMPS);
 	if (on)
 		atomic_or(&s->flags, flag);
 	else
@@ -139,7 +149,39 @@ static int option_set_linger(struct socket *s, const char *value, u32 len)
 	return 0;
 }
 
-static bool option_is_admin(void)
+/* SO_BINDTODEVICE: a name, or nothing for any. */
+static int option_set_device(struct socket *s, const char *value, u32 len)
+{
+	char name[sizeof(((struct loopback_request *)0)->name)] = "";
+
+	memcpy(name, value, min(len, (u32)sizeof(name) - 1));
+	if (*name && strcmp(name, LOOPBACK_NAME))
+		return -ENODEV;
+	option_set_flag(s, SOCKET_TO_LO, *name);
+	return 0;
+}
+
+static int option_set_index(struct socket *s, int index)
+{
+	if (index < 0)
+		return -EINVAL;
+	if (index && index != LOOPBACK_INDEX)
+		return -ENODEV;
+	option_set_flag(s, SOCKET_TO_LO, index);
+	return 0;
+}
+
+/* SO_BUF_LOCK: which of the two sizes stays as it is. */
+static int option_set_locks(struct socket *s, int locks)
+{
+	if (locks < 0 || locks & ~(SOCK_SNDBUF_LOCK | SOCK_RCVBUF_LOCK))
+		return -EINVAL;
+	option_set_flag(s, SOCKET_SNDBUF_SET, locks & SOCK_SNDBUF_LOCK);
+	option_set_flag(s, SOCKET_RCVBUF_SET, locks & SOCK_RCVBUF_LOCK);
+	return 0;
+}
+
+bool option_is_admin(void)
 {
 	const struct cred *cred = task_current()->cred;
 
@@ -151,6 +193,8 @@ static int option_set_socket(struct socket *s, int option, const char *value, u3
 	u32 flag = option_flag(option);
 	int n;
 
+	if (option == SO_BINDTODEVICE)
+		return option_set_device(s, value, len);
 	if (len < sizeof(int))
 		return -EINVAL;
 	n = option_int(value);
@@ -194,6 +238,10 @@ static int option_set_socket(struct socket *s, int option, const char *value, u3
 		return filter_detach(s);
 	case SO_LOCK_FILTER:
 		return filter_lock(s, n);
+	case SO_BINDTOIFINDEX:
+		return option_set_index(s, n);
+	case SO_BUF_LOCK:
+		return option_set_locks(s, n);
 	case SO_BSDCOMPAT:
 		return 0;	/* has had no meaning on Linux for long */
 	default:
@@ -259,12 +307,48 @@ static int option_get_peername(struct socket *s, char *value, u32 *len)
 	return 0;
 }
 
+static int option_get_device(struct socket *s, char *value, u32 *len)
+{
+	bool bound = socket_is_set(s, SOCKET_TO_LO);
+
+	if (bound && *len < sizeof(((struct loopback_request *)0)->name))
+		return -EINVAL;
+	return option_put_bytes(value, len, LOOPBACK_NAME, bound ? sizeof(LOOPBACK_NAME) : 0);
+}
+
+/* A number of its own, as long as it lives and after. */
+static int option_get_cookie(struct socket *s, char *value, u32 *len)
+{
+	static u64 last;
+	u64 none = 0;
+
+	if (*len < sizeof(u64))
+		return -EINVAL;
+	if (!atomic_load(&s->cookie))
+		atomic_cas(&s->cookie, &none, atomic_add(&last, 1ul) + 1);
+	return option_put_bytes(value, len, &s->cookie, sizeof(s->cookie));
+}
+
+static int option_get_meminfo(struct socket *s, char *value, u32 *len)
+{
+	u32 info[SK_MEMINFO_VARS] = {
+		[SK_MEMINFO_RMEM_ALLOC] = atomic_load_relaxed(&s->charge),
+		[SK_MEMINFO_RCVBUF] = atomic_load_relaxed(&s->rcvbuf),
+		[SK_MEMINFO_WMEM_ALLOC] = atomic_load_relaxed(&s->sent_charge),
+		[SK_MEMINFO_SNDBUF] = atomic_load_relaxed(&s->sndbuf),
+	};
+
+	return option_put_bytes(value, len, info, sizeof(info));
+}
+
 static int option_get_socket(struct socket *s, int option, char *value, u32 *len)
 {
 	struct option_linger l = {socket_is_set(s, SOCKET_LINGER),
 				  (int)atomic_load_relaxed(&s->linger_s)};
 	u32 flag = option_flag(option);
 
+	if (flag == SOCKET_TIMESTAMP_NEW)
+		flag |= SOCKET_TIMESTAMPNS_NEW;		/* as Linux has it */
 	if (flag)
 		return option_put(value, len, !!(atomic_load(&s->flags) & flag));
 	switch (option) {
@@ -302,6 +386,18 @@ static int option_get_socket(struct socket *s, int option, char *value, u32 *len
 		return option_put(value, len, 0);
 	case SO_LOCK_FILTER:
 		return option_put(value, len, socket_is_set(s, SOCKET_FILTER_LOCKED));
+	case SO_BINDTODEVICE:
+		return option_get_device(s, value, len);
+	case SO_BINDTOIFINDEX:
+		return option_put(value, len, socket_is_set(s, SOCKET_TO_LO) ? LOOPBACK_INDEX : 0);
+	case SO_BUF_LOCK:
+		return option_put(value, len,
+				  (socket_is_set(s, SOCKET_SNDBUF_SET) ? SOCK_SNDBUF_LOCK : 0) |
+				  (socket_is_set(s, SOCKET_RCVBUF_SET) ? SOCK_RCVBUF_LOCK : 0));
+	case SO_COOKIE:
+		return option_get_cookie(s, value, len);
+	case SO_MEMINFO:
+		return option_get_meminfo(s, value, len);
 	case SO_PEERCRED:
 		return option_get_peercred(s, value, len);
 	case SO_PEERGROUPS:

@@ -13,6 +13,8 @@ int option_get(struct socket *s, int level, int option, char *value, u32 *len);
 /* For the families: an int at value. */
 int option_int(const char *value);
 int option_put(char *value, u32 *len, int result);
+/* May the caller have what only CAP_NET_ADMIN or CAP_NET_RAW may? */
+bool option_is_admin(void);
 int option_put_bytes(char *value, u32 *len, const void *result, u32 size);
 
 #endif

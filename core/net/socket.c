@@ -207,7 +207,7 @@ void socket_stamp(const struct socket *s, const struct socket *to, struct packet
 	struct task *t = task_current();
 
 	if (s->type != SOCK_STREAM &&
-	    (atomic_load_relaxed(&to->flags) & (SOCKET_TIMESTAMP | SOCKET_TIMESTAMPNS)))
+	    (atomic_load_relaxed(&to->flags) & SOCKET_STAMPS))
 		p->stamp_ns = socket_now();
 	if (c && c->has_cred) {
 		p->pid = c->pid;

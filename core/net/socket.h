@@ -63,6 +63,13 @@ enum {
 	SOCKET_SNDBUF_SET = 1u << 10,
 	SOCKET_RCVBUF_SET = 1u << 11,
 	SOCKET_FILTER_LOCKED = 1u << 14,
+	SOCKET_TIMESTAMP_NEW = 1u << 15,
+	SOCKET_TIMESTAMPNS_NEW = 1u << 16,
+	SOCKET_STAMPS = SOCKET_TIMESTAMP | SOCKET_TIMESTAMPNS | SOCKET_TIMESTAMP_NEW |
+			SOCKET_TIMESTAMPNS_NEW,	/* one of them, or none */
+	SOCKET_NO_CHECK = 1u << 17,	/* nothing has a checksum */
+	SOCKET_PASSSEC = 1u << 18,	/* nobody has a label */
+	SOCKET_TO_LO = 1u << 19,	/* bound to the one interface there is */
 };
 
 /* What travels beside the bytes of a message. */
@@ -181,6 +188,7 @@ struct socket {
 	u32 rcvlowat;			/* [a] */
 	u32 linger_s;			/* [a] */
 	u32 priority, mark;		/* [a] */
+	u64 cookie;			/* [a] 0: nobody asked yet */
 	u64 rcvtimeo_ns, sndtimeo_ns;	/* [a] 0: for ever */
 	struct filter *filter;		/* [s], [a] for a look: owned, or NULL */
 	struct cred *cred;		/* [I] who made it, owned */

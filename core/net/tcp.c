@@ -14,8 +14,10 @@
  */
 #include <asm/ioctls.h>
 #include <linux/sockios.h>
+#include <linux/tcp.h>
 
 #include "core/base/string.h"
+#include "core/net/control.h"
 #include "core/net/inet.h"
 #include "core/net/stream.h"
 #include "core/net/tcp.h"
@@ -35,6 +37,7 @@ struct socket *tcp_new(u16 family)
 		return NULL;
 	i->socket.sndbuf = TCP_SNDBUF;
 	i->socket.rcvbuf = TCP_RCVBUF;
+	i->options |= INET_QUICKACK;
 	return &i->socket;
 }
 
@@ -264,10 +267,12 @@ static void tcp_unwanted(struct socket *s)
 
 static u64 tcp_limit(const struct socket *s)
 {
-	const struct socket *peer = atomic_load(&s->peer);
+	struct socket *peer = atomic_load(&s->peer);
 	u32 theirs = peer ? atomic_load_relaxed(&peer->rcvbuf) : 0;
 	u32 own = atomic_load_relaxed(&s->sndbuf);
+	u32 clamp = peer ? atomic_load_relaxed(&inet_of(peer)->tcp.window_clamp) : 0;
 
+	theirs = clamp ? min(theirs, clamp) : theirs;
 	return (socket_is_set(s, SOCKET_SNDBUF_SET) ? own : min(own, TCP_QUEUED)) + (u64)theirs;
 }
 
@@ -308,6 +313,19 @@ static int tcp_query(struct socket *s, unsigned cmd, int *value)
 	return 0;
 }
 
+/* What is left to read after a message; at the end there is that, 1. */
+static void tcp_control(struct socket *s, const struct socket_control *, char *buf, u32 *used,
+			u32 room, u32 *got)
+{
+	u32 queued = atomic_load(&s->queued);
+
+	if (!(atomic_load_relaxed(&inet_of(s)->options) & INET_INQ))
+		return;
+	if (!queued && atomic_load(&s->ended))
+		queued = 1;
+	control_add(buf, used, room, SOL_TCP, TCP_CM_INQ, &queued, sizeof(queued), got);
+}
+
 const struct socket_ops tcp_ops = {
 	.bind = CO_IMPLEMENTS(socket_bind, inet_bind),
 	.connect = CO_IMPLEMENTS(socket_connect, tcp_connect),
@@ -320,6 +338,7 @@ const struct socket_ops tcp_ops = {
 	.name = inet_name,
 	.shutdown = tcp_shutdown,
 	.check = tcp_check,
+	.control = tcp_control,
 	.unwanted = tcp_unwanted,
 	.limit = tcp_limit,
 	.took = stream_took,

@@ -40,10 +40,9 @@ static struct inet_socket *tcp_child(struct socket *l)
 	i->ttl = from->ttl;
 	i->tclass = from->tclass;
 	i->hops = from->hops;
-	i->keepidle_s = from->keepidle_s;
-	i->keepintvl_s = from->keepintvl_s;
-	i->keepcnt = from->keepcnt;
-	i->user_timeout_ms = from->user_timeout_ms;
+	i->mtu_discover = from->mtu_discover;
+	i->mtu_discover6 = from->mtu_discover6;
+	i->tcp = from->tcp;
 	return i;
 }
 
@@ -55,6 +54,7 @@ static bool tcp_establish(struct socket *s, struct socket *child, struct socket 
 	u8 was = SOCKET_SYN_SENT;
 
 	child->state = SOCKET_ESTABLISHED;
+	tcp_agree(inet_of(s), inet_of(child));
 	if (!socket_is_set(s, SOCKET_SNDBUF_SET))
 		atomic_store(&s->sndbuf, TCP_SNDBUF_CONNECTED);
 	stream_join(s, child);

@@ -106,7 +106,7 @@ static void udp_deliver(struct udp_send *f)
 
 	udp_end(&p->from, &f->from, own);
 	udp_end(&p->to, &f->to, f->port);
-	p->ip = inet_ip(inet_of(f->socket));
+	p->ip = inet_ip(inet_of(f->socket), inet_is_v4(&f->to));
 	loopback_count(p->len);
 	if (!to) {
 		if (!f->message->name_len)
@@ -177,24 +177,48 @@ static void udp_header_control(u32 wanted, const struct socket_control *c, char 
 			    (u32)inet_format(AF_INET, &address, c->to.port, to), got);
 }
 
+/* An IPv6 socket's, of whichever header; in this order. */
+static void udp_header6_control(u32 wanted, const struct socket_control *c, bool v4, char *buf,
+				u32 *used, u32 room, u32 *got)
+{
+	struct in6_pktinfo {
+		u8 addr[16];
+		u32 index;
+	} info = {.index = LOOPBACK_INDEX};
+	int hops = c->ip.ttl, class = c->ip.service;
+	char to[sizeof(struct sockaddr_in6)];
+	struct inet_address address;
+
+	memcpy(&address, c->to.addr, sizeof(address));
+	memcpy(info.addr, c->to.addr, sizeof(info.addr));
+	if (wanted & INET_PKTINFO6)
+		control_add(buf, used, room, SOL_IPV6, IPV6_PKTINFO, &info, sizeof(info), got);
+	if (v4)
+		return;
+	if (wanted & INET_RECVHOPLIMIT)
+		control_add(buf, used, room, SOL_IPV6, IPV6_HOPLIMIT, &hops, sizeof(hops), got);
+	if (wanted & INET_RECVTCLASS)
+		control_add(buf, used, room, SOL_IPV6, IPV6_TCLASS, &class, sizeof(class), got);
+	if (wanted & INET_ORIGDST6)
+		control_add(buf, used, room, SOL_IPV6, IPV6_ORIGDSTADDR, to,
+			    (u32)inet_format(AF_INET6, &address, c->to.port, to), got);
+}
+
 static void udp_control(struct socket *s, const struct socket_control *c, char *buf, u32 *used,
 			u32 room, u32 *got)
 {
 	u32 options = atomic_load(&inet_of(s)->options);
-	struct in6_pktinfo {
-		u8 addr[16];
-		u32 index;
-	} six = {.index = LOOPBACK_INDEX};
 	struct inet_address to;
+	bool v4;
 
 	if (!c->has_to)
 		return;
 	memcpy(&to, c->to.addr, sizeof(to));
-	if ((options & INET_IP_CONTROL) && inet_is_v4(&to))
+	v4 = inet_is_v4(&to);
+	if (options & INET_IPV6_CONTROL)
+		udp_header6_control(options, c, v4, buf, used, room, got);
+	if ((options & INET_IP_CONTROL) && v4)
 		udp_header_control(options, c, buf, used, room, got);
-	memcpy(six.addr, c->to.addr, sizeof(six.addr));
-	if (options & INET_PKTINFO6)
-		control_add(buf, used, room, SOL_IPV6, IPV6_PKTINFO, &six, sizeof(six), got);
 }
 
 static int udp_check(struct socket *s, const struct socket_message *m, bool send)

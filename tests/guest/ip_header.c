@@ -1,26 +1,9 @@
 /* What a datagram's IP header says: options that set it, control messages that tell it. */
-#include <arpa/inet.h>
-#include <net/if.h>
-#include <netinet/in.h>
 #include <string.h>
-#include <sys/ioctl.h>
-#include <sys/socket.h>
-#include <unistd.h>
 
-#include "test.h"
+#include "inet.h"
 
 enum { NOP = 1, RECORD_ROUTE = 7 };
-
-/* Nobody has brought the loopback up on Linux. */
-[[gnu::constructor]] static void bring_up(void)
-{
-	int fd = socket(AF_INET, SOCK_DGRAM, 0);
-	struct ifreq r = { .ifr_name = "lo", .ifr_flags = IFF_UP | IFF_RUNNING };
-
-	if (fd >= 0)
-		ioctl(fd, SIOCSIFFLAGS, &r);
-	close(fd);
-}
 
 /* A bound socket and one that sends to it. */
 static void make_pair(int family, int pair[2], struct sockaddr_storage *name)
