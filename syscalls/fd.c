@@ -10,10 +10,12 @@
 #include "syscalls/lock.h"
 #include "vfs/dnotify.h"
 #include "vfs/fd.h"
+#include "vfs/fiemap.h"
 #include "vfs/fileattr.h"
 #include "vfs/lease.h"
 #include "vfs/memfd.h"
 #include "vfs/pipe.h"
+#include "vfs/super.h"
 
 static u64 fd_limit(struct task *t)
 {
@@ -277,6 +279,13 @@ static co_t sys_ioctl(struct co *co, struct sys_ioctl *f)
 		if (!f->err)
 			CO_AWAIT(f->err, fileattr_set, .file = f->file, .cred = cred_current(co),
 				 .flags = (u32)f->word);
+	} else if (f->cmd == FS_IOC_FIEMAP) {
+		CO_AWAIT(f->err, fiemap_run, .file = f->file, .at = uptr_of(f->arg));
+	} else if (f->cmd == FIGETBSZ) {
+		f->word = (int)f->file->inode->super->block_size;
+		f->err = f->word ? 0 : -EINVAL;
+		if (!f->err)
+			CO_COPY_TO_USER(f->err, uptr_of(f->arg), &f->word, sizeof(f->word));
 	} else if (f->cmd == FIONREAD && S_ISREG(f->file->inode->mode)) {
 		f->word = (int)((i64)inode_size(f->file->inode) - f->file->pos);
 		CO_COPY_TO_USER(f->err, uptr_of(f->arg), &f->word, sizeof(f->word));

@@ -182,6 +182,18 @@ struct inode_seek {
 	u64 offset;
 	bool hole;
 };
+/* The first extent of a file that has some of [from, end) bytes, from `from` on: *to; len 0: there
+ * is none. */
+struct inode_extent {
+	u64 offset, len, place;		/* bytes; place: on the storage */
+	u32 flags;			/* FIEMAP_EXTENT_* */
+};
+struct inode_extent_at {
+	struct co_frame co;
+	struct inode *inode;
+	u64 from, end;
+	struct inode_extent *to;
+};
 /* Other FS_*_FL (vfs/fileattr.h): who may was checked, the lock is held. -EOPNOTSUPP. */
 struct inode_setflags {
 	struct co_frame co;
@@ -192,6 +204,7 @@ struct inode_setflags {
 CO_OPERATION(inode_lookup);
 CO_OPERATION(inode_allocate);
 CO_OPERATION(inode_seek);
+CO_OPERATION(inode_extent_at);
 CO_OPERATION(inode_create);
 CO_OPERATION(inode_link);
 CO_OPERATION(inode_unlink);
@@ -226,6 +239,7 @@ struct inode_ops {
 	/* Where pages are not the storage; absent: -EOPNOTSUPP, and all is data. */
 	struct inode_allocate_op allocate;
 	struct inode_seek_op seek;
+	struct inode_extent_at_op extent_at;	/* absent: it cannot tell */
 	/* FS_*_FL that the file system keeps; getflags does not wait. Absent: those of
 	 * super.fileattr, which inode.flags has. */
 	u32 (*getflags)(const struct inode *inode);

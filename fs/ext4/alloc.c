@@ -10,6 +10,7 @@
  */
 #include "core/cred/cred.h"
 #include "fs/ext4/bitmap.h"
+#include "fs/ext4/trim.h"
 #include "fs/ext4/write.h"
 #include "mem/phys/slab.h"
 #include "mem/space/reclaim.h"
@@ -20,11 +21,14 @@
 struct ext4_group {
 	u64 *taken;	/* [a] set once; its bits are under the group's lock */
 	u32 free;	/* under that lock: zeros in it */
+	u32 trimmed;	/* the same: the device knows of all that is free in so long runs; 0: not */
 };
 
 int ext4_alloc_open(struct ext4 *fs)
 {
 	spin_init(&fs->room_lock, RANK_FS_ROOM);
+	list_init(&fs->freed);
+	waitq_init(&fs->trimmed);
 	fs->group = kcalloc(fs->groups, sizeof(*fs->group));
 	return fs->group ? ext4_write_open(fs) : -ENOMEM;
 }
@@ -128,18 +132,7 @@ static void group_enter(struct ext4 *fs, u32 group, u64 *bits)
 	kfree(bits);
 }
 
-/* Have the group's bitmap in memory. */
-struct group_load {
-	struct co_frame co;
-	struct ext4 *fs;
-	u32 group;
-	u64 *bits, *layout;
-	struct ext4_disk_group g;
-	struct page *page;
-	u8 *data;
-	long err;
-};
-static co_t group_load(struct co *co, struct group_load *f)
+co_t ext4_group_load(struct co *co, struct ext4_group_load *f)
 {
 	const char *wrong;
 
@@ -250,7 +243,7 @@ static co_t alloc_round(struct co *co, struct alloc_round *f)
 {
 	CO_BEGIN;
 	for (f->tried = 0; f->tried < f->fs->groups; f->tried++) {
-		CO_AWAIT(f->err, group_load, .fs = f->fs, .group = f->group);
+		CO_AWAIT(f->err, ext4_group_load, .fs = f->fs, .group = f->group);
 		if (f->err && f->err != -EUCLEAN)
 			CO_RETURN(f->err);
 		*f->r->got = f->err ? 0 : group_take(f->fs, f->group, f->r->goal, f->want,
@@ -286,8 +279,7 @@ co_t ext4_reserve_blocks(struct co *co, struct ext4_reserve_blocks *f)
 	CO_END;
 }
 
-/* These were reserved, or pending: they can be had again. */
-static void give_back(struct ext4 *fs, u64 start, u32 n)
+void ext4_give_back(struct ext4 *fs, u64 start, u32 n)
 {
 	while (n) {
 		u32 group = block_group(fs, start);
@@ -297,6 +289,7 @@ static void give_back(struct ext4 *fs, u64 start, u32 n)
 		ext4_group_lock(fs, group);
 		bitmap_clear_run(fs->group[group].taken, at, here);
 		fs->group[group].free += here;
+		fs->group[group].trimmed = 0;
 		ext4_group_unlock(fs, group);
 		start += here;
 		n -= here;
@@ -305,8 +298,52 @@ static void give_back(struct ext4 *fs, u64 start, u32 n)
 
 void ext4_unreserve_blocks(struct ext4 *fs, u64 start, u32 n)
 {
-	give_back(fs, start, n);
+	ext4_give_back(fs, start, n);
 	room_unhold(fs, n);
+}
+
+/* --- for who tells the device what is free --- */
+
+bool ext4_group_hold_free(struct ext4 *fs, u32 group, u32 least, u32 end, u32 *at, u32 *n)
+{
+	struct ext4_group *g = &fs->group[group];
+	u32 stop = *at;
+
+	ext4_group_lock(fs, group);
+	do {
+		*at = bitmap_next(g->taken, stop, end, false);
+		stop = bitmap_next(g->taken, *at, end, true);
+	} while (*at < end && stop - *at < least);
+	*n = stop - *at;
+	bitmap_set_run(g->taken, *at, *n);
+	g->free -= *n;
+	ext4_group_unlock(fs, group);
+	return *n;
+}
+
+void ext4_group_let_free(struct ext4 *fs, u32 group, u32 at, u32 n)
+{
+	ext4_group_lock(fs, group);
+	bitmap_clear_run(fs->group[group].taken, at, n);
+	fs->group[group].free += n;
+	ext4_group_unlock(fs, group);
+}
+
+bool ext4_group_is_trimmed(struct ext4 *fs, u32 group, u32 least)
+{
+	bool trimmed;
+
+	ext4_group_lock(fs, group);
+	trimmed = fs->group[group].trimmed && fs->group[group].trimmed <= least;
+	ext4_group_unlock(fs, group);
+	return trimmed;
+}
+
+void ext4_group_set_trimmed(struct ext4 *fs, u32 group, u32 least)
+{
+	ext4_group_lock(fs, group);
+	fs->group[group].trimmed = least;
+	ext4_group_unlock(fs, group);
 }
 
 /* --- the disk's bitmap --- */
@@ -431,37 +468,6 @@ co_t ext4_alloc_block(struct co *co, struct ext4_alloc_block *f)
 
 /* --- freeing --- */
 
-/* Blocks that can be had again when their transaction has committed. */
-struct alloc_freed {
-	struct journal_callback committed;
-	struct ext4 *fs;
-	u64 start;
-	u32 n;
-};
-
-static void freed_committed(struct journal_callback *cb, int err)
-{
-	struct alloc_freed *freed = container_of(cb, struct alloc_freed, committed);
-
-	give_back(freed->fs, freed->start, freed->n);
-	atomic_sub(&freed->fs->blocks_pending, (u64)freed->n);
-	kfree(freed);
-}
-
-static void freed_enter(struct ext4_free_blocks *f)
-{
-	struct alloc_freed *freed = f->freed;
-
-	*freed = (struct alloc_freed){.committed.done = freed_committed, .fs = f->fs,
-				      .start = f->start, .n = f->here};
-	f->freed = NULL;
-	spin_lock(&f->fs->room_lock);
-	atomic_store(&f->fs->blocks_free, f->fs->blocks_free + f->here);
-	spin_unlock(&f->fs->room_lock);
-	atomic_add(&f->fs->blocks_pending, (u64)f->here);
-	journal_on_commit(f->handle, &freed->committed);
-}
-
 /* All the memory that freeing takes. A change that was begun would have to be given up without, so
  * it is worth waiting for. */
 struct free_prepare {
@@ -474,9 +480,9 @@ static co_t free_prepare(struct co *co, struct free_prepare *f)
 {
 	CO_BEGIN;
 	for (; f->tries < FREE_TRIES; f->tries++) {
-		CO_AWAIT(f->err, group_load, .fs = f->f->fs, .group = f->f->group);
+		CO_AWAIT(f->err, ext4_group_load, .fs = f->f->fs, .group = f->f->group);
 		if (!f->err) {
-			f->f->freed = kmalloc(sizeof(struct alloc_freed));
+			f->f->freed = kmalloc(sizeof(struct ext4_freed));
 			f->err = f->f->freed ? 0 : -ENOMEM;
 		}
 		if (f->err != -ENOMEM)
@@ -509,8 +515,10 @@ co_t ext4_free_blocks(struct co *co, struct ext4_free_blocks *f)
 			CO_AWAIT(f->err, group_change, .handle = f->handle, .fs = f->fs,
 				 .group = f->group, .at = f->at, .n = f->here);
 		if (!f->err)
-			freed_enter(f);
-		kfree(f->freed);
+			ext4_freed_enter(f->handle, f->freed, f->fs, f->start, f->here);
+		else
+			kfree(f->freed);
+		f->freed = NULL;
 		if (f->err)
 			CO_RETURN(f->err);
 		f->start += f->here;

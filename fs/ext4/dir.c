@@ -2,6 +2,7 @@
 #include "core/base/crc.h"
 #include "fs/ext4/ext4.h"
 #include "fs/ext4/names.h"
+#include "fs/ext4/trim.h"
 #include "mem/phys/slab.h"
 #include "vfs/file.h"
 
@@ -485,9 +486,11 @@ const struct inode_ops ext4_dir_ops = {
 	.link = CO_IMPLEMENTS(inode_link, ext4_link),
 	.unlink = CO_IMPLEMENTS(inode_unlink, ext4_unlink),
 	.rename = CO_IMPLEMENTS(inode_rename, ext4_rename),
+	.extent_at = CO_IMPLEMENTS(inode_extent_at, ext4_extent_at),
 	EXT4_INODE_OPS,
 };
 const struct file_ops ext4_dir_file_ops = {
 	.mmap = dir_mmap,
+	.ioctl = CO_IMPLEMENTS(file_ioctl, ext4_ioctl),
 	.fsync = CO_IMPLEMENTS(file_fsync, ext4_fsync),
 };

@@ -26,6 +26,7 @@ enum ext4_on_error { EXT4_ERRORS_CONTINUE = 1, EXT4_ERRORS_READ_ONLY };
 
 struct ext4_options {
 	bool no_load;			/* mount without replaying the log */
+	bool discard;			/* the device hears of what is freed */
 	enum ext4_on_error errors;	/* 0: what the super block says */
 	u32 commit_seconds;		/* 0: the default */
 };
@@ -89,6 +90,9 @@ struct ext4 {
 	u64 blocks_promised;		/* under room_lock: to dirty pages that have none yet */
 	u64 blocks_held;		/* under room_lock: reserved, not yet used */
 	u64 blocks_pending;		/* [a] freed by what has not committed, so not to be had */
+	struct list freed;		/* under room_lock: committed, but the device is to hear */
+	bool trimming;			/* the same: freed.c's worker is there */
+	struct waitq trimmed;		/* its end */
 	struct ext4_write_round *spare;	/* [a] for when memory is short; NULL: in use */
 	struct waitq spare_free;
 };

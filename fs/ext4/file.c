@@ -2,8 +2,10 @@
  * and when it is safe. Its lock is held for writing where it changes.
  */
 #include <linux/falloc.h>
+#include <linux/fiemap.h>
 #include <linux/stat.h>
 
+#include "fs/ext4/trim.h"
 #include "fs/ext4/write.h"
 #include "vfs/file.h"
 #include "vfs/writeback.h"
@@ -323,6 +325,44 @@ co_t ext4_seek(struct co *co, struct ext4_seek *f)
 	CO_END;
 }
 
+/* --- FIEMAP --- */
+
+co_t ext4_extent_at(struct co *co, struct ext4_extent_at *f)
+{
+	unsigned shift;
+	u64 past;
+
+	CO_BEGIN;
+	f->block = f->from >> ext4_of(f->inode)->block_shift;
+	f->last = min(f->end - 1, f->inode->super->max_size - 1) >> ext4_of(f->inode)->block_shift;
+	while (f->block <= f->last && f->block < ext4_map_limit(f->inode)) {
+		CO_AWAIT(f->err, ext4_map, .inode = ext4_inode(f->inode), .block = f->block,
+			 .run = &f->run);
+		if (f->err)
+			CO_RETURN(f->err);
+		past = min(f->run.block + f->run.len, f->last + 1);
+		if (!f->run.start && !f->run.unwritten) {
+			f->block = past;
+			CO_BREATHE;
+			continue;
+		}
+		shift = ext4_of(f->inode)->block_shift;
+		*f->to = (struct inode_extent){
+			.offset = f->block << shift,
+			.len = (past - f->block) << shift,
+			.place = ((f->run.start | f->run.unwritten) + f->block - f->run.block)
+				 << shift,
+			.flags = f->run.unwritten ? FIEMAP_EXTENT_UNWRITTEN : 0,
+		};
+		if (!(ext4_inode(f->inode)->flags & EXT4_EXTENTS_FL))
+			f->to->flags |= FIEMAP_EXTENT_MERGED;
+		break;
+	}
+	CO_RETURN(0);
+	CO_END;
+}
+
 const struct file_ops ext4_file_ops = {
+	.ioctl = CO_IMPLEMENTS(file_ioctl, ext4_ioctl),
 	.fsync = CO_IMPLEMENTS(file_fsync, ext4_fsync),
 };

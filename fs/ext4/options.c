@@ -5,7 +5,7 @@
 /* Options that ask for what is so anyway, or for less than is done. */
 static const char *const options_kept[] = {
 	"", "defaults", "data=ordered", "data=writeback", "barrier", "barrier=0", "barrier=1",
-	"nobarrier", "discard", "nodiscard", "acl", "noacl", "user_xattr", "nouser_xattr",
+	"nobarrier", "acl", "noacl", "user_xattr", "nouser_xattr",
 	"delalloc", "nodelalloc", "init_itable", "noinit_itable", "journal_checksum",
 	"nojournal_checksum", "auto_da_alloc", "noauto_da_alloc", "block_validity",
 };
@@ -38,6 +38,8 @@ static bool option_parse(struct ext4_options *to, const char *option, size_t len
 
 	if (option_is(option, len, "noload") || option_is(option, len, "norecovery"))
 		to->no_load = true;
+	else if (option_is(option, len, "discard") || option_is(option, len, "nodiscard"))
+		to->discard = len == strlen("discard");
 	else if (option_is(option, len, "errors=continue"))
 		to->errors = EXT4_ERRORS_CONTINUE;
 	else if (option_is(option, len, "errors=remount-ro"))
@@ -75,5 +77,6 @@ void ext4_options_show(struct super *s, char *to, size_t size)
 
 	if (fs->options.commit_seconds)
 		format(commit, sizeof(commit), ",commit=%u", fs->options.commit_seconds);
-	format(to, size, "%s%s", fs->options.no_load ? ",norecovery" : "", commit);
+	format(to, size, "%s%s%s", fs->options.no_load ? ",norecovery" : "",
+	       fs->options.discard ? ",discard" : "", commit);
 }

@@ -49,6 +49,7 @@ static co_t remount_first(struct co *co, struct remount_first *f)
 static void remount_take_options(struct ext4 *fs, const struct ext4_options *options)
 {
 	fs->options.commit_seconds = options->commit_seconds;
+	fs->options.discard = options->discard;
 	if (options->errors)
 		fs->options.errors = options->errors;
 	if (fs->journal)
@@ -61,6 +62,7 @@ co_t ext4_remount(struct co *co, struct ext4_remount *f)
 
 	CO_BEGIN;
 	f->new.commit_seconds = fs->options.commit_seconds;
+	f->new.discard = fs->options.discard;
 	f->err = ext4_options_parse(fs, f->options, &f->new);
 	if (f->err)
 		CO_RETURN(f->err);

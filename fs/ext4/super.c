@@ -344,6 +344,8 @@ static co_t mount_load(struct co *co, struct mount_load *f)
 		if (!f->err)
 			note_journal(fs, f->inode);
 	}
+	if (fs->options.discard && !atomic_load(&blk_disk(fs->dev)->range_max[0]))
+		log_warn("ext4 %s: mounted with \"discard\", but the device cannot", fs->dev->name);
 	if (f->of->disk->state & EXT4_STATE_ERRORS)
 		log_warn("ext4 %s: it is marked as having errors: run e2fsck", fs->dev->name);
 	f->err = 0;

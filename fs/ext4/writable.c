@@ -1,6 +1,7 @@
 /* fs/ext4/writable.c -- from a file system that is read to one that is written to, and back; its
  * super block. */
 #include "core/base/crc.h"
+#include "fs/ext4/trim.h"
 #include "fs/ext4/write.h"
 #include "fs/ext4/writable.h"
 #include "vfs/inode.h"
@@ -193,6 +194,7 @@ static co_t writable_close(struct co *co, struct writable_close *f)
 	f->fs->super_disk = NULL;
 	CO_AWAIT(f->ignored, journal_close, .journal = f->fs->journal);
 	f->fs->journal = NULL;
+	CO_AWAIT(f->ignored, ext4_freed_settle, .fs = f->fs);
 	ext4_alloc_close(f->fs);
 	CO_RETURN(0);
 	CO_END;

@@ -340,8 +340,16 @@ struct ext4_seek {
 	long err;
 };
 co_t ext4_seek(struct co *co, struct ext4_seek *f);
+struct ext4_extent_at {
+	struct inode_extent_at;
+	u64 block, last;
+	struct ext4_run run;
+	long err;
+};
+co_t ext4_extent_at(struct co *co, struct ext4_extent_at *f);
 #define EXT4_FILE_INODE_OPS                                           \
 	.allocate = CO_IMPLEMENTS(inode_allocate, ext4_allocate),     \
+	.extent_at = CO_IMPLEMENTS(inode_extent_at, ext4_extent_at),			       \
 	.seek = CO_IMPLEMENTS(inode_seek, ext4_seek)
 
 /* --- ialloc.c: inodes --- */

@@ -1,10 +1,12 @@
 /* tests/sim/sweep_loop.c -- loop devices, partitions on them, and ranges of sectors. */
 #include <linux/blkpg.h>
+#include <linux/fiemap.h>
 #include <linux/fs.h>
 #include <linux/loop.h>
 #include <stddef.h>
 
 #include "base.h"
+#include "ext4_bytes.h"
 
 #define MORE  (PROG_SPACE + 0x10000)
 #define IMAGE (256 << 10)
@@ -190,6 +192,60 @@ static void a_disk_on_a_disk(struct prog *p)
 	SYS(p, __NR_unlinkat, I(AT_FDCWD), I(prog_string(p, "/tmp/dos")), I(0));
 }
 
+/* A small ext4 in the file /tmp/ext4. */
+static void ext4_image(struct prog *p)
+{
+	static unsigned char bytes[IMAGE_BYTES], none[512];
+
+	image_fill(bytes);
+	SYS(p, __NR_openat, I(AT_FDCWD), I(prog_string(p, "/tmp/ext4")), I(O_RDWR | O_CREAT),
+	    I(0600));
+	MOVE(p, 20, 0);
+	SYS(p, NR_FTRUNCATE, R(20), I(IMAGE_BLOCKS * 1024));
+	for (unsigned at = 0; at < IMAGE_BYTES; at += 512)
+		if (memcmp(bytes + at, none, 512))
+			write_at(p, bytes + at, 512, at);
+}
+
+/* Mounted with `discard`: where a file lies, its room given back, all that is free told. The mount
+ * is a namespace's of its own, and so goes with the program. */
+static void a_file_system(struct prog *p)
+{
+	const struct fiemap ask = { .fm_length = ~0ul, .fm_extent_count = 4 };
+	const struct fstrim_range all = { .len = ~0ul };
+	u64 range = PROG_SPACE + 0x29000;
+
+	SYS(p, __NR_unshare, I(0x20000)); /* CLONE_NEWNS */
+	ext4_image(p);
+	open_loop(p, "/dev/loop0");
+	bind(p, 0);
+	SYS(p, __NR_mkdirat, I(AT_FDCWD), I(prog_string(p, "/tmp/on")), I(0755));
+	SYS(p, __NR_mount, I(prog_string(p, "/dev/loop0")), I(prog_string(p, "/tmp/on")),
+	    I(prog_string(p, "ext4")), I(0), I(prog_string(p, "discard")));
+	SYS(p, __NR_openat, I(AT_FDCWD), I(prog_string(p, "/tmp/on/file")), I(O_RDWR | O_CREAT),
+	    I(0600));
+	MOVE(p, 21, 0);
+	SYS(p, __NR_write, R(21), I(MORE), I(20000));
+	SET(p, 9, MORE + 0x18100);
+	SET(p, 10, ask.fm_length);
+	STORE(p, 8, 10, 9, offsetof(struct fiemap, fm_length));
+	SET(p, 10, ask.fm_extent_count);
+	STORE(p, 4, 10, 9, offsetof(struct fiemap, fm_extent_count));
+	SYS(p, __NR_ioctl, R(21), I(FS_IOC_FIEMAP), I(MORE + 0x18100));
+	SYS(p, __NR_ioctl, R(21), I(FIGETBSZ), I(MORE + 0x1a000));
+	SET(p, 9, range);
+	SET(p, 10, all.len);
+	STORE(p, 8, 10, 9, offsetof(struct fstrim_range, len));
+	SYS(p, __NR_ioctl, R(21), I(FITRIM), I(range));
+	SYS(p, NR_FTRUNCATE, R(21), I(0));
+	SYS(p, __NR_fsync, R(21));
+	SYS(p, __NR_close, R(21));
+	SYS(p, __NR_umount2, I(prog_string(p, "/tmp/on")), I(0));
+	SYS(p, __NR_close, R(19));
+	SYS(p, __NR_unlinkat, I(AT_FDCWD), I(prog_string(p, "/tmp/ext4")), I(0));
+	SYS(p, __NR_unlinkat, I(AT_FDCWD), I(prog_string(p, "/tmp/on")), I(AT_REMOVEDIR));
+}
+
 static void control(struct prog *p)
 {
 	SYS(p, __NR_openat, I(AT_FDCWD), I(prog_string(p, "/dev/loop-control")), I(O_RDWR), I(0));
@@ -206,4 +262,4 @@ static void control(struct prog *p)
 	}
 }
 
-work_fn *const sweep_loop[] = {a_disk_of_dos, a_disk_of_efi, a_disk_on_a_disk, control, NULL};
+work_fn *const sweep_loop[] = {a_disk_of_dos, a_disk_of_efi, a_disk_on_a_disk, a_file_system, control, NULL};
