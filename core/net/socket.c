@@ -335,6 +335,23 @@ static i64 socket_file_try_read(struct file *file, struct uio *uio)
 	return s->ops->try_receive ? s->ops->try_receive(s, uio) : -EAGAIN;
 }
 
+/* Need a reader wait no longer? Also where waiting is not all it takes: then `read` does it. */
+static bool socket_ready(struct file *file)
+{
+	struct socket *s = file->private;
+
+	return atomic_load(&s->queue_len) || !s->ops->try_receive || atomic_load(&s->ended) ||
+	       atomic_load(&s->dead) || atomic_load(&s->error) ||
+	       (atomic_load(&s->shut) & SOCKET_SHUT_READ) ||
+	       atomic_load_relaxed(&s->rcvtimeo_ns) || atomic_load_relaxed(&s->rcvlowat) > 1 ||
+	       s->ops->check(s, NULL, false);
+}
+
+static struct waitq *socket_read_queue(struct file *file)
+{
+	return &((struct socket *)file->private)->can_read;
+}
+
 static i64 socket_file_try_write(struct file *file, struct uio *uio)
 {
 	struct socket *s = file->private;
@@ -369,6 +386,8 @@ const struct file_ops socket_file_ops = {
 	.async = true,
 	.try_read = socket_file_try_read,
 	.try_write = socket_file_try_write,
+	.ready = socket_ready,
+	.read_queue = socket_read_queue,
 	.closed = socket_closed,
 };
 

@@ -218,6 +218,59 @@ static void *connect_many(void *path)
 	return NULL;
 }
 
+/* Three wait in read(2) of one socket. What is sent wakes as many as it is for, and the end all. */
+static void *read_one(void *fd)
+{
+	char bytes[4];
+
+	return (void *)read(*(int *)fd, bytes, sizeof(bytes));
+}
+
+static void check_readers(int type)
+{
+	pthread_t reader[3];
+	long sum = 0;
+	int pair[2];
+
+	CHECK_EQ(socketpair(AF_UNIX, type, 0, pair), 0);
+	for (int i = 0; i < 3; i++)
+		CHECK_EQ(pthread_create(&reader[i], NULL, read_one, &pair[0]), 0);
+	test_sleep_ms(50);
+	CHECK_EQ(write(pair[1], "four", 4), 4);
+	CHECK_EQ(write(pair[1], "more", 4), 4);
+	test_sleep_ms(50);
+	CHECK_EQ(shutdown(pair[0], SHUT_RDWR), 0);
+	for (int i = 0; i < 3; i++) {
+		void *n;
+
+		CHECK_EQ(pthread_join(reader[i], &n), 0);
+		CHECK((long)n == 4 || (long)n == 0);
+		sum += (long)n;
+	}
+	CHECK_EQ(sum, 8);
+	close(pair[0]);
+	close(pair[1]);
+}
+
+TEST(who_waits_in_read)
+{
+	check_readers(SOCK_STREAM);
+	check_readers(SOCK_SEQPACKET);
+	check_readers(SOCK_DGRAM);
+}
+
+/* The time of SO_RCVTIMEO counts in read(2), too. */
+TEST(a_read_ends_in_time)
+{
+	struct timeval t = { .tv_usec = 20000 };
+	char byte;
+	int pair[2];
+
+	CHECK_EQ(socketpair(AF_UNIX, SOCK_STREAM, 0, pair), 0);
+	CHECK_EQ(setsockopt(pair[0], SOL_SOCKET, SO_RCVTIMEO, &t, sizeof(t)), 0);
+	CHECK_ERR(read(pair[0], &byte, 1), EAGAIN);
+}
+
 TEST(many_connect)
 {
 	int l = listening("s", 3);
