@@ -23,6 +23,7 @@
 #include "fs/devfs/devpts.h"
 #include "fs/devfs/devtmpfs.h"
 #include "fs/ext4/ext4.h"
+#include "fs/fat/register.h"
 #include "fs/overlayfs/overlayfs.h"
 #include "fs/procfs/procfs.h"
 #include "fs/tmpfs/initramfs.h"
@@ -57,6 +58,7 @@ static void start_register(void)
 	netlink_init();
 	tmpfs_register();
 	ext4_register();
+	fat_register();
 	overlayfs_register();
 	procfs_register();
 	devtmpfs_register();

@@ -60,7 +60,7 @@ u64 dentry_unused(void)
 	return atomic_load_relaxed(&dentry_unused_count);
 }
 
-u32 dentry_hash(const struct dentry *parent, const char *name, size_t len)
+static u32 dentry_hash_bytes(const struct dentry *parent, const char *name, size_t len)
 {
 	u64 h = (u64)(uintptr_t)parent * 0x9e3779b97f4a7c15ul;
 	size_t i = 0;
@@ -76,6 +76,36 @@ u32 dentry_hash(const struct dentry *parent, const char *name, size_t len)
 		h = (h ^ (u8)name[i]) * 0x100000001b3ul;
 	h ^= h >> 29;
 	return (u32)(h * 0x9e3779b97f4a7c15ul >> 32);
+}
+
+static bool dentry_folds(const struct dentry *parent)
+{
+	return __builtin_expect(parent->flags & DENTRY_FOLDS, 0);
+}
+
+u32 dentry_hash(const struct dentry *parent, const char *name, size_t len)
+{
+	char folded[DENTRY_NAME_MAX];
+
+	if (!dentry_folds(parent) || len > DENTRY_NAME_MAX)
+		return dentry_hash_bytes(parent, name, len);
+	len = parent->super->ops->fold(parent->super, name, len, folded);
+	return dentry_hash_bytes(parent, folded, len);
+}
+
+/* Is d called so? */
+static bool dentry_is_named(const struct dentry *parent, const struct dentry *d, const char *name,
+			    size_t len)
+{
+	char a[DENTRY_NAME_MAX], b[DENTRY_NAME_MAX];
+	size_t n;
+
+	if (d->len == len && !memcmp(d->name, name, len))
+		return true;
+	if (!dentry_folds(parent) || len > DENTRY_NAME_MAX)
+		return false;
+	n = parent->super->ops->fold(parent->super, name, len, a);
+	return n == parent->super->ops->fold(parent->super, d->name, d->len, b) && !memcmp(a, b, n);
 }
 
 struct dentry *dentry_of(const struct inode *inode, unsigned *slot)
@@ -105,6 +135,7 @@ static struct dentry *dentry_new(struct super *s, const char *name, size_t len)
 	if (!d)
 		return NULL;
 	*d = (struct dentry){.super = s, .len = (u32)len};
+	d->flags = s->ops->fold ? DENTRY_FOLDS : 0;
 	d->name = d->inline_name;
 	if (len >= DENTRY_INLINE_NAME) {
 		d->name = kmalloc(len + 1);
@@ -246,7 +277,7 @@ struct dentry *dentry_new_root(struct super *s, struct inode *root)
 	struct dentry *d = dentry_new_loose(s, root, "/");
 
 	if (d)
-		d->flags = DENTRY_ROOT;
+		d->flags |= DENTRY_ROOT;
 	return d;
 }
 
@@ -263,8 +294,7 @@ struct dentry *dentry_find_locked(struct dentry *parent, const char *name, size_
 	struct dentry *d;
 
 	list_each(d, dentry_bucket(hash), bucket)
-		if (d->hash == hash && d->parent == parent && d->len == len &&
-		    !memcmp(d->name, name, len))
+		if (d->hash == hash && d->parent == parent && dentry_is_named(parent, d, name, len))
 			return d;
 	return NULL;
 }

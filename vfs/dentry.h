@@ -21,6 +21,7 @@
 enum {
 	DENTRY_HASHED = 1u << 0, /* found by name; cleared when it is removed */
 	DENTRY_ROOT = 1u << 1,	 /* of its super */
+	DENTRY_FOLDS = 1u << 2,	 /* names in it are compared by super_ops.fold */
 };
 
 struct dentry {

@@ -57,13 +57,16 @@ struct inode_attr {
 /* --- Operations. Those that may wait are CO_OPERATIONs; `name` is a component of len bytes,
  * not terminated, 1..255, without '/' and NUL. A result is 0 or a negative errno. --- */
 
-/* Find a child: *found gets a referenced inode, or NULL when there is none (not an error). */
+/* Find a child: *found gets a referenced inode, or NULL when there is none (not an error). `as`
+ * (may be NULL) may get the name, NUL-terminated, that it is known by, to be freed by kfree: the
+ * one asked for is another one of the same entry. */
 struct inode_lookup {
 	struct co_frame co;
 	struct inode *dir;
 	const char *name;
 	size_t len;
 	struct inode **found;
+	char **as;
 };
 /* Make a child: any type but directory and symlink by mode (S_IFREG, S_IFIFO, S_IFSOCK,
  * S_IFCHR, S_IFBLK with rdev), S_IFDIR, or S_IFLNK with target. Permission was checked,

@@ -96,6 +96,10 @@ struct super_ops {
 	struct super_by_number_op by_number;
 	u32 (*generation)(struct inode *inode);	/* which makes it one that by_number finds */
 	bool short_handles;			/* numbers have 32 bits */
+	/* Without waiting, under dentry_lock: what all names that mean the same as this one have
+	 * in common, into `to` of DENTRY_NAME_MAX bytes; its length. NULL: names that are the same
+	 * are equal. */
+	size_t (*fold)(const struct super *s, const char *name, size_t len, char *to);
 	/* Options as /proc/mounts shows them after rw/ro, e.g. ",size=1024k"; may be NULL. */
 	void (*show_options)(struct super *s, char *to, size_t size);
 };

@@ -144,12 +144,19 @@ static const char *walk_after(const char *p, bool *slash)
 	return p;
 }
 
+/* A name that is not there may come to be when a file with a longer one is made, whose other name it
+ * is: such have a tail. */
+static bool walk_is_unsure(const struct dentry *negative)
+{
+	return negative->super->ops->fold && memchr(negative->name, '~', negative->len);
+}
+
 /* Does somebody have to be asked whether this cached entry still holds? */
 static bool walk_must_ask(const struct dentry *d)
 {
 	const struct inode *inode = d->inode ? d->inode : d->parent->inode;
 
-	return inode && inode->ops->revalidate;
+	return inode && (inode->ops->revalidate || (!d->inode && walk_is_unsure(d)));
 }
 
 /* A magic link leads anywhere. */
@@ -271,7 +278,7 @@ static bool walk_ask(struct dentry *d)
 {
 	const struct inode *inode = d->inode ? d->inode : d->parent->inode;
 
-	if (inode->ops->revalidate(d))
+	if (inode->ops->revalidate && inode->ops->revalidate(d))
 		return true;
 	dentry_drop(d);
 	return false;
@@ -369,12 +376,32 @@ int walk_try(struct walk *w)
 
 /* --- waiting --- */
 
+/* A name that is not there, but in other letters: what is made is called as it is now. */
+static bool walk_is_other(const struct dentry *d, const char *name, size_t len)
+{
+	return d->super->ops->fold && !d->inode && (d->len != len || memcmp(d->name, name, len));
+}
+
+static struct dentry *walk_enter_found(struct walk_child *f)
+{
+	const char *name = f->as ? f->as : f->name;
+	struct dentry *d = dentry_add(f->dir, name, f->as ? strlen(name) : f->len, f->inode);
+
+	kfree(f->as);
+	return d;
+}
+
 co_t walk_child(struct co *co, struct walk_child *f)
 {
 	long err;
 
 	CO_BEGIN;
 	*f->found = dentry_find(f->dir, f->name, f->len);
+	if (*f->found && walk_is_other(*f->found, f->name, f->len)) {
+		dentry_drop(*f->found);
+		dentry_put(*f->found);
+		*f->found = NULL;
+	}
 	if (*f->found && walk_must_ask(*f->found) && !walk_ask(*f->found)) {
 		dentry_put(*f->found);
 		*f->found = NULL;
@@ -388,10 +415,10 @@ co_t walk_child(struct co *co, struct walk_child *f)
 	if (!f->dir->inode->ops->lookup.step)
 		CO_RETURN(-ENOTDIR);
 	CO_AWAIT_OP(err, f->dir->inode->ops->lookup, .dir = f->dir->inode, .name = f->name,
-		    .len = f->len, .found = &f->inode);
+		    .len = f->len, .found = &f->inode, .as = &f->as);
 	if (err)
 		CO_RETURN(err);
-	*f->found = dentry_add(f->dir, f->name, f->len, f->inode);
+	*f->found = walk_enter_found(f);
 	CO_RETURN(*f->found ? 0 : -ENOMEM);
 	CO_END;
 }

@@ -110,6 +110,7 @@ struct walk_child {
 	u32 len;
 	struct dentry **found;
 	struct inode *inode;
+	char *as;
 };
 co_t walk_child(struct co *co, struct walk_child *f);
 

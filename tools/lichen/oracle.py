@@ -21,7 +21,9 @@ dpkg-deb -x linux-image-*.deb .
 rm linux-image-*.deb
 """
 # ext4 asks for crc32c by name, which no dependency shows.
-MODULES = ("virtio_mmio", "virtio_blk", "virtio-rng", "crc32c_generic", "ext4", "overlay", "loop")
+# FAT asks for its character sets so, too.
+MODULES = ("virtio_mmio", "virtio_blk", "virtio-rng", "crc32c_generic", "ext4", "overlay", "loop",
+           "vfat", "msdos", "nls_cp437", "nls_ascii", "nls_iso8859-1", "nls_utf8")
 
 
 def plain(name):
