@@ -144,8 +144,8 @@ static const char *walk_after(const char *p, bool *slash)
 	return p;
 }
 
-/* A name that is not there may come to be when a file with a longer one is made, whose other name it
- * is: such have a tail. */
+/* A name that is not there may come to be when a file with a longer one is made, whose other name
+ * it is: such have a tail. */
 static bool walk_is_unsure(const struct dentry *negative)
 {
 	return negative->super->ops->fold && memchr(negative->name, '~', negative->len);

@@ -1,4 +1,4 @@
-/* fs/fat/chain.c -- which clusters a file has: its chain in the table, and what is remembered of it.
+/* fs/fat/chain.c -- which clusters a file has: its chain in the table, and what is known of it.
  *
  * Runs of adjacent clusters are kept per inode, in the order of the file. When there are too many,
  * every second is forgotten, so that they go on being spread over all of it: a look goes from the

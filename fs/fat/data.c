@@ -181,13 +181,15 @@ static co_t fill_sector(struct co *co, struct fill_sector *f)
 	CO_BEGIN;
 	f->of->segment.len = BLK_SECTOR;
 	CO_AWAIT(f->err, blk_transfer, .dev = fat_of(&f->of->fi->inode)->dev, .kind = BLK_READ,
-		 .sector = f->of->disk >> BLK_SECTOR_SHIFT, .segments = &f->of->segment, .count = 1);
+		 .sector = f->of->disk >> BLK_SECTOR_SHIFT, .segments = &f->of->segment,
+		 .count = 1);
 	if (f->err)
 		CO_RETURN(f->err);
 	valid = atomic_load(&f->of->fi->valid) % BLK_SECTOR;
 	memset(f->of->zeros + valid, 0, BLK_SECTOR - valid);
 	CO_AWAIT(f->err, blk_transfer, .dev = fat_of(&f->of->fi->inode)->dev, .kind = BLK_WRITE,
-		 .sector = f->of->disk >> BLK_SECTOR_SHIFT, .segments = &f->of->segment, .count = 1);
+		 .sector = f->of->disk >> BLK_SECTOR_SHIFT, .segments = &f->of->segment,
+		 .count = 1);
 	memset(f->of->zeros, 0, BLK_SECTOR);
 	CO_RETURN(f->err);
 	CO_END;
@@ -208,8 +210,9 @@ co_t fat_fill(struct co *co, struct fat_fill *f)
 	f->segment.addr = fat_addr(f->zeros);
 	while (!f->err && atomic_load(&f->fi->valid) < f->end) {
 		valid = atomic_load(&f->fi->valid);
-		CO_AWAIT(f->err, fat_place, .inode = &f->fi->inode, .disk = &f->disk, .len = &f->len,
-			 .at = round_down(valid, BLK_SECTOR), .end = sectors_up(f->end));
+		CO_AWAIT(f->err, fat_place, .inode = &f->fi->inode, .disk = &f->disk,
+			 .len = &f->len, .at = round_down(valid, BLK_SECTOR),
+			 .end = sectors_up(f->end));
 		if (f->err)
 			break;
 		if (atomic_load(&f->fi->valid) % BLK_SECTOR) {

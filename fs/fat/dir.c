@@ -159,7 +159,8 @@ static bool find_matches(struct fat_scan *s)
 
 	if (s->len && fat_name_is(fs, &s->name, s->uni, s->len))
 		return true;
-	return s->name.len <= 12 && fat_name_is(fs, &s->name, uni, fat_short_to_uni(fs, &s->entry, uni));
+	return s->name.len <= 12 &&
+	       fat_name_is(fs, &s->name, uni, fat_short_to_uni(fs, &s->entry, uni));
 }
 
 co_t fat_find(struct co *co, struct fat_find *f)

@@ -100,7 +100,8 @@ co_t fat_dir_grow(struct co *co, struct fat_dir_grow *f)
 	CO_AWAIT(f->err, fat_extend, .fi = fat_inode(f->dir),
 		 .clusters = fat_clusters_of(fat_of(f->dir), f->size));
 	/* As much as there is. */
-	atomic_store(&f->dir->size, (u64)fat_inode(f->dir)->allocated << fat_of(f->dir)->cluster_shift);
+	atomic_store(&f->dir->size,
+		     (u64)fat_inode(f->dir)->allocated << fat_of(f->dir)->cluster_shift);
 	rwlock_unlock_write(&fat_inode(f->dir)->map_lock);
 	fat_settle(fat_inode(f->dir), 0);
 	if (!f->err)

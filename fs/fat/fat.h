@@ -76,8 +76,8 @@ struct fat {
 	struct fat_options options;
 	struct fat_table *table;
 	bool was_dirty;			/* it was not unmounted: it stays marked so */
-	bool marked;			/* [a] it is mounted for writing, and marked as in use */
-	bool stopped;			/* [a] it was found to be damaged: nothing is written any more */
+	bool marked;			/* [a] it is mounted for writing, and says so */
+	bool stopped;			/* [a] it is damaged: nothing is written any more */
 	u8 *sector;			/* a page, for the boot and information sectors; under lock */
 
 	struct co_mutex lock;		/* CO_RANK_FS: the table changes */
@@ -104,7 +104,7 @@ struct fat_run {
 
 struct fat_inode {
 	struct inode inode;
-	struct inode *parent;		/* under slot_lock; a reference; NULL: the root, or no name */
+	struct inode *parent;		/* under slot_lock; a reference; NULL: it has no entry */
 	u32 offset;			/* the same: of the short entry in it */
 	u8 slots;			/* the same: of all of it */
 	struct list by_place;		/* the same */

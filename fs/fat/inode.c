@@ -277,7 +277,8 @@ static const char *entry_wrong(const struct fat *fs, const struct fat_inode *fi)
 {
 	if (fi->first && !fat_is_cluster(fs, fi->first))
 		return "its first cluster is impossible";
-	if (S_ISDIR(fi->inode.mode) && (!fi->first || (fs->bits == 32 && fi->first == fs->root_first)))
+	if (S_ISDIR(fi->inode.mode) &&
+	    (!fi->first || (fs->bits == 32 && fi->first == fs->root_first)))
 		return "the directory has no place of its own";
 	if (S_ISREG(fi->inode.mode) && fi->inode.size && !fi->first)
 		return "it has a size and no clusters";
@@ -518,10 +519,10 @@ void fat_refresh(struct inode *inode)
 	u32 clusters = max(atomic_load_relaxed(&fat_inode(inode)->allocated),
 			   fat_clusters_of(fs, inode_size(inode)));
 
-	atomic_store_relaxed(&inode->blocks, (u64)clusters << (fs->cluster_shift - BLK_SECTOR_SHIFT));
 	if (fat_is_fixed(inode))
-		atomic_store_relaxed(&inode->blocks,
-				     round_up((u64)fs->root_bytes, fat_cluster_size(fs)) >> BLK_SECTOR_SHIFT);
+		clusters = fat_clusters_of(fs, fs->root_bytes);
+	atomic_store_relaxed(&inode->blocks,
+			     (u64)clusters << (fs->cluster_shift - BLK_SECTOR_SHIFT));
 	spin_lock(&inode->attr_lock);
 	/* The root has no entry that could have any. */
 	if (inode->ino == FAT_ROOT_INO)

@@ -62,9 +62,9 @@ static u8 cp_from_uni(u16 u)
 static int utf8_get(const u8 *s, size_t left, u32 *c)
 {
 	static const u32 least[5] = {0, 0, 0x80, 0x800, 0x10000};
-	unsigned n = *s < 0x80 ? 1 : *s < 0xc0 ? 0 : *s < 0xe0 ? 2 : *s < 0xf0 ? 3 : *s < 0xf8 ? 4 : 0;
+	unsigned n = *s < 0x80 ? 1 : *s < 0xc0 ? 0 : *s < 0xe0 ? 2 : *s < 0xf0 ? 3 : 4;
 
-	if (!n || n > left)
+	if (!n || n > left || *s >= 0xf8)
 		return -EINVAL;
 	*c = n == 1 ? *s : *s & (0x7fu >> n);
 	for (unsigned i = 1; i < n; i++) {
@@ -385,7 +385,8 @@ int fat_name_shorten(const struct fat *fs, struct fat_name *name)
 		return 0;
 	if (winnt && (base.upper || base.lower) && (ext.upper || ext.lower)) {
 		name->has_long = false;
-		name->lower = (u8)((base.upper ? 0 : FAT_LOWER_BASE) | (ext.upper ? 0 : FAT_LOWER_EXT));
+		name->lower = (u8)((base.upper ? 0 : FAT_LOWER_BASE) |
+				   (ext.upper ? 0 : FAT_LOWER_EXT));
 	} else if (!winnt) {
 		name->has_long = !(base.upper && ext.upper);
 	}

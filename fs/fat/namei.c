@@ -1,21 +1,13 @@
-/* fs/fat/namei.c -- what the vfs asks of a directory. Its lock is held (and the victim's), and names
- * that are the same were found to be so.
- */
+/* fs/fat/namei.c -- what the vfs asks of a directory. Its lock is held (and the victim's). */
 #include <linux/fs.h>
 #include <linux/stat.h>
 
 #include "core/base/string.h"
-#include "fs/fat/dir.h"
+#include "fs/fat/namei.h"
 #include "mem/phys/slab.h"
 #include "vfs/writeback.h"
 
-/* With MS_SYNCHRONOUS or MS_DIRSYNC a change is waited for. */
-struct namei_settle {
-	struct co_frame co;
-	struct inode *a, *b;	/* directories; b may be NULL or a */
-	long err;
-};
-static co_t namei_settle(struct co *co, struct namei_settle *f)
+co_t fat_namei_settle(struct co *co, struct fat_namei_settle *f)
 {
 	CO_BEGIN;
 	if (!(atomic_load_relaxed(&f->a->super->synced) & SUPER_SYNCED))
@@ -30,7 +22,7 @@ static co_t namei_settle(struct co *co, struct namei_settle *f)
 	CO_END;
 }
 
-static void dir_changed(struct inode *dir)
+void fat_dir_changed(struct inode *dir)
 {
 	inode_touch(dir, ATTR_MTIME | ATTR_CTIME);
 	writeback_note(dir, INODE_DIRTY_ATTRS);
@@ -50,7 +42,8 @@ static void lookup_as(struct fat_lookup *f)
 	char *own = f->scan->shown;
 	size_t len;
 
-	if (!f->as || !f->scan->len || fat_name_is(fat_of(f->dir), &f->scan->name, f->scan->uni, f->scan->len))
+	if (!f->as || !f->scan->len ||
+	    fat_name_is(fat_of(f->dir), &f->scan->name, f->scan->uni, f->scan->len))
 		return;
 	len = fat_scan_show(f->scan, false);
 	if (len && len <= DENTRY_NAME_MAX && !strchr(own, '/'))
@@ -89,8 +82,7 @@ struct fat_create {
 	long err, ignored;
 };
 
-/* The name: 0, or Linux's errors. */
-static long create_name(struct fat_scan *s, const char *name, size_t len)
+long fat_create_name(struct fat_scan *s, const char *name, size_t len)
 {
 	const struct fat *fs = fat_of(s->dir);
 	long err;
@@ -168,10 +160,11 @@ static void create_done(struct fat_create *f)
 {
 	struct fat_scan *s = f->scan;
 
-	fat_inode_publish(f->new, f->dir, s->gap_at + (s->want - 1) * FAT_SLOT, (u8)s->want, s->disk);
+	fat_inode_publish(f->new, f->dir, s->gap_at + (s->want - 1) * FAT_SLOT, (u8)s->want,
+			  s->disk);
 	if (S_ISDIR(f->mode))
 		inode_add_links(f->dir, 1);
-	dir_changed(f->dir);
+	fat_dir_changed(f->dir);
 	*f->made = &f->new->inode;
 }
 
@@ -206,7 +199,7 @@ static co_t fat_create(struct co *co, struct fat_create *f)
 	f->scan = fat_scan_new(f->dir, 0);
 	if (!f->scan)
 		CO_RETURN(-ENOMEM);
-	f->err = create_name(f->scan, f->name, f->len);
+	f->err = fat_create_name(f->scan, f->name, f->len);
 	if (!f->err)
 		CO_AWAIT(f->err, fat_make_room, .scan = f->scan);
 	if (!f->err)
@@ -217,8 +210,8 @@ static co_t fat_create(struct co *co, struct fat_create *f)
 		CO_AWAIT(f->err, create_entry, .of = f);
 	if (!f->err) {
 		create_done(f);
-		CO_AWAIT(f->err, namei_settle, .a = f->dir, .b = S_ISDIR(f->mode) ? *f->made : NULL);
-		f->err = 0;
+		CO_AWAIT(f->ignored, fat_namei_settle, .a = f->dir,
+			 .b = S_ISDIR(f->mode) ? *f->made : NULL);
 	} else if (f->new) {
 		/* What it has goes with it. */
 		atomic_store(&f->new->inode.nlink, 0u);
@@ -250,7 +243,7 @@ static co_t leave(struct co *co, struct leave *f)
 	CO_END;
 }
 
-static void lost_link(struct inode *dir, struct inode *inode)
+void fat_lost_link(struct inode *dir, struct inode *inode)
 {
 	if (S_ISDIR(inode->mode))
 		inode_add_links(dir, -1);
@@ -272,202 +265,9 @@ static co_t fat_unlink(struct co *co, struct fat_unlink *f)
 	CO_AWAIT(f->err, leave, .dir = f->dir, .inode = f->inode);
 	if (f->err)
 		CO_RETURN(f->err);
-	lost_link(f->dir, f->inode);
-	dir_changed(f->dir);
-	CO_AWAIT(f->ignored, namei_settle, .a = f->dir);
-	CO_RETURN(0);
-	CO_END;
-}
-
-/* --- rename --- */
-
-struct fat_rename {
-	struct inode_rename;
-	struct fat_scan *scan;
-	union fat_disk_slot *slot;
-	u32 offset;
-	u8 slots;
-	long err, ignored;
-};
-
-/* ".." of a directory that was moved. */
-struct mend_up {
-	struct co_frame co;
-	struct inode *inode, *dir;
-	struct page *page;
-	long err;
-};
-
-static void mend_put(struct mend_up *f)
-{
-	struct fat *fs = fat_of(f->dir);
-	u32 up = f->dir->ino == FAT_ROOT_INO ? 0 : atomic_load(&fat_inode(f->dir)->first);
-	struct fat_disk_entry *e;
-
-	e = (struct fat_disk_entry *)((u8 *)phys_page_data(f->page) + FAT_SLOT);
-	spin_lock(&fs->slot_lock);
-	if (!memcmp(e->name, "..         ", FAT_NAME)) {
-		e->first = (u16)up;
-		e->first_high = fs->bits == 32 ? (u16)(up >> 16) : 0;
-	}
-	spin_unlock(&fs->slot_lock);
-	page_mark_dirty(&f->inode->mapping, f->page);
-	page_unclaim(&f->inode->mapping, f->page);
-	phys_page_put(f->page);
-}
-
-static co_t mend_up(struct co *co, struct mend_up *f)
-{
-	CO_BEGIN;
-	if (!S_ISDIR(f->inode->mode))
-		CO_RETURN(0);
-	CO_AWAIT(f->err, page_get_filled, .mapping = &f->inode->mapping, .ahead = 1,
-		 .page = &f->page);
-	if (f->err)
-		CO_RETURN(f->err);
-	CO_WAIT_IO(&f->inode->mapping.waiters, page_claim(f->page));
-	mend_put(f);
-	CO_RETURN(0);
-	CO_END;
-}
-
-/* Each has the other's entry. */
-struct rename_exchange {
-	struct co_frame co;
-	struct fat_rename *of;
-	long err, first;
-};
-static co_t rename_exchange(struct co *co, struct rename_exchange *f)
-{
-	CO_BEGIN;
-	fat_inode_exchange(fat_inode(f->of->inode), fat_inode(f->of->target));
-	CO_AWAIT(f->first, fat_inode_update, .fi = fat_inode(f->of->inode));
-	CO_AWAIT(f->err, fat_inode_update, .fi = fat_inode(f->of->target));
-	f->first = f->first ? f->first : f->err;
-	if (f->of->old_dir != f->of->new_dir) {
-		CO_AWAIT(f->err, mend_up, .inode = f->of->inode, .dir = f->of->new_dir);
-		f->first = f->first ? f->first : f->err;
-		CO_AWAIT(f->err, mend_up, .inode = f->of->target, .dir = f->of->old_dir);
-		f->first = f->first ? f->first : f->err;
-	}
-	CO_RETURN(f->first);
-	CO_END;
-}
-
-/* Its old entry is f->offset: the new one is there, or the victim's becomes it. */
-struct rename_enter {
-	struct co_frame co;
-	struct fat_rename *of;
-	u64 len;
-	long err;
-};
-
-static void take_over(struct fat_rename *f)
-{
-	struct fat_inode *victim = fat_inode(f->target);
-	u32 offset = victim->offset;
-	u8 slots = victim->slots;
-
-	fat_inode_place(victim, NULL, 0, 0);
-	fat_inode_place(fat_inode(f->inode), f->new_dir, offset, slots);
-}
-
-static co_t rename_enter(struct co *co, struct rename_enter *f)
-{
-	CO_BEGIN;
-	if (f->of->target) {
-		take_over(f->of);
-	} else {
-		f->of->scan = fat_scan_new(f->of->new_dir, 0);
-		if (!f->of->scan)
-			CO_RETURN(-ENOMEM);
-		f->err = create_name(f->of->scan, f->of->new_name, f->of->new_len);
-		if (!f->err)
-			CO_AWAIT(f->err, fat_make_room, .scan = f->of->scan);
-		if (f->err)
-			CO_RETURN(f->err);
-		memset(&f->of->scan->entry, 0, sizeof(f->of->scan->entry));
-		fat_inode_encode(fat_inode(f->of->inode), &f->of->scan->entry);
-		CO_AWAIT(f->err, fat_enter, .scan = f->of->scan, .entry = &f->of->scan->entry);
-		if (f->err)
-			CO_RETURN(f->err);
-		fat_inode_place(fat_inode(f->of->inode), f->of->new_dir,
-				f->of->scan->gap_at + (f->of->scan->want - 1) * FAT_SLOT,
-				(u8)f->of->scan->want);
-	}
-	/* What it is may have changed since its entry was made. */
-	CO_AWAIT(f->err, fat_inode_update, .fi = fat_inode(f->of->inode));
-	CO_RETURN(f->err);
-	CO_END;
-}
-
-/* Who has how many links, after a rename that is none of two into each other. */
-static void rename_links(struct fat_rename *f)
-{
-	if (f->target)
-		lost_link(f->new_dir, f->target);
-	if (S_ISDIR(f->inode->mode)) {
-		inode_add_links(f->old_dir, -1);
-		inode_add_links(f->new_dir, 1);
-	}
-}
-
-static void exchange_links(struct fat_rename *f)
-{
-	int more = S_ISDIR(f->inode->mode) - S_ISDIR(f->target->mode);
-
-	if (f->old_dir == f->new_dir)
-		return;
-	inode_add_links(f->old_dir, -more);
-	inode_add_links(f->new_dir, more);
-}
-
-/* Not an exchange: checked, entered, and the old entry gone. */
-struct rename_move {
-	struct co_frame co;
-	struct fat_rename *of;
-	long err;
-};
-static co_t rename_move(struct co *co, struct rename_move *f)
-{
-	CO_BEGIN;
-	if (f->of->target && S_ISDIR(f->of->target->mode))
-		CO_AWAIT(f->err, fat_dir_is_empty, .dir = f->of->target);
-	if (f->err)
-		CO_RETURN(f->err);
-	f->of->offset = fat_inode(f->of->inode)->offset;
-	f->of->slots = fat_inode(f->of->inode)->slots;
-	CO_AWAIT(f->err, rename_enter, .of = f->of);
-	kfree(f->of->scan);
-	if (f->err)
-		CO_RETURN(f->err);
-	CO_AWAIT(f->err, fat_slots_delete, .dir = f->of->old_dir, .offset = f->of->offset,
-		 .slots = f->of->slots);
-	if (!f->err && f->of->old_dir != f->of->new_dir)
-		CO_AWAIT(f->err, mend_up, .inode = f->of->inode, .dir = f->of->new_dir);
-	rename_links(f->of);
-	CO_RETURN(0);
-	CO_END;
-}
-
-static co_t fat_rename(struct co *co, struct fat_rename *f)
-{
-	CO_BEGIN;
-	if (f->flags & ~(unsigned)(RENAME_NOREPLACE |
-				   (fat_of(f->old_dir)->long_names ? RENAME_EXCHANGE : 0)))
-		CO_RETURN(-EINVAL);
-	if (f->flags & RENAME_EXCHANGE) {
-		CO_AWAIT(f->err, rename_exchange, .of = f);
-		exchange_links(f);
-	} else {
-		CO_AWAIT(f->err, rename_move, .of = f);
-	}
-	if (f->err)
-		CO_RETURN(f->err);
-	dir_changed(f->old_dir);
-	if (f->new_dir != f->old_dir)
-		dir_changed(f->new_dir);
-	CO_AWAIT(f->ignored, namei_settle, .a = f->old_dir, .b = f->new_dir);
+	fat_lost_link(f->dir, f->inode);
+	fat_dir_changed(f->dir);
+	CO_AWAIT(f->ignored, fat_namei_settle, .a = f->dir);
 	CO_RETURN(0);
 	CO_END;
 }
@@ -511,7 +311,8 @@ static bool emit_found(struct fat_scan *s, u64 *pos, struct dir_emit *to)
 		if (inode)
 			ino = inode->ino;
 		inode_put(inode);
-		if (!to->emit(to, s->shown, len, ino, s->entry.attr & FAT_DIRECTORY ? 4 : 8, s->pos))
+		if (!to->emit(to, s->shown, len, ino, s->entry.attr & FAT_DIRECTORY ? 4 : 8,
+			      s->pos))
 			return false;
 	}
 	*pos = s->pos;
@@ -528,7 +329,8 @@ static co_t fat_readdir(struct co *co, struct fat_readdir *f)
 	CO_BEGIN;
 	if (!emit_dots(f->dir, f->pos, f->to) || *f->pos >= inode_size(f->dir))
 		CO_RETURN(0);
-	f->scan = fat_scan_new(f->dir, *f->pos == DOTS ? 0 : (u32)round_up(*f->pos, (u64)FAT_SLOT));
+	f->scan = fat_scan_new(f->dir,
+			       *f->pos == DOTS ? 0 : (u32)round_up(*f->pos, (u64)FAT_SLOT));
 	if (!f->scan)
 		CO_RETURN(-ENOMEM);
 	for (;;) {

@@ -29,10 +29,10 @@ static i64 zone(const struct fat *fs)
 
 struct inode_time fat_time_decode(const struct fat *fs, u16 date, u16 time, u8 cs)
 {
-	u32 year = date >> 9, month = max(1u, (u32)(date >> 5 & 15)), day = max(1u, (u32)(date & 31));
+	u32 year = date >> 9, month = date >> 5 & 15, day = max(1u, (u32)(date & 31));
 	i64 sec;
 
-	month = min(month, 12u);
+	month = min(max(month, 1u), 12u);
 	day += year_begins(year) + days_before[month - 1] - 1 + (month > 2 && is_leap(year));
 	sec = FIRST_SECOND + (i64)day * DAY + (time >> 11) * 3600 + (time >> 5 & 63) * 60 +
 	      (time & 31) * 2;

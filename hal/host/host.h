@@ -25,7 +25,7 @@
 struct hal_user;
 struct host_result;
 
-#define HOST_DISKS 7
+#define HOST_DISKS 9
 
 enum host_mode { HOST_SEEDED, HOST_FREE, HOST_EXPLORED };
 

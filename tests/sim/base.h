@@ -92,6 +92,6 @@ extern work_fn *const sweep_names[], *const sweep_files[], *const sweep_tasks[],
 	*const sweep_trace[], *const sweep_wait[], *const sweep_layers[], *const sweep_cold[], *const sweep_more[], *const sweep_rare[], *const sweep_ends[],
 	*const sweep_proc[], *const sweep_refused[], *const sweep_second[], *const sweep_policy[],
 	*const sweep_userfault[], *const sweep_userfault_refused[], *const sweep_aio[], *const sweep_uring[],
-	*const sweep_loop[], *const sweep_mounting[], *const sweep_written[], *const sweep_edges[];	/* for one that is alone */
+	*const sweep_loop[], *const sweep_mounting[], *const sweep_written[], *const sweep_fat[], *const sweep_edges[];	/* for one that is alone */
 
 #endif

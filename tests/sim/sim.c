@@ -334,7 +334,7 @@ int main(int argc, char **argv)
 	second = read_disk(SIM_SECOND);
 	for (unsigned n = 0; n < HOST_DISKS - SIM_FRESH; n++) {
 		static const char *const paths[] = {SIM_WRITTEN, SIM_OLD, SIM_LEFT, SIM_EDGES,
-						      SIM_ORPHANS};
+						      SIM_ORPHANS, SIM_FAT12, SIM_FAT32};
 
 		fresh[n] = read_disk(paths[n]);
 		fresh[n].original = read_disk(paths[n]).image;

@@ -104,7 +104,7 @@ static work_fn *const *const alone[] = {sweep_names, sweep_files, sweep_tasks, s
 					sweep_devices, sweep_ipc, sweep_net, sweep_trace,
 					sweep_wait, sweep_layers, sweep_cold, sweep_more, sweep_rare, sweep_ends,
 					sweep_proc, sweep_refused, sweep_second, sweep_policy, sweep_userfault,
-					sweep_userfault_refused, sweep_loop, sweep_mounting, sweep_written, sweep_edges, sweep_aio, sweep_uring,
+					sweep_userfault_refused, sweep_loop, sweep_mounting, sweep_written, sweep_fat, sweep_edges, sweep_aio, sweep_uring,
 					work_files, work_tasks, work_devices, work_events,
 					work_ipc, NULL};
 

@@ -13,8 +13,8 @@
 
 #define MORE (PROG_SPACE + 0x10000)	/* memory that nothing has touched yet */
 
-/* make_disk.py, make_edges.py. */
-enum written_disk { WRITTEN, OLD, LEFT, EDGES, ORPHANS, WRITTEN_DISKS };
+/* make_disk.py, make_edges.py, make_fat.py. */
+enum written_disk { WRITTEN, OLD, LEFT, EDGES, ORPHANS, FAT12, FAT32, WRITTEN_DISKS };
 
 /* A path below where it is mounted. */
 static inline u64 at(struct prog *p, const char *name)
@@ -29,11 +29,11 @@ static inline u64 at(struct prog *p, const char *name)
 static inline void mount_disk(struct prog *p, enum written_disk disk, unsigned flags, const char *options)
 {
 	static const char *const disks[WRITTEN_DISKS] = {"/dev/vdc", "/dev/vdd", "/dev/vde", "/dev/vdf",
-							 "/dev/vdg"};
+							 "/dev/vdg", "/dev/vdh", "/dev/vdi"};
 	u64 data = options ? prog_string(p, options) : 0;
 
 	SYS(p, __NR_mount, I(prog_string(p, disks[disk])), I(prog_string(p, "d")),
-	    I(prog_string(p, "ext4")), I(flags), I(data));
+	    I(prog_string(p, disk >= FAT12 ? "vfat" : "ext4")), I(flags), I(data));
 }
 
 static inline void fresh_disks(struct prog *p)
