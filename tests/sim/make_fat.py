@@ -2,7 +2,7 @@
 """Two FAT images for the simulation to be written to: one of 12 bits with small clusters, one of 32.
 
 In both are /file, and what is broken: /broken (its chain leads to a free cluster), /short (its chain
-ends early), /nowhere (a directory that begins at no cluster). In the first /file is in pieces, and
+ends early), /longer (it goes on behind the file's end), /nowhere (a directory that begins at no cluster). In the first /file is in pieces, and
 there are directories: /directory (of several clusters) and /directory/inner.
 
 The second has fewer clusters than one of 32 bits should have, so mtools do not read it.
@@ -79,13 +79,14 @@ class Image:
         self.set(self.get(self.first(self.entry("BROKEN  "))), 0)
         self.set(self.get(self.first(self.entry("SHORT   "))), end)
         struct.pack_into("<H", self.data, self.entry("NOWHERE ") + 26, 0xfff0)
+        struct.pack_into("<I", self.data, self.entry("LONGER  ") + 28, 600)
 
     def write(self):
         pathlib.Path(self.path).write_bytes(self.data)
 
 
 def make_small(mkfs, mcopy, mmd, path):
-    run(mkfs, "--invariant", "-n", "LABEL", "-F", "12", "-s", "1", "-r", "112", "-C", path, "256")
+    run(mkfs, "--invariant", "-n", "LABEL", "-F", "12", "-s", "1", "-r", "224", "-C", path, "256")
     mdel = os.path.join(os.path.dirname(mcopy), "mdel")
     with tempfile.TemporaryDirectory() as folder:
         one = pathlib.Path(folder) / "one"
@@ -97,13 +98,14 @@ def make_small(mkfs, mcopy, mmd, path):
         run(mmd, "-i", path, "::directory", "::directory/inner", "::nowhere")
         for n in range(24):
             copy(f"directory/A rather long name for a file {n}", b"x" * n)
+        for n in range(48):
             copy(f"piece{n}", b"p" * 512)
-        for n in range(24):
-            if n % 2:
-                run(mdel, "-i", path, f"::piece{n}")
-        copy("file", bytes(range(251)) * 40)
-        for n in range(0, 24, 2):
+        for n in range(1, 48, 2):
             run(mdel, "-i", path, f"::piece{n}")
+        copy("file", bytes(range(251)) * 40)
+        for n in range(0, 48, 2):
+            run(mdel, "-i", path, f"::piece{n}")
+        copy("longer", b"l" * 3000)
         copy("broken", b"b" * 3000)
         copy("short", b"s" * 3000)
     image = Image(path)
@@ -115,6 +117,7 @@ def make_large(mkfs, path):
     run(mkfs, "--invariant", "-n", "LABEL", "-F", "32", "-s", "1", "-C", path, "1024")
     image = Image(path)
     image.add("FILE       ", 0x20, bytes(range(251)) * 40)
+    image.add("LONGER     ", 0x20, b"l" * 3000)
     image.add("BROKEN     ", 0x20, b"b" * 3000)
     image.add("SHORT      ", 0x20, b"s" * 3000)
     image.add("NOWHERE    ", 0x10, b"")

@@ -102,20 +102,42 @@ static void renames(struct prog *p)
 	renames_of(p, FAT32);
 }
 
+/* With some bytes in it, on the disk. */
+static void made_full(struct prog *p, const char *name)
+{
+	open_at(p, name, O_RDWR | O_CREAT);
+	SYS(p, __NR_pwrite64, R(19), I(BUFFER), I(1000), I(0));
+	synced(p);
+	closed(p);
+}
+
 /* Written, cut, seeked past the end, with room made in advance; mapped. */
 static void data_of(struct prog *p, enum written_disk disk)
 {
 	mounted(p, disk);
+	open_at(p, "longer", O_RDWR);
+	SYS(p, __NR_pwrite64, R(19), I(BUFFER), I(3000), I(100));
+	synced(p);
+	closed(p);
 	open_at(p, "file", O_RDWR);
 	SYS(p, __NR_read, R(19), I(work_fresh(p)), I(9000));
 	SYS(p, __NR_pwrite64, R(19), I(BUFFER), I(16384), I(9000));
 	synced(p);
 	SYS(p, __NR_pwrite64, R(19), I(BUFFER), I(100), I(60001));
+	/* The end that was, in the middle of a sector, is written after what lies behind it. */
+	SYS(p, __NR_sync_file_range, R(19), I(60000), I(200), I(7));
 	SYS(p, NR_FTRUNCATE, R(19), I(70001));
 	synced(p);
 	SYS(p, NR_FTRUNCATE, R(19), I(90000));
 	synced(p);
+	closed(p);
+	all_synced(p);
 	drop_caches(p);
+	removed(p, "longer", false);
+	all_synced(p);
+	drop_caches(p);
+	made_full(p, "of a table that is not in memory");
+	open_at(p, "file", O_RDWR);
 	SYS(p, __NR_pread64, R(19), I(work_fresh(p)), I(9000), I(20000));
 	SYS(p, NR_FTRUNCATE, R(19), I(3001));
 	SYS(p, NR_FTRUNCATE, R(19), I(0));
@@ -129,8 +151,8 @@ static void data_of(struct prog *p, enum written_disk disk)
 	SYS(p, __NR_fchown, R(19), I(7), I(7));
 	closed(p);
 	open_at(p, "file", O_RDWR | O_TRUNC);
-	SYS(p, NR_MMAP, I(0), I(0x1000), I(3), I(1), R(19), I(0));
 	SYS(p, __NR_pwrite64, R(19), I(BUFFER), I(5000), I(100));
+	SYS(p, NR_MMAP, I(0), I(0x1000), I(3), I(1), R(19), I(0));
 	IF(p, 0, GE, 0)
 		STORE(p, 8, 0, 0, 0x100);
 	removed(p, "file", false);
@@ -168,6 +190,33 @@ static void full(struct prog *p)
 		made(p, name);
 	}
 	closed(p);
+	unmounted(p);
+}
+
+/* A free cluster is looked for far behind where the last one was, and before that. */
+static void looked_for(struct prog *p)
+{
+	mounted(p, FAT32);
+	removed(p, "file", false);
+	open_at(p, "fill", O_RDWR | O_CREAT);
+	LOOP(p, 24, 62)
+		SYS(p, __NR_write, R(19), I(BUFFER), I(16384));
+	LOOP(p, 24, 40)
+		SYS(p, __NR_write, R(19), I(BUFFER), I(512));
+	synced(p);
+	SYS(p, NR_FTRUNCATE, R(19), I(980000));
+	MOVE(p, 20, 19);
+	for (int i = 0; i < 6; i++) {
+		char name[20];
+
+		snprintf(name, sizeof(name), "f%d", i);
+		open_at(p, name, O_RDWR | O_CREAT);
+		SYS(p, __NR_write, R(19), I(BUFFER), I(16384));
+		synced(p);
+		closed(p);
+		SYS(p, NR_FTRUNCATE, R(20), I(960000 - 20000 * i));
+	}
+	SYS(p, __NR_close, R(20));
 	unmounted(p);
 }
 
@@ -248,4 +297,4 @@ static void mounts(struct prog *p)
 	unmounted(p);
 }
 
-work_fn *const sweep_fat[] = {names, names_large, renames, data, data_large, full, broken, ioctls, mounts, NULL};
+work_fn *const sweep_fat[] = {names, names_large, renames, data, data_large, full, looked_for, broken, ioctls, mounts, NULL};
