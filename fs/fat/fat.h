@@ -77,8 +77,8 @@ struct fat {
 	struct fat_table *table;
 	bool was_dirty;			/* it was not unmounted: it stays marked so */
 	bool marked;			/* [a] it is mounted for writing, and says so */
-	bool stopped;			/* [a] it is damaged: nothing more is written */
-	u8 *sector;			/* a page, for the boot and information sectors; under lock */
+	bool stopped;			/* [a] it is damaged: no more is written */
+	u8 *sector;			/* a page, for the boot and FSInfo sectors; under lock */
 
 	struct co_mutex lock;		/* CO_RANK_FS: the table changes */
 	u32 next;			/* under it: where to look for a free cluster */

@@ -1,6 +1,5 @@
 /* tests/guest/fat.c -- what programs see of a FAT file system: it is on /dev/vdb, freshly made, of 12,
  * 16 or 32 bits (tests/fs/fat_test.py). */
-#define _GNU_SOURCE
 #include <dirent.h>
 #include <fcntl.h>
 #include <linux/falloc.h>
@@ -445,7 +444,7 @@ TEST(ioctls)
 	CHECK_ERR(ioctl(fd, VFAT_IOCTL_READDIR_BOTH, both), ENOTTY);
 	close(fd);
 	fd = open(AT, O_RDONLY);
-	value = 0;
+	value = ATTR_HIDDEN;
 	CHECK_ERR(ioctl(fd, FAT_IOCTL_SET_ATTRIBUTES, &value), EINVAL);
 	while ((n = ioctl(fd, VFAT_IOCTL_READDIR_BOTH, both)) > 0)
 		if (!strcmp(both[1].d_name, "With a long name")) {
