@@ -218,6 +218,7 @@ void fat_options_show(struct super *s, char *to, size_t size);
 
 /* --- table.c --- */
 
+void fat_table_setup(void);		/* at boot */
 int fat_table_open(struct fat *fs);	/* -ENOMEM */
 void fat_table_close(struct fat *fs);	/* its pages are gone; fs->table may be NULL */
 

@@ -384,6 +384,7 @@ static struct fs_type fat_types[] = {
 
 void fat_register(void)
 {
+	fat_table_setup();
 	for (unsigned i = 0; i < ARRAY_SIZE(fat_types); i++)
 		fs_register(&fat_types[i]);
 }

@@ -13,8 +13,30 @@
 
 #define READ_AHEAD 32u	/* pages */
 
+#define TABLES 8u	/* so many need no memory; more are from the heap, and stay */
+
 static spinlock tables_lock = SPINLOCK_INIT(RANK_FS_PRIVATE);
 static struct fat_table *tables_free GUARDED_BY(&tables_lock);
+static struct fat_table tables[TABLES] GUARDED_BY(&tables_lock);
+
+static void table_init(struct fat_table *t)
+{
+	mapping_init(&t->mapping, NULL);
+	t->mapping.ops = &fat_table_mapping;
+	t->mapping.private = t;
+}
+
+void fat_table_setup(void)
+{
+	spin_lock(&tables_lock);
+	tables_free = NULL;
+	for (unsigned i = 0; i < TABLES; i++) {
+		table_init(&tables[i]);
+		tables[i].next = tables_free;
+		tables_free = &tables[i];
+	}
+	spin_unlock(&tables_lock);
+}
 
 int fat_table_open(struct fat *fs)
 {
@@ -29,9 +51,7 @@ int fat_table_open(struct fat *fs)
 		t = kzalloc(sizeof(*t));
 		if (!t)
 			return -ENOMEM;
-		mapping_init(&t->mapping, NULL);
-		t->mapping.ops = &fat_table_mapping;
-		t->mapping.private = t;
+		table_init(t);
 	}
 	t->mapping.fixed_size = fs->table_bytes;
 	t->fs = fs;
