@@ -269,7 +269,8 @@ static void decode(struct fat_inode *fi, const struct fat_disk_entry *e)
 	if (!S_ISREG(i->mode))
 		return;
 	i->size = fi->valid = e->size;
-	fi->allocated = fi->promised = fi->first ? fat_clusters_of(fs, e->size) : 0;
+	/* One that has a first cluster and no size had room made for it in advance. */
+	fi->allocated = fi->promised = fi->first ? max(fat_clusters_of(fs, e->size), 1u) : 0;
 }
 
 /* What an entry cannot say: it is seen before any use. */

@@ -47,6 +47,12 @@ AGAIN = r"""
 mkdir -p /mnt/d; mount -t vfat /dev/vdb /mnt/d || exit; cd /mnt/d; rm -r many; mkdir more
 for n in {1..100}; do head -c $((n * 50)) /dev/zero > "more/another one $n"; done; rm -r more deep; cd /; umount /mnt/d
 """
+# A file without bytes that has clusters: somebody made room in advance, and the power went.
+ADVANCE = r"""
+mkdir -p /mnt/d; mount -t vfat /dev/vdb /mnt/d || exit; cd /mnt/d; stat -c %s a.txt b.txt; stat -f -c %f .
+rm a.txt b.txt; sync; stat -f -c %f .; cd /; umount /mnt/d
+"""
+APPEND = "mkdir -p /mnt/d; mount -t vfat /dev/vdb /mnt/d; cd /mnt/d; echo more >> b.txt; rm a.txt; cat b.txt; cd /; umount /mnt/d"
 KINDS = (("12", "1M", ("-s", "1", "-f", "1")), ("16", "16M", ("-S", "1024", "-s", "2")), ("32", "64M", ("-s", "1")))
 PROGRAM = pathlib.Path(os.environ.get("LICHEN_BUILD", SOURCE / "build")) / "guest" / "test-fat"
 
@@ -106,6 +112,31 @@ class FatTest(unittest.TestCase):
                     done = run("/tmp/test-fat", disk, kernel, "--put", f"{PROGRAM}:/tmp/test-fat")
                     self.assertEqual(done.returncode, 0, done.stdout + done.stderr)
                     self.whole(disk)
+
+    def test_room_in_advance(self):
+        """It is free when the file is removed, and the file's when that grows (which makes Linux stop)."""
+        said = {}
+        with tempfile.TemporaryDirectory(prefix="lichen-") as folder:
+            disk, file = pathlib.Path(folder) / "disk.fat", pathlib.Path(folder) / "file"
+            file.write_bytes(b"x" * 20000)
+            for kernel in ("linux", "lichen"):
+                self.made(disk, *KINDS[1])
+                for name in ("A", "B"):
+                    self.assertEqual(tool("mcopy", "-i", str(disk), str(file), f"::{name}.TXT").returncode, 0)
+                image = bytearray(disk.read_bytes())
+                for name in (b"A       TXT", b"B       TXT"):
+                    at = image.index(name)
+                    image[at + 28:at + 32] = bytes(4)
+                disk.write_bytes(image)
+                done = run(ADVANCE, disk, kernel)
+                self.assertEqual((done.returncode, done.stderr), (0, ""), kernel)
+                said[kernel] = done.stdout
+                self.whole(disk)
+                if kernel == "lichen":
+                    image[at + 28:at + 32] = bytes(4)
+                    disk.write_bytes(image)
+                    self.assertEqual(run(APPEND, disk).stdout, "more\n")
+        self.assertEqual(said["lichen"], said["linux"])
 
     def test_kinds(self):
         with tempfile.TemporaryDirectory(prefix="lichen-") as folder:
