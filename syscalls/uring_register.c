@@ -406,7 +406,10 @@ static co_t register_simple(struct co *co, struct register_simple *f)
 		CO_COPY_FROM_USER(f->err, c->buf, c->arg, f->size);
 	if (!f->err) {
 		CO_LOCK(&c->ring->submit_lock);
-		c->result = c->how->go(c->ring, c->buf, c->n);
+		do {
+			c->result = c->how->go(c->ring, c->buf, c->n);
+			CO_BREATHE;
+		} while (c->result == URING_AGAIN);
 		mutex_unlock(&c->ring->submit_lock);
 		f->err = c->result;
 	}

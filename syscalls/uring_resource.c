@@ -39,8 +39,12 @@ static co_t register_files(struct co *co, struct register_files *f)
 	}
 	if (!f->err) {
 		CO_LOCK(&f->ring->submit_lock);
-		f->err = f->update ? files_update(f->ring, f->offset, f->fds, f->own, f->n)
-				   : files_register(f->ring, f->fds, f->own, f->n);
+		if (f->update)
+			CO_AWAIT(f->err, files_update, .ring = f->ring, .offset = f->offset,
+				 .fds = f->fds, .tags = f->own, .n = f->n);
+		else
+			CO_AWAIT(f->err, files_register, .ring = f->ring, .fds = f->fds,
+				 .tags = f->own, .n = f->n);
 		mutex_unlock(&f->ring->submit_lock);
 	}
 	kfree(f->fds);
@@ -63,14 +67,6 @@ struct register_buffers {
 	u64 tag;
 	long err;
 };
-
-static void register_put_buffers(struct register_buffers *f)
-{
-	for (u32 i = 0; f->all && i < f->done; i++)
-		fixed_put(f->all[i]);
-	kfree(f->all);
-	f->all = NULL;
-}
 
 static co_t register_buffers(struct co *co, struct register_buffers *f)
 {
@@ -97,15 +93,22 @@ static co_t register_buffers(struct co *co, struct register_buffers *f)
 	}
 	if (!f->err) {
 		CO_LOCK(&f->ring->submit_lock);
-		f->err = f->update ? fixed_update(f->ring, f->offset, f->all, f->n)
-				   : fixed_register(f->ring, f->all, f->n);
+		if (f->update)
+			CO_AWAIT(f->err, fixed_update, .ring = f->ring, .offset = f->offset,
+				 .all = f->all, .n = f->n);
+		else
+			f->err = fixed_register(f->ring, f->all, f->n);
 		mutex_unlock(&f->ring->submit_lock);
 		if (f->update)
 			kfree(f->all);
 		if (f->update || !f->err)
 			CO_RETURN(f->err);
 	}
-	register_put_buffers(f);
+	while (f->done) {
+		fixed_drop(f->all[--f->done]);
+		CO_BREATHE;
+	}
+	kfree(f->all);
 	CO_RETURN(f->err);
 	CO_END;
 }

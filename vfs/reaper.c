@@ -8,6 +8,7 @@ static spinlock reaper_lock = SPINLOCK_INIT(RANK_INODE_TABLE);
 static struct list reaper_inodes GUARDED_BY(&reaper_lock);
 static struct list reaper_files GUARDED_BY(&reaper_lock);
 static struct list reaper_supers GUARDED_BY(&reaper_lock);
+static struct list reaper_rests GUARDED_BY(&reaper_lock);
 static struct waitq reaper_work;	/* the worker waits here */
 static struct waitq reaper_idle;	/* those who wait for it */
 static u64 reaper_added, reaper_done;	/* [a] counts of objects */
@@ -20,6 +21,7 @@ void reaper_setup(void)
 	list_init(&reaper_inodes);
 	list_init(&reaper_files);
 	list_init(&reaper_supers);
+	list_init(&reaper_rests);
 	spin_unlock(&reaper_lock);
 	waitq_init(&reaper_work);
 	waitq_init(&reaper_idle);
@@ -57,8 +59,19 @@ void reaper_add_super(struct super *super)
 	reaper_tell();
 }
 
+void reaper_add_rest(struct reaper_rest *rest)
+{
+	if (!rest->more(rest))
+		return;
+	spin_lock(&reaper_lock);
+	list_add_back(&reaper_rests, &rest->link);
+	spin_unlock(&reaper_lock);
+	reaper_tell();
+}
+
 struct reaper_loop {
 	struct co_frame co;
+	struct reaper_rest *rest;
 	struct file *file;
 	struct inode *inode;
 	struct super *super;
@@ -71,6 +84,7 @@ static bool reaper_take(struct reaper_loop *f)
 	f->file = NULL;
 	f->inode = NULL;
 	f->super = NULL;
+	f->rest = NULL;
 	spin_lock(&reaper_lock);
 	if (!list_empty(&reaper_files)) {
 		f->file = list_first(&reaper_files, struct file, reap);
@@ -81,9 +95,12 @@ static bool reaper_take(struct reaper_loop *f)
 	} else if (!list_empty(&reaper_supers)) {
 		f->super = list_first(&reaper_supers, struct super, reap);
 		list_remove(&f->super->reap);
+	} else if (!list_empty(&reaper_rests)) {
+		f->rest = list_first(&reaper_rests, struct reaper_rest, link);
+		list_remove(&f->rest->link);
 	}
 	spin_unlock(&reaper_lock);
-	return f->file || f->inode || f->super;
+	return f->file || f->inode || f->super || f->rest;
 }
 
 static co_t reaper_loop(struct co *co, struct reaper_loop *f)
@@ -97,6 +114,8 @@ static co_t reaper_loop(struct co *co, struct reaper_loop *f)
 			CO_AWAIT(f->ignored, inode_evict_now, .inode = f->inode);
 		if (f->super)
 			CO_AWAIT(f->ignored, super_tear_down, .super = f->super);
+		while (f->rest && f->rest->more(f->rest))
+			CO_BREATHE;
 		atomic_add(&reaper_done, 1ul);
 		waitq_wake(&reaper_idle);
 		CO_BREATHE;

@@ -1,5 +1,5 @@
 /* vfs/reaper.h -- the worker that finishes what a plain put could not: evictions, releases and
- * tear-downs that have to wait.
+ * tear-downs that have to wait, and what is left of something large that goes in pieces.
  *
  * Ownership  an object handed over has no references left; the reaper frees it.
  * Locking    its own spinlock, nothing else held. Only reaper_wait waits.
@@ -20,6 +20,15 @@ int reaper_start(void);
 void reaper_add_inode(struct inode *inode);
 void reaper_add_file(struct file *file);
 void reaper_add_super(struct super *super);
+
+/* In what is to be freed in pieces. `more` frees one; false: that was the last, and nothing is
+ * there any more. It must not wait. */
+struct reaper_rest {
+	struct list link;
+	bool (*more)(struct reaper_rest *rest);
+};
+/* The first piece at once, the others, if there are any, by the worker. */
+void reaper_add_rest(struct reaper_rest *rest);
 
 /* Wait until it has nothing left of what was there now, nor of what that led to: umount, sync, a
  * full file system. */

@@ -15,39 +15,66 @@
 
 /* --- by user_data --- */
 
-static struct list *cancel_bucket(struct uring *u, u64 user_data)
+/* A tree for each few of them: with one in it, as mostly, it costs nothing, and whatever numbers a
+ * program chooses, no search is long. */
+static struct rb_tree *cancel_bucket(struct uring *u, u64 user_data)
 {
 	u64 mixed = user_data * 0x9e3779b97f4a7c15ul;
 
 	return &u->buckets[mixed >> 56];
 }
 
+static struct uring_request *cancel_of(const struct rb_node *n)
+{
+	return container_of(n, struct uring_request, same);
+}
+
+/* Those of one user_data stand by operation. */
+static bool cancel_is_before(const struct uring_request *r, u64 user_data,
+			     const struct uring_op *op)
+{
+	return r->sqe.user_data < user_data ||
+	       (r->sqe.user_data == user_data && (u64)r->op < (u64)op);
+}
+
+static bool cancel_less(const struct rb_node *a, const struct rb_node *b)
+{
+	return cancel_is_before(cancel_of(a), cancel_of(b)->sqe.user_data, cancel_of(b)->op);
+}
+
 void cancel_add(struct uring *u, struct uring_request *r)
 {
-	list_add_back(cancel_bucket(u, r->sqe.user_data), &r->same);
+	rb_insert(cancel_bucket(u, r->sqe.user_data), &r->same, cancel_less);
 }
 
 void cancel_drop(struct uring_request *r)
 {
-	list_remove(&r->same);
+	rb_remove(cancel_bucket(r->ring, r->sqe.user_data), &r->same);
 }
 
 void cancel_rename(struct uring_request *r, u64 user_data)
 {
-	list_remove(&r->same);
+	cancel_drop(r);
 	r->sqe.user_data = user_data;
 	cancel_add(r->ring, r);
 }
 
 struct uring_request *cancel_find(struct uring *u, u64 user_data, const struct uring_op *op)
 {
-	struct list *bucket = cancel_bucket(u, user_data);
-	struct uring_request *r;
+	struct rb_node *n = cancel_bucket(u, user_data)->root;
+	struct uring_request *found = NULL;
 
-	list_each(r, bucket, same)
-		if (r->sqe.user_data == user_data && (!op || r->op == op))
-			return r;
-	return NULL;
+	while (n) {
+		if (cancel_is_before(cancel_of(n), user_data, op)) {
+			n = n->right;
+		} else {
+			found = cancel_of(n);
+			n = n->left;
+		}
+	}
+	if (!found || found->sqe.user_data != user_data || (op && found->op != op))
+		return NULL;
+	return found;
 }
 
 /* --- by anything --- */

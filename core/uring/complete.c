@@ -5,6 +5,8 @@
 #include "vfs/eventfd.h"
 #include "vfs/poll.h"
 
+#define COMPLETE_PIECE 256u
+
 /* A completion as it lies in the ring; the second half only if the ring has big ones. */
 struct complete_cqe {
 	u64 user_data;
@@ -126,15 +128,16 @@ void complete_flush(struct uring *u)
 	spin_unlock(&u->lock);
 }
 
-void complete_free_overflow(struct uring *u)
+bool complete_free_some(struct uring *u)
 {
-	while (!list_empty(&u->overflow)) {
+	for (unsigned n = 0; n < COMPLETE_PIECE && !list_empty(&u->overflow); n++) {
 		struct complete_overflow *o = list_first(&u->overflow, struct complete_overflow,
 							 link);
 
 		list_remove(&o->link);
 		kfree(o);
 	}
+	return !list_empty(&u->overflow);
 }
 
 u32 complete_ready(const struct uring *u)

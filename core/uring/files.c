@@ -57,80 +57,110 @@ static int files_find(i32 fd, u64 tag, struct file **file)
 	return -EBADF;
 }
 
-static void files_put_all(struct file **files, u32 n)
+/* Tables for so many. */
+static int files_start(struct files_register *f)
 {
-	for (u32 i = 0; i < n; i++)
-		file_put(files[i]);
-	kfree(files);
+	if (f->ring->files)
+		return -EBUSY;
+	if (!f->n)
+		return -EINVAL;
+	if (f->n > URING_FILES_MOST ||
+	    f->n > rlimit_get(thread_current()->process, RLIMIT_NOFILE))
+		return -EMFILE;
+	f->files = kcalloc(f->n, sizeof(*f->files));
+	f->own = kcalloc(f->n, sizeof(*f->own));
+	return f->files && f->own ? 0 : -ENOMEM;
 }
 
-long files_register(struct uring *u, const i32 *fds, const u64 *tags, u32 n)
+/* They are the ring's. */
+static void files_set(struct files_register *f)
 {
-	struct file **files;
-	u64 *own;
-	int err = 0;
+	struct uring *u = f->ring;
 
-	if (u->files)
-		return -EBUSY;
-	if (!n)
-		return -EINVAL;
-	if (n > URING_FILES_MOST || n > rlimit_get(thread_current()->process, RLIMIT_NOFILE))
-		return -EMFILE;
-	files = kcalloc(n, sizeof(*files));
-	own = kcalloc(n, sizeof(*own));
-	if (!files || !own)
-		err = -ENOMEM;
-	for (u32 i = 0; !err && fds && i < n; i++) {
-		own[i] = tags ? tags[i] : 0;
-		err = files_find(fds[i], own[i], &files[i]);
-	}
-	if (err) {
-		files_put_all(files, files ? n : 0);
-		kfree(own);
-		return err;
-	}
 	spin_lock(&u->lock);
-	u->files = files;
-	u->file_tags = own;
-	u->file_count = n;
+	u->files = f->files;
+	u->file_tags = f->own;
+	u->file_count = f->n;
 	u->file_from = u->file_next = 0;
-	u->file_to = n;
+	u->file_to = f->n;
 	spin_unlock(&u->lock);
-	return 0;
+}
+
+co_t files_register(struct co *co, struct files_register *f)
+{
+	CO_BEGIN;
+	f->err = files_start(f);
+	for (; !f->err && f->fds && f->at < f->n; f->at++) {
+		f->own[f->at] = f->tags ? f->tags[f->at] : 0;
+		f->err = files_find(f->fds[f->at], f->own[f->at], &f->files[f->at]);
+		CO_BREATHE;
+	}
+	if (!f->err) {
+		files_set(f);
+		CO_RETURN(0);
+	}
+	while (f->at) {
+		file_put(f->files[--f->at]);
+		CO_BREATHE;
+	}
+	kfree(f->files);
+	kfree(f->own);
+	CO_RETURN(f->err);
+	CO_END;
+}
+
+/* Nobody finds those from `from` on any more. */
+static void files_cut(struct uring *u, u32 from)
+{
+	spin_lock(&u->lock);
+	u->file_count = from;
+	u->file_from = min(u->file_from, from);
+	u->file_next = min(u->file_next, from);
+	u->file_to = min(u->file_to, from);
+	if (!from) {
+		u->files = NULL;
+		u->file_tags = NULL;
+	}
+	spin_unlock(&u->lock);
 }
 
 long files_unregister(struct uring *u)
 {
 	struct file **files = u->files;
 	u64 *tags = u->file_tags;
-	u32 n = u->file_count;
+	u32 n = u->file_count, from = n > URING_FILES_PIECE ? n - URING_FILES_PIECE : 0;
 
 	if (!files)
 		return -ENXIO;
-	spin_lock(&u->lock);
-	u->files = NULL;
-	u->file_tags = NULL;
-	u->file_count = 0;
-	spin_unlock(&u->lock);
-	for (u32 i = 0; i < n; i++)
-		if (files[i])
-			files_gone(u, files[i], tags[i]);
+	files_cut(u, from);
+	/* Tags are for what is replaced. */
+	for (u32 i = from; i < n; i++)
+		file_put(files[i]);
+	if (from)
+		return URING_AGAIN;
 	kfree(files);
 	kfree(tags);
 	return 0;
 }
 
-long files_update(struct uring *u, u32 offset, const i32 *fds, const u64 *tags, u32 n)
+static int files_check(const struct uring *u, u32 offset, u32 n)
 {
-	u32 end, done;
-	int err = 0;
+	u32 end;
 
 	if (!u->files)
 		return -ENXIO;
 	if (add_overflows(offset, n, &end))
 		return -EOVERFLOW;
-	if (end > u->file_count)
-		return -EINVAL;
+	return end > u->file_count ? -EINVAL : 0;
+}
+
+long files_update_some(struct uring *u, u32 offset, const i32 *fds, const u64 *tags, u32 n)
+{
+	int err = files_check(u, offset, n);
+	u32 done;
+
+	if (err)
+		return err;
 	for (done = 0; done < n; done++) {
 		u64 tag = tags ? tags[done] : 0;
 		struct file *file, *old;
@@ -143,8 +173,11 @@ long files_update(struct uring *u, u32 offset, const i32 *fds, const u64 *tags, 
 			continue;
 		}
 		err = files_find(fds[done], tag, &file);
-		if (err)
+		if (err == -EINVAL)
 			break;
+		/* What is there goes, though nothing comes instead. */
+		if (err)
+			tag = 0;
 		spin_lock(&u->lock);
 		/* Only who holds submit_lock knows that they are still there. */
 		there = offset + done < u->file_count;
@@ -152,8 +185,27 @@ long files_update(struct uring *u, u32 offset, const i32 *fds, const u64 *tags, 
 		spin_unlock(&u->lock);
 		if (old)
 			files_gone(u, old, there ? tag : 0);
+		if (err)
+			break;
 	}
 	return done ? (long)done : err;
+}
+
+co_t files_update(struct co *co, struct files_update *f)
+{
+	CO_BEGIN;
+	f->result = files_check(f->ring, f->offset, f->n);
+	if (f->result)
+		CO_RETURN(f->result);
+	do {
+		f->want = min(f->n - f->done, URING_FILES_PIECE);
+		f->result = files_update_some(f->ring, f->offset + f->done, f->fds + f->done,
+					      f->tags ? f->tags + f->done : NULL, f->want);
+		f->done += f->result > 0 ? (u32)f->result : 0;
+		CO_BREATHE;
+	} while (f->done < f->n && f->result == (long)f->want);
+	CO_RETURN(f->done ? (long)f->done : f->result);
+	CO_END;
 }
 
 long files_set_range(struct uring *u, const struct io_uring_file_index_range *range)
@@ -240,8 +292,15 @@ long uring_uninstall(struct uring *u, u32 index)
 	return old ? 0 : err ? err : -EBADF;
 }
 
-void files_free(struct uring *u)
+bool files_free_more(struct uring *u)
 {
-	files_put_all(u->files, u->file_count);
+	for (u32 n = 0; n < URING_FILES_PIECE && u->file_count; n++)
+		file_put(u->files[--u->file_count]);
+	if (u->file_count)
+		return true;
+	kfree(u->files);
 	kfree(u->file_tags);
+	u->files = NULL;
+	u->file_tags = NULL;
+	return false;
 }

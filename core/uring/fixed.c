@@ -10,36 +10,58 @@
 #include "mem/phys/slab.h"
 #include "mem/space/pin.h"
 #include "mem/space/uio.h"
+#include "vfs/reaper.h"
 
 #define FIXED_LEN_MOST (1ul << 30)
+#define FIXED_PIECE    32u	/* pages, or buffers, let go of at once */
 
 struct fixed {
 	refcount refs;			/* [a] */
 	struct uring *ring;		/* borrowed: it outlives its requests */
 	u64 addr, len;			/* [I] the program's */
-	u64 tag;			/* [I] posted when the last user is gone; 0: none */
+	u64 tag;			/* [a] posted when the last user is gone; 0: none */
 	u64 locked;			/* [I] bytes counted as the user's */
 	struct user_counts *user;	/* [I] owned */
 	u32 count;			/* pages; each a vector with a reference */
+	struct reaper_rest rest;
 	struct uio_vec pages[];
 };
 
-static void fixed_release(struct fixed *x)
+static bool fixed_release_more(struct reaper_rest *rest)
 {
-	for (u32 i = 0; i < x->count; i++)
-		phys_page_put(phys_page_of((void *)x->pages[i].base));
-	atomic_sub(&x->user->locked, x->locked);
+	struct fixed *x = container_of(rest, struct fixed, rest);
+
+	for (u32 n = 0; n < FIXED_PIECE && x->count; n++)
+		phys_page_put(phys_page_of((void *)x->pages[--x->count].base));
+	if (x->count)
+		return true;
 	user_counts_put(x->user);
 	kfree(x);
+	return false;
+}
+
+static void fixed_release(struct fixed *x)
+{
+	atomic_sub(&x->user->locked, x->locked);
+	x->rest.more = fixed_release_more;
+	reaper_add_rest(&x->rest);
 }
 
 void fixed_put(struct fixed *x)
 {
 	if (!x || !ref_put(&x->refs))
 		return;
-	if (x->tag)
+	if (atomic_load_relaxed(&x->tag))
 		complete_post(x->ring, x->tag, 0, 0, NULL);
 	fixed_release(x);
+}
+
+/* Tags are for what is replaced. */
+void fixed_drop(struct fixed *x)
+{
+	if (x)
+		atomic_store_relaxed(&x->tag, 0ul);
+	fixed_put(x);
 }
 
 /* Room for its pages, and the right to hold them. */
@@ -126,49 +148,67 @@ long fixed_register(struct uring *u, struct fixed **all, u32 n)
 long fixed_unregister(struct uring *u)
 {
 	struct fixed **all = u->fixed;
-	u32 n = u->fixed_count;
+	u32 n = u->fixed_count, from = n > FIXED_PIECE ? n - FIXED_PIECE : 0;
 
 	if (!all)
 		return -ENXIO;
 	spin_lock(&u->lock);
-	u->fixed = NULL;
-	u->fixed_count = 0;
+	u->fixed_count = from;
+	if (!from)
+		u->fixed = NULL;
 	spin_unlock(&u->lock);
-	for (u32 i = 0; i < n; i++)
-		fixed_put(all[i]);
+	for (u32 i = from; i < n; i++)
+		fixed_drop(all[i]);
+	if (from)
+		return URING_AGAIN;
 	kfree(all);
 	return 0;
 }
 
-long fixed_update(struct uring *u, u32 offset, struct fixed **all, u32 n)
+/* Put x there: what is to be let go of instead. */
+static struct fixed *fixed_exchange(struct uring *u, u32 at, struct fixed *x)
 {
-	u32 end;
-	long err = !u->fixed ? -ENXIO : add_overflows(offset, n, &end) ? -EOVERFLOW
-				      : end > u->fixed_count	       ? -EINVAL
-								       : 0;
+	struct fixed *old;
 
-	for (u32 i = 0; i < n; i++) {
-		struct fixed *old = all[i];
-
-		if (!err) {
-			spin_lock(&u->lock);
-			old = u->fixed[offset + i];
-			u->fixed[offset + i] = all[i];
-			spin_unlock(&u->lock);
-		} else if (old) {
-			old->tag = 0;
-		}
-		fixed_put(old);
-	}
-	return err ? err : n;
+	spin_lock(&u->lock);
+	old = u->fixed[at];
+	u->fixed[at] = x;
+	spin_unlock(&u->lock);
+	return old;
 }
 
-void fixed_free(struct uring *u)
+co_t fixed_update(struct co *co, struct fixed_update *f)
 {
-	for (u32 i = 0; i < u->fixed_count; i++)
-		if (u->fixed[i])
-			fixed_release(u->fixed[i]);
+	struct uring *u = f->ring;
+	u32 end;
+
+	CO_BEGIN;
+	f->err = !u->fixed ? -ENXIO : add_overflows(f->offset, f->n, &end) ? -EOVERFLOW
+				    : end > u->fixed_count		   ? -EINVAL
+									   : 0;
+	for (; f->at < f->n; f->at++) {
+		if (!f->err)
+			f->all[f->at] = fixed_exchange(u, f->offset + f->at, f->all[f->at]);
+		if (f->err)
+			fixed_drop(f->all[f->at]);
+		else
+			fixed_put(f->all[f->at]);
+		CO_BREATHE;
+	}
+	CO_RETURN(f->err ? f->err : f->n);
+	CO_END;
+}
+
+bool fixed_free_more(struct uring *u)
+{
+	for (u32 n = 0; n < FIXED_PIECE && u->fixed_count; n++)
+		if (u->fixed[--u->fixed_count])
+			fixed_release(u->fixed[u->fixed_count]);
+	if (u->fixed_count)
+		return true;
 	kfree(u->fixed);
+	u->fixed = NULL;
+	return false;
 }
 
 /* --- requests --- */

@@ -3,9 +3,11 @@
 #include "core/uring/uring.h"
 
 #include "mem/phys/slab.h"
+#include "vfs/reaper.h"
 
 #define GROUP_IDS 65536u
 #define GROUP_RING_MOST 32768u
+#define GROUP_PIECE 256u	/* released at once */
 
 struct group_buffer {
 	struct list link;
@@ -33,6 +35,7 @@ struct group {
 	/* one by one */
 	struct list buffers;
 	u32 count;
+	struct reaper_rest rest;
 };
 
 static struct group *group_find(struct uring *u, u16 id) REQUIRES(u->lock)
@@ -73,11 +76,21 @@ static void group_put_memory(struct group_memory *m)
 	kfree(m);
 }
 
-static void group_release(struct group *g)
+static bool group_release_more(struct reaper_rest *rest)
 {
-	group_drop(g, UINT32_MAX);
+	struct group *g = container_of(rest, struct group, rest);
+
+	if (group_drop(g, GROUP_PIECE) == GROUP_PIECE)
+		return true;
 	group_put_memory(g->memory);
 	kfree(g);
+	return false;
+}
+
+static void group_release(struct group *g)
+{
+	g->rest.more = group_release_more;
+	reaper_add_rest(&g->rest);
 }
 
 static struct group *group_new(u16 id)

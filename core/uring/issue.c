@@ -10,6 +10,7 @@
 #include "core/uring/uring.h"
 #include "mem/phys/slab.h"
 #include "vfs/fd.h"
+#include "vfs/reaper.h"
 
 #define ISSUE_AT_ONCE 64u	/* of a chain */
 
@@ -75,10 +76,11 @@ static void issue_drop(struct uring *u, struct uring_request *r, bool taken)
 	spin_unlock(&u->lock);
 }
 
-/* Those that were linked after one that failed. */
-void issue_cancel_chain(struct uring *u, struct uring_request *r, bool silent)
+/* One after the other completes: what is left of the chain after so many. */
+static struct uring_request *issue_cancel_some(struct uring *u, struct uring_request *r,
+					       bool silent)
 {
-	while (r) {
+	for (unsigned n = 0; r && n < ISSUE_AT_ONCE; n++) {
 		struct uring_request *next = r->next;
 
 		issue_let_go(r);
@@ -89,6 +91,45 @@ void issue_cancel_chain(struct uring *u, struct uring_request *r, bool silent)
 		issue_drop(u, r, true);
 		r = next;
 	}
+	return r;
+}
+
+/* A chain that is too long for one poll. */
+struct issue_rest {
+	struct reaper_rest rest;
+	struct uring *ring;		/* a reference */
+	struct uring_request *r;
+	bool silent;
+};
+
+static bool issue_cancel_more(struct reaper_rest *rest)
+{
+	struct issue_rest *left = container_of(rest, struct issue_rest, rest);
+
+	left->r = issue_cancel_some(left->ring, left->r, left->silent);
+	if (left->r)
+		return true;
+	uring_put(left->ring);
+	kfree(left);
+	return false;
+}
+
+/* Those that were linked after one that failed. */
+void issue_cancel_chain(struct uring *u, struct uring_request *r, bool silent)
+{
+	struct issue_rest *left;
+
+	r = issue_cancel_some(u, r, silent);
+	left = r ? kmalloc(sizeof(*left)) : NULL;
+	if (left) {
+		*left = (struct issue_rest){{.more = issue_cancel_more}, u, r, silent};
+		uring_get(u);
+		reaper_add_rest(&left->rest);
+		return;
+	}
+	/* Without memory all of it now. */
+	while (r)
+		r = issue_cancel_some(u, r, silent);
 }
 
 /* One that was parked is over, and what followed it was issued: others may wait for that. */
@@ -247,18 +288,13 @@ static void issue_part(struct uring *u, struct uring_request *r) REQUIRES(u->loc
 /* Leave the issuing of r, which was taken, to the executor. */
 void issue_queue(struct uring_request *r)
 {
-	while (r && !request_queue(&r->request)) {
-		struct uring_request *next;
-
-		/* What it was to limit is not limited. */
-		spin_lock(&r->ring->lock);
-		issue_part(r->ring, r);
-		spin_unlock(&r->ring->lock);
-		next = issue_over(r, -ECANCELED);
-
-		issue_drop(r->ring, r, true);
-		r = next;
-	}
+	if (!r || request_queue(&r->request))
+		return;
+	/* Its process ends; what it was to limit is not limited. */
+	spin_lock(&r->ring->lock);
+	issue_part(r->ring, r);
+	spin_unlock(&r->ring->lock);
+	issue_cancel_chain(r->ring, r, false);
 }
 
 static void issue_done(struct request *request, long result)

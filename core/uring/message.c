@@ -170,6 +170,7 @@ static co_t files_choose(struct co *co, struct files_choose *f)
 			uring_uninstall(f->r->ring, (u32)f->at);
 			break;
 		}
+		CO_BREATHE;
 	}
 	CO_RETURN(f->done ? f->done : f->err);
 	CO_END;
@@ -177,13 +178,16 @@ static co_t files_choose(struct co *co, struct files_choose *f)
 
 static long files_update_try(struct uring_request *r)
 {
-	if ((u32)r->sqe.off == IORING_FILE_INDEX_ALLOC)
+	if ((u32)r->sqe.off == IORING_FILE_INDEX_ALLOC || r->sqe.len > URING_FILES_PIECE)
 		return URING_WAITS;
-	return files_update(r->ring, (u32)r->sqe.off, r->data, NULL, r->sqe.len);
+	return files_update_some(r->ring, (u32)r->sqe.off, r->data, NULL, r->sqe.len);
 }
 
 static co_t files_update_begin(struct co *co, struct uring_request *r)
 {
+	if ((u32)r->sqe.off != IORING_FILE_INDEX_ALLOC)
+		return co_begin(co, files_update, .ring = r->ring, .offset = (u32)r->sqe.off,
+				.fds = r->data, .n = r->sqe.len);
 	return co_begin(co, files_choose, .r = r);
 }
 

@@ -19,6 +19,7 @@
 
 #include <linux/io_uring.h>
 
+#include "core/base/rbtree.h"
 #include "core/proc/request.h"
 
 struct uring;
@@ -61,7 +62,7 @@ struct uring_request {
 	int error;			/* of its submission: it is not begun */
 	const struct cred *cred;	/* of its personality, or NULL */
 	struct uring_request *next;	/* linked after it; or on a list of free ones */
-	struct list same;		/* of parked ones, by user_data */
+	struct rb_node same;		/* of parked ones, by user_data */
 	struct list link;		/* of those parked, or those that wait for a drain */
 };
 

@@ -19,6 +19,7 @@
 	 IOSQE_ASYNC | IOSQE_BUFFER_SELECT | IOSQE_CQE_SKIP_SUCCESS)
 #define SUBMIT_LINKS (IOSQE_IO_LINK | IOSQE_IO_HARDLINK)
 #define SUBMIT_CANCEL_BATCH 64u
+#define SUBMIT_FREE_PIECE   64u
 
 static const struct uring_op *const *submit_ops;
 static unsigned submit_op_count;
@@ -64,14 +65,15 @@ static struct uring_request *submit_new(void)
 	return r;
 }
 
-void submit_free_spare(struct uring_request *list)
+bool submit_free_some(struct uring_request **list)
 {
-	while (list) {
-		struct uring_request *r = list;
+	for (unsigned n = 0; *list && n < SUBMIT_FREE_PIECE; n++) {
+		struct uring_request *r = *list;
 
-		list = r->next;
+		*list = r->next;
 		request_put(&r->request);
 	}
+	return *list;
 }
 
 /* Another process's record is of no use. */
@@ -199,9 +201,7 @@ static bool submit_defers(struct uring *u, struct uring_request *r)
 {
 	bool waits;
 
-	r->drains = false;
-	for (struct uring_request *each = r; each; each = each->next)
-		r->drains |= (each->sqe.flags & IOSQE_IO_DRAIN) != 0;
+	r->drains = u->chain_drains;
 	if (!r->drains && !atomic_load_relaxed(&u->deferred_count) && !u->drain_next)
 		return false;
 	request_take(&r->request, r->cred);
@@ -223,12 +223,9 @@ static bool submit_defers(struct uring *u, struct uring_request *r)
 static void submit_chain(struct uring *u)
 {
 	struct uring_request *r = u->chain;
-	bool failed = false;
 
 	u->chain = NULL;
-	for (struct uring_request *each = r; each; each = each->next)
-		failed |= each->error != 0;
-	if (failed) {
+	if (u->chain_fails) {
 		/* The first was not taken. */
 		request_take(&r->request, NULL);
 		issue_cancel_chain(u, r, false);
@@ -243,11 +240,14 @@ static void submit_add(struct uring *u, struct uring_request *r)
 
 	if (!u->chain) {
 		u->chain = r;
+		u->chain_fails = u->chain_drains = false;
 	} else {
 		request_take(&r->request, r->cred);
 		u->chain_last->next = r;
 	}
 	u->chain_last = r;
+	u->chain_fails |= r->error != 0;
+	u->chain_drains |= (r->sqe.flags & IOSQE_IO_DRAIN) != 0;
 	if (!links)
 		submit_chain(u);
 }

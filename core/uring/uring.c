@@ -30,15 +30,13 @@ void uring_get(struct uring *u)
 	ref_get(&u->refs);
 }
 
-void uring_put(struct uring *u)
+static bool uring_free_more(struct reaper_rest *rest)
 {
-	if (!ref_put(&u->refs))
-		return;
-	submit_free_spare(u->spare);
-	submit_free_spare(u->returned);
-	complete_free_overflow(u);
-	files_free(u);
-	fixed_free(u);
+	struct uring *u = container_of(rest, struct uring, rest);
+
+	if (submit_free_some(&u->spare) || submit_free_some(&u->returned) ||
+	    complete_free_some(u) || files_free_more(u) || fixed_free_more(u))
+		return true;
 	kfree(u->limits);
 	kfree(u->buckets);
 	for (u32 id = 1; u->creds && id < URING_CREDS_MOST; id++)
@@ -51,6 +49,15 @@ void uring_put(struct uring *u)
 	region_free(&u->rings);
 	region_free(&u->sqes);
 	kfree(u);
+	return false;
+}
+
+void uring_put(struct uring *u)
+{
+	if (!ref_put(&u->refs))
+		return;
+	u->rest.more = uring_free_more;
+	reaper_add_rest(&u->rest);
 }
 
 /* --- its file --- */
@@ -140,11 +147,9 @@ static int uring_memory(struct uring *u)
 						    << (u->flags & IORING_SETUP_SQE128 ? 7 : 6));
 	if (err)
 		return err;
-	u->buckets = kmalloc(URING_BUCKETS * sizeof(*u->buckets));
+	u->buckets = kcalloc(URING_BUCKETS, sizeof(*u->buckets));
 	if (!u->buckets)
 		return -ENOMEM;
-	for (unsigned i = 0; i < URING_BUCKETS; i++)
-		list_init(&u->buckets[i]);
 	u->shared = region_at(&u->rings, 0);
 	u->shared->sq_mask = u->sq_entries - 1;
 	u->shared->cq_mask = u->cq_entries - 1;

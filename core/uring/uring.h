@@ -26,6 +26,7 @@
 #include "core/uring/op.h"
 #include "coro/lock.h"
 #include "mem/space/pager.h"
+#include "vfs/reaper.h"
 
 #define URING_SQ_MOST 32768u
 #define URING_CQ_MOST (2 * URING_SQ_MOST)
@@ -67,6 +68,7 @@ struct user_counts;
 
 struct uring {
 	refcount refs;			/* [a] */
+	struct reaper_rest rest;	/* of its end */
 	u32 flags;			/* [I] IORING_SETUP_* */
 	u32 sq_entries, cq_entries;	/* [I] powers of two */
 	struct region rings, sqes;	/* [I] */
@@ -79,6 +81,8 @@ struct uring {
 	u32 sq_head;			/* the kernel's own */
 	struct uring_request *spare;	/* records to use */
 	struct uring_request *chain, *chain_last; /* links of the submission under way */
+	bool chain_fails;		/* one of them is wrong */
+	bool chain_drains;		/* one of them has IOSQE_IO_DRAIN */
 	bool drain_next;		/* the next chain waits for the one before it */
 	bool disabled;			/* [a] until IORING_REGISTER_ENABLE_RINGS */
 	struct pid *issuer;		/* [a] owned: who alone may submit; NULL: who does first */
@@ -91,7 +95,7 @@ struct uring {
 	u32 overflowed;			/* [a] how many */
 	struct list parked;		/* struct uring_request.link */
 	u32 parked_count;
-	struct list *buckets;		/* owned: the same ones by user_data, .same */
+	struct rb_tree *buckets;	/* owned: the same ones by user_data, .same */
 	struct list deferred;		/* first ones of chains that wait for a drain: .link */
 	u32 deferred_count;		/* [a] */
 	u32 under_way;			/* requests that were parked and are not over */
@@ -167,8 +171,8 @@ u32 submit_available(struct uring *u);
 const void *keep_of_current(uptr at, size_t *n);
 /* A linked timeout's time is up: cancel what it was linked to. false: that is over. */
 bool issue_time_is_up(struct uring_request *timed);
-/* A record nobody needs any more. */
-void submit_free_spare(struct uring_request *list);
+/* Records nobody needs any more. */
+bool submit_free_some(struct uring_request **list);	/* false: none is left */
 /* Cancel all that is parked, as the file goes, and let go of what the program gave. */
 struct submit_end {
 	struct co_frame co;
@@ -177,13 +181,40 @@ struct submit_end {
 };
 co_t submit_end(struct co *co, struct submit_end *f);
 
-/* Registered files. n: at most URING_FILES_MOST. fds NULL: none yet. tags may be NULL. */
+/* What is registered goes in pieces: the call is to be made again, with submit_lock held all the
+ * time. */
+#define URING_AGAIN (-4097l)
+
+/* Registered files. n: at most URING_FILES_MOST. fds NULL: none yet. tags may be NULL. The first
+ * two with submit_lock held. */
 #define URING_FILES_MOST (1u << 20)
-long files_register(struct uring *u, const i32 *fds, const u64 *tags, u32 n);
-long files_unregister(struct uring *u);
-long files_update(struct uring *u, u32 offset, const i32 *fds, const u64 *tags, u32 n);
+struct files_register {
+	struct co_frame co;
+	struct uring *ring;
+	const i32 *fds;
+	const u64 *tags;
+	u32 n, at;
+	struct file **files;
+	u64 *own;
+	int err;
+};
+co_t files_register(struct co *co, struct files_register *f);
+long files_unregister(struct uring *u);	/* URING_AGAIN: a part is done */
+/* How many were changed, or -errno if none was; at once only so many. */
+#define URING_FILES_PIECE 64u
+long files_update_some(struct uring *u, u32 offset, const i32 *fds, const u64 *tags, u32 n);
+struct files_update {
+	struct co_frame co;
+	struct uring *ring;
+	u32 offset;
+	const i32 *fds;
+	const u64 *tags;
+	u32 n, done, want;
+	long result;
+};
+co_t files_update(struct co *co, struct files_update *f);
 long files_set_range(struct uring *u, const struct io_uring_file_index_range *range);
-void files_free(struct uring *u);
+bool files_free_more(struct uring *u);
 
 /* Registered buffers: pages of a program, held and counted. */
 #define URING_FIXED_MOST (1u << 14)
@@ -199,12 +230,21 @@ struct fixed_make {
 };
 co_t fixed_make(struct co *co, struct fixed_make *f);
 void fixed_put(struct fixed *x);	/* NULL is ignored */
+void fixed_drop(struct fixed *x);	/* the same; its tag is not posted */
 /* The array, with its references, is taken over on success. */
 long fixed_register(struct uring *u, struct fixed **all, u32 n);
-long fixed_unregister(struct uring *u);
+long fixed_unregister(struct uring *u);	/* URING_AGAIN: a part is done */
 /* The references are taken over in any case. */
-long fixed_update(struct uring *u, u32 offset, struct fixed **all, u32 n);
-void fixed_free(struct uring *u);
+struct fixed_update {
+	struct co_frame co;
+	struct uring *ring;
+	u32 offset, n;
+	struct fixed **all;
+	u32 at;
+	long err;
+};
+co_t fixed_update(struct co *co, struct fixed_update *f);
+bool fixed_free_more(struct uring *u);
 
 /* Buffers to choose among. memory: of a ring of them, taken over on success. */
 long group_register(struct uring *u, const struct io_uring_buf_reg *reg, struct region *memory);
@@ -234,7 +274,7 @@ struct complete_wait {
 	long err;
 };
 co_t complete_wait(struct co *co, struct complete_wait *f);
-void complete_free_overflow(struct uring *u);
+bool complete_free_some(struct uring *u);	/* of what overflowed; false: nothing is left */
 
 /* Which parked requests are meant: IORING_ASYNC_CANCEL_*. */
 struct cancel_what {

@@ -28,7 +28,8 @@
 #include <time.h>
 #include <unistd.h>
 
-#define WARM_ROUNDS    200
+#include "bench.h"
+
 #define FAULT_PAGES    2048
 #define RUNNABLE_FEW   10
 #define RUNNABLE_MANY  10000
@@ -38,14 +39,11 @@
 #define THREAD_TOUCHES (16 * 1024)
 #define FILE_NAME      "/bench.d/folder/file"	/* a path of the usual depth */
 
-/* A label, and no instruction: `./lichen profile` counts how often a loop came by. */
-#define ROUND_DONE __asm__ volatile("bench_round_%=:" ::: "memory")
-
 static long rounds_asked;	/* -n; 0: each operation's own number */
 static const char *name_now;
 static double started;
 
-static void die(const char *what)
+void die(const char *what)
 {
 	fprintf(stderr, "bench: %s: %s\n", what, strerror(errno));
 	exit(1);
@@ -67,8 +65,7 @@ static void report(double value)
 	fflush(stdout);
 }
 
-/* Between the warming and the measuring, and after the measuring. */
-static void begin(void)
+void begin(void)
 {
 	if (rounds_asked) {
 		printf("# %s\n", name_now);
@@ -77,7 +74,7 @@ static void begin(void)
 	started = now();
 }
 
-static void end(long rounds)
+void end(long rounds)
 {
 	report((now() - started) / (double)rounds);
 }
@@ -633,6 +630,12 @@ static const struct {
 	{"read", bench_read, 4000},
 	{"open", bench_open, 4000},
 	{"stat", bench_stat, 4000},
+	{"ring_nop", bench_ring_nop, 4000},
+	{"ring_nops", bench_ring_nops, 1000},
+	{"ring_read", bench_ring_read, 4000},
+	{"ring_reads", bench_ring_reads, 1000},
+	{"ring_wait", bench_ring_wait, 4000},
+	{"ring_waits", bench_ring_waits, 1000},
 	{"thread", bench_thread, 1},
 };
 

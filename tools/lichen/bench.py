@@ -36,6 +36,12 @@ FIGURES = {
     "read": ("pread of 4 KiB in the page cache", "instructions", ""),
     "open": ("open and close", "instructions", ""),
     "stat": ("stat", "instructions", ""),
+    "ring_nop": ("a request of a ring that does nothing", "instructions", ""),
+    "ring_nops": ("the same, 32 at once, each", "instructions", ""),
+    "ring_read": ("a request reads from a pipe that has a byte", "instructions", ""),
+    "ring_reads": ("the same, 32 at once, each", "instructions", ""),
+    "ring_wait": ("a request reads from a pipe that gets one later", "instructions", ""),
+    "ring_waits": ("the same, 32 at once, each", "instructions", ""),
     "thread": ("kernel memory per thread blocked in a futex", "bytes", 2048),
 }
 PROGRAMS = {
