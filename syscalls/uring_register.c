@@ -341,6 +341,7 @@ static co_t register_cancel(struct co *co, struct register_cancel *f)
 		f->n = register_check_cancel(f);
 	if (!f->n)
 		f->n = register_cancel_file(f);
+	complete_watch(f->call->ring);
 	while (!f->n) {
 		f->seen = atomic_load(&f->call->ring->completions);
 		CO_AWAIT(f->n, cancel_run, .ring = f->call->ring,

@@ -181,23 +181,25 @@ struct register_pin {
 	struct co_frame co;
 	u64 addr;
 	struct region *to;
+	struct page *page;
 	u32 count;
 	long err;
 };
 static co_t register_pin(struct co *co, struct register_pin *f)
 {
 	CO_BEGIN;
-	f->to->pages = kcalloc(f->count, sizeof(struct page *));
+	f->to->pages = kcalloc(f->count, sizeof(char *));
 	if (!f->to->pages)
 		CO_RETURN(-ENOMEM);
 	for (f->to->count = 0; f->to->count < f->count; f->to->count++) {
 		CO_AWAIT(f->err, space_pin, .space = co_task(co)->space,
 			 .addr = uptr_of(f->addr + ((u64)f->to->count << PAGE_SHIFT)),
-			 .access = HAL_READ | HAL_WRITE, .page = &f->to->pages[f->to->count]);
+			 .access = HAL_READ | HAL_WRITE, .page = &f->page);
 		if (f->err) {
 			region_free(f->to);
 			CO_RETURN(f->err);
 		}
+		f->to->pages[f->to->count] = phys_page_data(f->page);
 	}
 	CO_RETURN(0);
 	CO_END;

@@ -122,14 +122,15 @@ static long uring_rw_uio(struct uring_request *r, struct uio *to)
 	u64 at;
 	int err;
 
+	if (!uring_rw_selects(r) &&
+	    (r->sqe.opcode == IORING_OP_READ || r->sqe.opcode == IORING_OP_WRITE))
+		return uring_rw_user(r->sqe.addr, r->sqe.len, to);
 	if (uring_rw_selects(r)) {
 		err = uring_select(r, &at, &len);
 		return err ? err : uring_rw_user(at, len, to);
 	}
 	if (uring_rw_is_fixed(r))
 		return uring_fixed_uio(r, !uring_rw_writes(r), to);
-	if (!uring_rw_is_vector(r))
-		return uring_rw_user(r->sqe.addr, r->sqe.len, to);
 	*to = uio_user_iov(r->data, r->sqe.len);
 	return 0;
 }
@@ -201,7 +202,11 @@ static long uring_rw_try(struct uring_request *r)
 	if (uring_rw_selects(r) && r->file->ops->poll &&
 	    !(file_poll(r->file, NULL) & (POLLIN | POLLHUP | POLLERR)))
 		return r->sqe.rw_flags & RWF_NOWAIT ? -EAGAIN : URING_WAITS;
-	n = uring_rw_uio(r, &uio);
+	if (!uring_rw_writes(r) && r->args[0] && r->file->ops->ready &&
+	    !r->file->ops->ready(r->file))
+		n = FILE_WAITS;
+	else
+		n = uring_rw_uio(r, &uio);
 	if (!n)
 		n = uring_rw_go(r, &uio);
 	if (uring_rw_would_wait(r, n)) {

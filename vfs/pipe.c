@@ -174,6 +174,8 @@ static i64 pipe_try_read(struct file *file, struct uio *uio, bool whole)
 	struct uio start;
 	i64 n;
 
+	if (!pipe_ready(file))
+		return -EAGAIN;
 	start = *uio;
 	spin_lock(&p->lock);
 	/* A writer of up to PIPE_BUF bytes waits for that much room. */

@@ -65,6 +65,8 @@ void process_unlink(struct process *p) REQUIRES(proc_tree_lock);
 void process_count_fork(void);
 void process_count_thread(int by);
 void process_add_usage(struct process_usage *to, const struct process_usage *u);
+/* What t used, added. */
+void process_add_thread(struct process_usage *u, const struct thread *t);
 /* With either lock of the process held. */
 void process_usage_locked(struct process *p, struct process_usage *to);
 

@@ -190,7 +190,7 @@ int process_nth_tid(struct process *p, const struct pid_ns *ns, unsigned n)
 
 /* --- snapshots --- */
 
-static void process_add_thread_usage(struct process_usage *u, const struct thread *t)
+void process_add_thread(struct process_usage *u, const struct thread *t)
 {
 	u64 ran = task_ran_ns(&t->task), system = sample_system_ns(&t->task, ran);
 
@@ -216,7 +216,7 @@ void process_add_usage(struct process_usage *to, const struct process_usage *u)
 void thread_usage(struct thread *t, struct process_usage *to)
 {
 	*to = (struct process_usage){0};
-	process_add_thread_usage(to, t);
+	process_add_thread(to, t);
 }
 
 /* What the process's threads and its dead ones used; either lock. */

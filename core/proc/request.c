@@ -195,11 +195,9 @@ static void request_reset(struct request *r)
 static void request_account(struct request *r)
 {
 	struct process *p = r->thread.process;
-	struct process_usage usage;
 
 	spin_lock(&p->sig_lock);
-	thread_usage(&r->thread, &usage);
-	process_add_usage(&p->dead_usage, &usage);
+	process_add_thread(&p->dead_usage, &r->thread);
 	spin_unlock(&p->sig_lock);
 	r->thread.task.sched.ran_ns = 0;
 	r->thread.task.sched.split = 0;

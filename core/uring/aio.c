@@ -65,10 +65,7 @@ static struct aio *aio_of(struct pager *p)
 
 static struct page *aio_page(struct aio *aio, u64 index)
 {
-	if (index >= aio->ring.count)
-		return NULL;
-	phys_page_get(aio->ring.pages[index]);
-	return aio->ring.pages[index];
+	return region_page(&aio->ring, index);
 }
 
 static void aio_peek(struct pager *p, u64 index, unsigned n, bool write, struct page **to)

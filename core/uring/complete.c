@@ -32,18 +32,27 @@ static u32 complete_untaken(const struct uring *u, u32 tail)
 	return min(tail - atomic_load(&u->shared->cq_head), u->cq_entries);
 }
 
-static void complete_write(struct uring *u, const struct complete_cqe *cqe) REQUIRES(u->lock)
+static void complete_write(struct uring *u, u64 user_data, i32 res, u32 flags, const u64 *big)
+	REQUIRES(u->lock)
 {
 	u64 slot = u->cq_tail & (u->cq_entries - 1);
-	unsigned shift = complete_is_big(u) ? 5 : 4;
+	struct complete_cqe *to = region_at(&u->rings,
+					    u->cqes_at + (slot << (complete_is_big(u) ? 5 : 4)));
 
-	memcpy(region_at(&u->rings, u->cqes_at + (slot << shift)), cqe, 1ul << shift);
+	to->user_data = user_data;
+	to->res = res;
+	to->flags = flags;
+	if (complete_is_big(u)) {
+		to->big[0] = big ? big[0] : 0;
+		to->big[1] = big ? big[1] : 0;
+	}
 	u->cq_tail++;
 	__atomic_store_n(&u->shared->cq_tail, u->cq_tail, __ATOMIC_RELEASE);
 }
 
 /* There is no room: it waits for some. */
-static void complete_overflows(struct uring *u, const struct complete_cqe *cqe) REQUIRES(u->lock)
+static void complete_overflows(struct uring *u, u64 user_data, i32 res, u32 flags,
+			       const u64 *big) REQUIRES(u->lock)
 {
 	struct complete_overflow *o = u->overflowed < URING_OVERFLOW_MOST ? kmalloc(sizeof(*o))
 									  : NULL;
@@ -53,7 +62,8 @@ static void complete_overflows(struct uring *u, const struct complete_cqe *cqe) 
 		u->lost = true;
 		return;
 	}
-	o->cqe = *cqe;
+	o->cqe = (struct complete_cqe){user_data, res, flags,
+				       {big ? big[0] : 0, big ? big[1] : 0}};
 	list_add_back(&u->overflow, &o->link);
 	atomic_store_relaxed(&u->overflowed, u->overflowed + 1);
 	atomic_or(&u->shared->sq_flags, (u32)IORING_SQ_CQ_OVERFLOW);
@@ -70,43 +80,82 @@ static void complete_tell(struct uring *u) REQUIRES(u->lock)
 		eventfd_signal(u->eventfd, 1);
 }
 
-static bool complete_put(struct uring *u, const struct complete_cqe *cqe, bool counts)
+/* Who waits is to be woken when he has what he waits for, not before. */
+static bool complete_is_awaited(struct uring *u) REQUIRES(u->lock)
 {
-	bool room;
+	if (!u->awaited || (i32)(u->cq_tail - u->awaited_tail) < 0)
+		return false;
+	u->awaited = false;
+	return true;
+}
+
+static bool complete_has_room(const struct uring *u)
+{
+	return !u->overflowed && complete_untaken(u, u->cq_tail) < u->cq_entries;
+}
+
+/* Whoever is to hear of it does. */
+static void complete_wake(struct uring *u, bool awaited, bool watched, bool counted)
+{
+	if (awaited)
+		waitq_wake(&u->enter_wait);
+	if (watched)
+		waitq_wake_events(&u->wait, POLLIN | POLLRDNORM | POLL_BY_RING);
+	if (counted)
+		waitq_wake(&u->count_wait);
+}
+
+/* With more to it than a place in the ring. */
+static bool complete_put(struct uring *u, u64 user_data, i32 res, u32 flags, const u64 *big,
+			 bool counts)
+{
+	bool room, awaited, watched;
 
 	spin_lock(&u->lock);
-	room = !u->overflowed && complete_untaken(u, u->cq_tail) < u->cq_entries;
+	room = complete_has_room(u);
 	if (room)
-		complete_write(u, cqe);
+		complete_write(u, user_data, res, flags, big);
 	else
-		complete_overflows(u, cqe);
+		complete_overflows(u, user_data, res, flags, big);
 	if (counts)
 		atomic_store_relaxed(&u->completions, u->completions + 1);
 	if (u->eventfd)
 		complete_tell(u);
+	awaited = complete_is_awaited(u) || !room || !counts;
+	watched = u->watched;
 	spin_unlock(&u->lock);
-	waitq_wake_events(&u->wait, POLLIN | POLLRDNORM | POLL_BY_RING);
-	if (counts && atomic_load(&u->counting))
-		waitq_wake(&u->count_wait);
+	complete_wake(u, awaited, watched, counts && atomic_load(&u->counting));
 	return room;
 }
 
 bool complete_post(struct uring *u, u64 user_data, long result, u32 flags, const u64 *big)
 {
-	struct complete_cqe cqe = {.user_data = user_data, .res = (i32)result, .flags = flags};
+	bool awaited;
 
-	if (big) {
-		cqe.big[0] = big[0];
-		cqe.big[1] = big[1];
+	spin_lock(&u->lock);
+	if (!complete_has_room(u) || u->eventfd || u->watched) {
+		spin_unlock(&u->lock);
+		return complete_put(u, user_data, (i32)result, flags, big, true);
 	}
-	return complete_put(u, &cqe, true);
+	complete_write(u, user_data, (i32)result, flags, big);
+	atomic_store_relaxed(&u->completions, u->completions + 1);
+	awaited = complete_is_awaited(u);
+	spin_unlock(&u->lock);
+	if (awaited || atomic_load(&u->counting))
+		complete_wake(u, awaited, false, true);
+	return true;
 }
 
 bool complete_post_uncounted(struct uring *u, u64 user_data, long result, u32 flags)
 {
-	struct complete_cqe cqe = {.user_data = user_data, .res = (i32)result, .flags = flags};
+	return complete_put(u, user_data, (i32)result, flags, NULL, false);
+}
 
-	return complete_put(u, &cqe, false);
+void complete_watch(struct uring *u)
+{
+	spin_lock(&u->lock);
+	u->watched = true;
+	spin_unlock(&u->lock);
 }
 
 void complete_flush(struct uring *u)
@@ -118,7 +167,7 @@ void complete_flush(struct uring *u)
 		struct complete_overflow *o = list_first(&u->overflow, struct complete_overflow,
 							 link);
 
-		complete_write(u, &o->cqe);
+		complete_write(u, o->cqe.user_data, o->cqe.res, o->cqe.flags, o->cqe.big);
 		list_remove(&o->link);
 		kfree(o);
 		atomic_store_relaxed(&u->overflowed, u->overflowed - 1);
@@ -145,12 +194,32 @@ u32 complete_ready(const struct uring *u)
 	return complete_untaken(u, atomic_load(&u->cq_tail));
 }
 
-static bool complete_suffices(struct complete_wait *f)
+/* A timeout of the ring's ends the wait of whoever waits. */
+static bool complete_has_come(const struct complete_wait *f)
 {
-	complete_flush(f->ring);
-	/* A timeout of the ring's ends the wait of whoever waits. */
 	return complete_ready(f->ring) >= f->want ||
 	       atomic_load(&f->ring->timeouts) != f->timeouts;
+}
+
+/* If not, that completion is to wake him with which there is enough: of several the first. */
+static bool complete_suffices(struct complete_wait *f)
+{
+	struct uring *u = f->ring;
+	bool enough;
+	u32 at;
+
+	complete_flush(u);
+	if (complete_has_come(f))
+		return true;
+	spin_lock(&u->lock);
+	at = atomic_load(&u->shared->cq_head) + f->want;
+	enough = complete_has_come(f);
+	if (!enough && (!u->awaited || (i32)(at - u->awaited_tail) < 0)) {
+		u->awaited = true;
+		u->awaited_tail = at;
+	}
+	spin_unlock(&u->lock);
+	return enough;
 }
 
 co_t complete_wait(struct co *co, struct complete_wait *f)
@@ -158,13 +227,13 @@ co_t complete_wait(struct co *co, struct complete_wait *f)
 	CO_BEGIN;
 	f->timeouts = atomic_load(&f->ring->timeouts);
 	if (f->settle_ns) {
-		CO_WAIT_UNTIL(f->err, &f->ring->wait, complete_suffices(f),
+		CO_WAIT_UNTIL(f->err, &f->ring->enter_wait, complete_suffices(f),
 			      min(f->settle_ns, f->deadline_ns));
 		if (f->err != -ETIMEDOUT)
 			CO_RETURN(complete_ready(f->ring) ? 0 : f->err);
 		f->want = 1;
 	}
-	CO_WAIT_UNTIL(f->err, &f->ring->wait, complete_suffices(f), f->deadline_ns);
+	CO_WAIT_UNTIL(f->err, &f->ring->enter_wait, complete_suffices(f), f->deadline_ns);
 	/* What came before the end of the wait counts. */
 	if (f->err && complete_ready(f->ring))
 		f->err = 0;

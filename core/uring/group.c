@@ -138,11 +138,7 @@ static struct page *group_page(struct pager *p, u64 index)
 {
 	struct group_memory *m = group_memory_of(p);
 
-	index -= m->first;
-	if (index >= m->region.count)
-		return NULL;
-	phys_page_get(m->region.pages[index]);
-	return m->region.pages[index];
+	return region_page(&m->region, index - m->first);
 }
 
 static void group_peek(struct pager *p, u64 index, unsigned n, bool write, struct page **to)

@@ -26,27 +26,28 @@ static void issue_let_go(struct uring_request *r)
 {
 	if (!r->error && r->op->cleanup)
 		r->op->cleanup(r);
-	uring_unkeep(r);
-	file_put(r->file);
+	if (r->kept)
+		uring_unkeep(r);
+	if (r->file)
+		file_put(r->file);
 	r->file = NULL;
 	if (r->cred)
 		cred_put(r->cred);
 	r->cred = NULL;
 }
 
-static bool issue_is_timeout(const struct uring_request *r)
+/* Whatever comes of a time limit is a success. */
+static bool issue_skips_success(const struct uring_request *r, long result)
 {
-	return r->op == &uring_timeout || r->op == &uring_link_timeout;
+	return (r->sqe.flags & IOSQE_CQE_SKIP_SUCCESS) && !r->fails &&
+	       (result >= 0 || r->op == &uring_link_timeout);
 }
 
 static void issue_post(struct uring_request *r, long result)
 {
-	/* Whatever comes of a time limit is a success. */
-	bool success = result >= 0 || r->op == &uring_link_timeout;
-
-	if (r->silent || ((r->sqe.flags & IOSQE_CQE_SKIP_SUCCESS) && success && !r->fails))
+	if (r->silent || issue_skips_success(r, result))
 		return;
-	if (r->op && issue_is_timeout(r))
+	if (r->op && (r->op->flags & URING_UNCOUNTED))
 		complete_post_uncounted(r->ring, r->sqe.user_data, result, r->cqe_flags);
 	else
 		complete_post(r->ring, r->sqe.user_data, result, r->cqe_flags, r->big);
@@ -55,7 +56,8 @@ static void issue_post(struct uring_request *r, long result)
 /* Its tag's completion comes after the request's own. */
 static void issue_drop_buffer(struct uring_request *r)
 {
-	fixed_put(r->fixed);
+	if (r->fixed)
+		fixed_put(r->fixed);
 	r->fixed = NULL;
 }
 
@@ -167,8 +169,13 @@ static struct uring_request *issue_over(struct uring_request *r, long result)
 	bool fails = r->fails || (result < 0 && !r->succeeds);
 
 	issue_let_go(r);
+	if (!next) {
+		issue_post(r, result);
+		issue_drop_buffer(r);
+		return NULL;
+	}
 	/* It waited for nothing, so its time limit never began. */
-	if (next && next->op == &uring_link_timeout) {
+	if (next->op == &uring_link_timeout) {
 		timed = next;
 		next = timed->next;
 		timed->next = NULL;
@@ -339,20 +346,10 @@ const struct request_ops issue_request_ops = {
 	.release = issue_release,
 };
 
-/* Run r, which was not taken yet unless it is a link's; its result, or URING_WAITS: it goes on by
- * itself. */
-static long issue_run(struct uring_request *r, bool taken)
+/* Begin r, which was not taken yet unless it is a link's; its result, or URING_WAITS: it goes on
+ * by itself. */
+static long issue_start(struct uring_request *r, bool taken)
 {
-	long result = URING_WAITS;
-
-	if (!(r->sqe.flags & IOSQE_ASYNC) || (r->op->flags & URING_NO_ASYNC)) {
-		result = issue_try(r);
-		if (result != URING_WAITS) {
-			if (taken)
-				request_drop(&r->request);
-			return result;
-		}
-	}
 	if (!taken)
 		request_take(&r->request, r->cred);
 	if ((r->sqe.flags & IOSQE_ASYNC) || !request_may_begin()) {
@@ -363,6 +360,41 @@ static long issue_run(struct uring_request *r, bool taken)
 	if (!request_begin(&r->request))
 		return URING_WAITS;
 	return r->request.thread.task.co.result;
+}
+
+/* As far as it goes at once. */
+static long issue_try_here(struct uring_request *r)
+{
+	if ((r->sqe.flags & IOSQE_ASYNC) && !(r->op->flags & URING_NO_ASYNC))
+		return URING_WAITS;
+	return issue_try(r);
+}
+
+/* Run r: the same. */
+static long issue_run(struct uring_request *r, bool taken)
+{
+	long result = issue_try_here(r);
+
+	if (result == URING_WAITS)
+		return issue_start(r, taken);
+	if (taken)
+		request_drop(&r->request);
+	return result;
+}
+
+void issue_alone(struct uring *u, struct uring_request *r)
+{
+	long result = issue_try_here(r);
+
+	if (result == URING_WAITS)
+		result = issue_start(r, false);
+	if (result == URING_WAITS)
+		return;
+	issue_let_go(r);
+	issue_post(r, result);
+	issue_drop_buffer(r);
+	r->next = u->spare;
+	u->spare = r;
 }
 
 /* Issue a chain: as far as it gets without waiting. */

@@ -7,6 +7,8 @@
 /* Of every request of a ring. */
 extern const struct request_ops issue_request_ops;
 
+/* Issue one that is right, linked to nothing and waits for nobody; it was not taken. */
+void issue_alone(struct uring *u, struct uring_request *r);
 /* Issue a chain, whose first was not taken (request_take) and the others were: as far as it gets
  * without waiting. */
 void issue_chain(struct uring *u, struct uring_request *r);

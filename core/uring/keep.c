@@ -87,7 +87,7 @@ int uring_keep(struct uring_request *r, u64 *at, u64 n)
 {
 	if (!*at || !n)
 		return 0;
-	if (!r->keeps && keep_is_there(*at, n))
+	if (!r->keeps && request_may_begin() && keep_is_there(*at, n))
 		return 0;
 	return n == URING_STRING ? keep_string(r, at) : keep_bytes(r, at, n);
 }

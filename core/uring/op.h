@@ -34,10 +34,12 @@ struct uring_request {
 	struct request request;		/* first: what runs it */
 	struct io_uring_sqe sqe;	/* a copy: read once from memory that is the program's */
 	u64 sqe_more[8];		/* the second half with IORING_SETUP_SQE128, else 0 */
-	const struct uring_op *op;
+	u64 args[6];			/* for calls that take their arguments by address */
 	struct uring *ring;		/* a reference while it is parked */
 	struct file *file;		/* of sqe.fd for URING_FILE, when it is issued */
-	u64 args[6];			/* for calls that take their arguments by address */
+	struct fixed *fixed;		/* the registered buffer it uses, a reference; or NULL */
+	/* From here to `fresh_end` each submission begins with zeros. */
+	const struct uring_op *op;
 	void *data;			/* the operation's own */
 	u64 big[2];			/* of its completion, where that has room for it */
 	u32 cqe_flags;			/* IORING_CQE_F_* of its completion */
@@ -45,23 +47,23 @@ struct uring_request {
 	bool tried;			/* the try said that it waits */
 	bool silent;			/* no completion is posted */
 	bool succeeds;			/* it is not, though the result is one */
-	bool selected;			/* it has a provided buffer: */
-	u16 buffer_id;
-	u32 buffer_len;
-	u64 buffer_addr;
+	bool selected;			/* it has a provided buffer (buffer_id...) */
 	bool keeps;			/* it may begin after io_uring_enter has returned */
 	/* The rest is the ring's. */
-	struct kept *kept;		/* copies of what it names */
-	struct fixed *fixed;		/* the registered buffer it uses, a reference; or NULL */
-	struct uring_request *timeout;	/* under the ring's lock: its linked timeout, if armed */
-	u64 missing;			/* what its preparation lacks: address */
-	u32 missing_len;
-	bool listed;
 	bool in_place;
 	bool drains;
 	int error;			/* of its submission: it is not begun */
-	const struct cred *cred;	/* of its personality, or NULL */
+	u32 missing_len;		/* what its preparation lacks, */
+	u64 missing;			/* and where */
+	struct kept *kept;		/* copies of what it names */
+	struct uring_request *timeout;	/* under the ring's lock: its linked timeout, if armed */
 	struct uring_request *next;	/* linked after it; or on a list of free ones */
+	char fresh_end[0];
+	u64 buffer_addr;
+	u32 buffer_len;
+	u16 buffer_id;
+	bool listed;
+	const struct cred *cred;	/* of its personality, or NULL */
 	struct rb_node same;		/* of parked ones, by user_data */
 	struct list link;		/* of those parked, or those that wait for a drain */
 };
@@ -74,6 +76,7 @@ enum {
 	URING_IOPOLL = 1u << 3,		/* it may be submitted to a ring with IORING_SETUP_IOPOLL */
 	URING_NO_ASYNC = 1u << 4,	/* it is never begun away from the submitter */
 	URING_LATE = 1u << 5,		/* it reads what it names after it may have waited */
+	URING_UNCOUNTED = 1u << 6,	/* no timeout counts its completion */
 };
 
 struct uring_op {

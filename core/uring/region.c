@@ -15,7 +15,7 @@ int region_make(struct region *m, u64 size)
 	u32 count = (u32)(PAGE_UP(size) >> PAGE_SHIFT);
 
 	m->count = 0;
-	m->pages = kcalloc(count, sizeof(struct page *));
+	m->pages = kcalloc(count, sizeof(char *));
 	if (!m->pages)
 		return -ENOMEM;
 	for (; m->count < count; m->count++) {
@@ -26,7 +26,7 @@ int region_make(struct region *m, u64 size)
 			return -ENOMEM;
 		}
 		atomic_store_relaxed(&p->flags, PAGE_UPTODATE | PAGE_CACHE | PAGE_DIRTY | PAGE_SHM);
-		m->pages[m->count] = p;
+		m->pages[m->count] = phys_page_data(p);
 	}
 	return 0;
 }
@@ -34,9 +34,20 @@ int region_make(struct region *m, u64 size)
 void region_free(struct region *m)
 {
 	for (u32 i = 0; i < m->count; i++)
-		phys_page_put(m->pages[i]);
+		phys_page_put(phys_page_of(m->pages[i]));
 	kfree(m->pages);
 	*m = (struct region){0};
+}
+
+struct page *region_page(const struct region *m, u64 index)
+{
+	struct page *p;
+
+	if (index >= m->count)
+		return NULL;
+	p = phys_page_of(m->pages[index]);
+	phys_page_get(p);
+	return p;
 }
 
 /* --- mappings --- */
@@ -57,22 +68,18 @@ static const struct region *region_find(const struct uring *u, u64 offset, u64 *
 	return which == IORING_OFF_SQ_RING || which == IORING_OFF_CQ_RING ? &u->rings : NULL;
 }
 
-static struct page *region_page(struct uring *u, u64 index)
+static struct page *region_page_of(struct uring *u, u64 index)
 {
 	u64 at;
 	const struct region *m = region_find(u, index << PAGE_SHIFT, &at);
 
-	at >>= PAGE_SHIFT;
-	if (!m || at >= m->count)
-		return NULL;
-	phys_page_get(m->pages[at]);
-	return m->pages[at];
+	return m ? region_page(m, at >> PAGE_SHIFT) : NULL;
 }
 
 static void region_peek(struct pager *p, u64 index, unsigned n, bool write, struct page **to)
 {
 	for (unsigned i = 0; i < n; i++)
-		to[i] = region_page(region_ring(p), index + i);
+		to[i] = region_page_of(region_ring(p), index + i);
 }
 
 struct region_fault {
@@ -81,7 +88,7 @@ struct region_fault {
 static co_t region_fault(struct co *co, struct region_fault *f)
 {
 	CO_BEGIN;
-	*f->page = region_page(region_ring(f->pager), f->index);
+	*f->page = region_page_of(region_ring(f->pager), f->index);
 	CO_RETURN(*f->page ? 0 : -ENXIO);
 	CO_END;
 }

@@ -121,7 +121,7 @@ static bool submit_copy(struct uring *u, struct uring_request *r)
 		return false;
 	}
 	from = region_at(&u->sqes, (u64)at << (big ? 7 : 6));
-	memcpy(&r->sqe, from, sizeof(r->sqe));
+	r->sqe = *(const struct io_uring_sqe *)from;
 	if (big)
 		memcpy(r->sqe_more, from + sizeof(r->sqe), sizeof(r->sqe_more));
 	return true;
@@ -137,12 +137,12 @@ static bool submit_is_allowed(const struct uring *u, const struct io_uring_sqe *
 		      !(s->flags & ~(l->flags_allowed | l->flags_required)));
 }
 
-static int submit_check(struct uring *u, struct uring_request *r)
+/* What most do not have. */
+static int submit_check_more(struct uring *u, struct uring_request *r)
 {
 	const struct io_uring_sqe *s = &r->sqe;
 
-	r->op = s->opcode < submit_op_count ? submit_ops[s->opcode] : NULL;
-	if (!r->op || s->flags & ~SUBMIT_SQE_FLAGS)
+	if (s->flags & ~SUBMIT_SQE_FLAGS)
 		return -EINVAL;
 	if ((s->flags & IOSQE_BUFFER_SELECT) && !(r->op->flags & URING_BUFFERS))
 		return -EOPNOTSUPP;
@@ -159,17 +159,32 @@ static int submit_check(struct uring *u, struct uring_request *r)
 		if (!r->cred)
 			return -EINVAL;
 	}
-	if (r->op->flags & URING_LATE)
-		r->keeps = true;
-	return r->op->prepare ? r->op->prepare(r) : 0;
+	return 0;
 }
 
-/* Will it begin here and now? Who is alone, or the first of a chain, does; unless it is to wait for
- * others, which a later one of its chain may say. */
-static bool submit_is_begun_later(struct uring *u, const struct uring_request *r)
+static int submit_check(struct uring *u, struct uring_request *r)
 {
-	return r->sqe.flags & (IOSQE_ASYNC | IOSQE_IO_DRAIN | SUBMIT_LINKS) || u->chain ||
-	       u->drain_next || atomic_load_relaxed(&u->deferred_count) || !request_may_begin();
+	const struct io_uring_sqe *s = &r->sqe;
+	int err = 0;
+
+	r->op = s->opcode < submit_op_count ? submit_ops[s->opcode] : NULL;
+	if (!r->op)
+		return -EINVAL;
+	if (s->flags || s->ioprio || s->personality || u->limits ||
+	    (u->flags & IORING_SETUP_IOPOLL))
+		err = submit_check_more(u, r);
+	if (err || !r->op->prepare)
+		return err;
+	if (r->op->flags & URING_LATE)
+		r->keeps = true;
+	return r->op->prepare(r);
+}
+
+/* Has it nothing to do with others, before or behind it? */
+static bool submit_is_alone(const struct uring *u, const struct uring_request *r)
+{
+	return !(r->sqe.flags & (IOSQE_IO_DRAIN | SUBMIT_LINKS)) && !u->chain && !u->drain_next &&
+	       !atomic_load_relaxed(&u->deferred_count);
 }
 
 bool uring_copy_in(struct uring_request *r, void *to, u64 from, size_t n)
@@ -183,17 +198,9 @@ bool uring_copy_in(struct uring_request *r, void *to, u64 from, size_t n)
 
 static void submit_fresh(struct uring *u, struct uring_request *r)
 {
-	r->op = NULL;
+	memset(&r->op, 0, offsetof(struct uring_request, fresh_end) -
+			  offsetof(struct uring_request, op));
 	r->ring = u;
-	r->data = NULL;
-	r->cqe_flags = 0;
-	r->big[0] = r->big[1] = 0;
-	r->fails = r->tried = r->silent = r->in_place = false;
-	r->succeeds = r->selected = false;
-	r->timeout = NULL;
-	r->error = 0;
-	r->next = NULL;
-	r->kept = NULL;
 }
 
 /* Does the chain wait for what was issued before it? Then it is known as one that does. */
@@ -276,6 +283,66 @@ u32 submit_available(struct uring *u)
 	return min(tail - u->sq_head, u->sq_entries);
 }
 
+/* It was prepared, and nothing is missing. */
+static void submit_take_on(struct uring_submit *f, struct uring_request *r)
+{
+	struct uring *u = f->ring;
+
+	/* One within a chain fails the chain, once that is complete. */
+	f->stop = r->error && !(u->flags & IORING_SETUP_SUBMIT_ALL) &&
+		  !(r->sqe.flags & SUBMIT_LINKS);
+	submit_add(u, r);
+	submit_consumed(u);
+	f->done++;
+}
+
+/* What was missing is there. */
+static void submit_check_again(struct uring *u, struct uring_request *r)
+{
+	r->missing_len = 0;
+	if (r->kept)
+		uring_unkeep(r);
+	r->error = submit_check(u, r);
+}
+
+static bool submit_misses(const struct uring_request *r)
+{
+	return r->error == -EFAULT && r->missing_len;
+}
+
+/* As many as go without waiting. false: that is all; else something comes before the next, which is
+ * f->r if it was taken already, but misses something. */
+static bool submit_some(struct co *co, struct uring_submit *f)
+{
+	struct uring *u = f->ring;
+	struct uring_request *r;
+	bool alone;
+
+	f->r = NULL;
+	while (f->done < f->most && !f->stop) {
+		r = submit_next(u, &f->err);
+		if (!r)
+			return false;
+		/* Who is alone begins here and now. */
+		alone = submit_is_alone(u, r);
+		r->keeps = !alone || (r->sqe.flags & IOSQE_ASYNC);
+		r->error = submit_check(u, r);
+		if (!r->error && alone) {
+			issue_alone(u, r);
+			submit_consumed(u);
+			f->done++;
+		} else if (submit_misses(r)) {
+			f->r = r;
+			return true;
+		} else {
+			submit_take_on(f, r);
+		}
+		if (!request_may_begin() || co_should_yield(co) || co_goes_long_way())
+			return true;
+	}
+	return false;
+}
+
 #define SUBMIT_TRIES 64	/* pages taken away again and again: not by accident */
 
 co_t uring_submit(struct co *co, struct uring_submit *f)
@@ -285,28 +352,18 @@ co_t uring_submit(struct co *co, struct uring_submit *f)
 	CO_BEGIN;
 	CO_LOCK(&u->submit_lock);
 	f->most = min(f->most, submit_available(u));
-	while (f->done < f->most && !f->stop) {
-		f->r = submit_next(u, &f->err);
-		if (!f->r)
-			break;
-		f->r->keeps = submit_is_begun_later(u, f->r);
-		for (f->tries = 0; f->tries < SUBMIT_TRIES; f->tries++) {
-			f->r->missing_len = 0;
-			uring_unkeep(f->r);
-			f->r->error = submit_check(u, f->r);
-			if (f->r->error != -EFAULT || !f->r->missing_len)
-				break;
+	while (submit_some(co, f)) {
+		for (f->tries = 0; f->r && f->tries < SUBMIT_TRIES; f->tries++) {
 			CO_AWAIT(f->err, user_fault_in, .addr = uptr_of(f->r->missing),
 				 .n = f->r->missing_len);
 			if (f->err)
 				break;
+			submit_check_again(u, f->r);
+			if (!submit_misses(f->r))
+				break;
 		}
-		/* One within a chain fails the chain, once that is complete. */
-		f->stop = f->r->error && !(u->flags & IORING_SETUP_SUBMIT_ALL) &&
-			  !(f->r->sqe.flags & SUBMIT_LINKS);
-		submit_add(u, f->r);
-		submit_consumed(u);
-		f->done++;
+		if (f->r)
+			submit_take_on(f, f->r);
 		while (!request_may_begin())
 			CO_YIELD;
 		CO_BREATHE;

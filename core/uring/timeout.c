@@ -149,7 +149,7 @@ static co_t timeout_begin(struct co *co, struct uring_request *r)
 }
 
 const struct uring_op uring_timeout = {
-	.flags = URING_NO_ASYNC,
+	.flags = URING_NO_ASYNC | URING_UNCOUNTED,
 	.prepare = timeout_prepare,
 	.begin = timeout_begin,
 	.cleanup = timeout_cleanup,
@@ -202,7 +202,7 @@ static co_t link_timeout_begin(struct co *co, struct uring_request *r)
 }
 
 const struct uring_op uring_link_timeout = {
-	.flags = URING_NO_ASYNC,
+	.flags = URING_NO_ASYNC | URING_UNCOUNTED,
 	.prepare = link_timeout_prepare,
 	.begin = link_timeout_begin,
 	.cleanup = timeout_cleanup,

@@ -68,6 +68,8 @@ static u32 uring_poll(struct file *file, struct poller *p)
 	u32 tail, events = 0;
 
 	poller_add(p, &u->wait);
+	if (p)
+		complete_watch(u);
 	tail = __atomic_load_n(&u->shared->sq_tail, __ATOMIC_ACQUIRE);
 	if (tail - atomic_load(&u->shared->sq_head) < u->sq_entries)
 		events |= POLLOUT | POLLWRNORM;
@@ -215,6 +217,8 @@ static void uring_init(struct uring *u, u32 flags)
 	waitq_init(&u->wait);
 	list_init(&u->deferred);
 	waitq_init(&u->count_wait);
+	waitq_init(&u->wait);
+	waitq_init(&u->enter_wait);
 	u->disabled = flags & IORING_SETUP_R_DISABLED;
 }
 

@@ -35,7 +35,7 @@
 
 /* Pages of kernel memory, not necessarily next to each other. */
 struct region {
-	struct page **pages;	/* owned */
+	char **pages;		/* owned; where each lies, with a reference */
 	u32 count;
 };
 
@@ -107,7 +107,11 @@ struct uring {
 	struct uring_request *returned;	/* records that were used by others meanwhile */
 	bool dying;			/* its file is gone */
 	bool lost;			/* [a] a completion was, since that was told */
-	struct waitq wait;		/* woken by completions */
+	struct waitq wait;		/* woken by completions, if anybody was ever there: */
+	bool watched;
+	bool awaited;			/* somebody waits in enter_wait, for cq_tail to be this: */
+	u32 awaited_tail;
+	struct waitq enter_wait;
 	struct file **files;		/* registered ones; NULL: none are */
 	u64 *file_tags;
 	u32 file_count;
@@ -131,10 +135,12 @@ struct uring_limits {
 
 static inline void *region_at(const struct region *m, u64 offset)
 {
-	return (char *)phys_page_data(m->pages[offset >> PAGE_SHIFT]) + (offset & ~PAGE_MASK);
+	return m->pages[offset >> PAGE_SHIFT] + (offset & ~PAGE_MASK);
 }
 /* Pages for so many bytes, zero: 0 or -ENOMEM. */
 int region_make(struct region *m, u64 size);
+/* The page, with a reference; NULL behind the end. */
+struct page *region_page(const struct region *m, u64 index);
 void region_free(struct region *m);
 void region_init_pager(struct uring *u);
 /* Of any pager whose file is a ring's. */
@@ -259,6 +265,8 @@ bool group_free_one(struct uring *u);	/* false: there is none left */
 bool complete_post(struct uring *u, u64 user_data, long result, u32 flags, const u64 *big);
 /* The same for a timeout, whose completions no timeout counts. */
 bool complete_post_uncounted(struct uring *u, u64 user_data, long result, u32 flags);
+/* Whoever enlists in `wait`, before he looks at what there is. */
+void complete_watch(struct uring *u);
 /* Put what overflowed where the program finds it, as far as there is room. */
 void complete_flush(struct uring *u);
 /* How many completions the program has not taken yet. */
