@@ -31,14 +31,14 @@ void waitq_wake_events(struct waitq *q, u32 events)
 
 void waitq_wake_one(struct waitq *q, u32 events)
 {
-	bool chosen = false;
 	struct waiter *w, *next;
 
 	spin_lock(&q->lock);
 	list_each_safe(w, next, &q->waiters, link) {
-		if (w->one && (chosen || w->woken))
+		if (w->one && w->woken)
 			continue;
-		chosen |= waitq_tell(w, events) && w->one;
+		if (waitq_tell(w, events) && w->one)
+			break;
 	}
 	spin_unlock(&q->lock);
 }
@@ -53,12 +53,29 @@ bool waitq_has_waiters(struct waitq *q)
 	return any;
 }
 
+/* What w stands before: ordinary waiters come before exclusive ones, each kind in turn. */
+static struct list *waitq_place(struct waitq *q, const struct waiter *w) REQUIRES(q->lock)
+{
+	struct waiter *other;
+
+	if (w->one || list_empty(&q->waiters) ||
+	    !container_of(q->waiters.prev, struct waiter, link)->one)
+		return &q->waiters;
+	list_each(other, &q->waiters, link)
+		if (other->one)
+			break;
+	return &other->link;
+}
+
 void waitq_enlist(struct waitq *q, struct waiter *w)
 {
+	struct list *place;
+
 	spin_lock(&q->lock);
 	w->wq = q;
 	w->woken = false;
-	list_add_back(&q->waiters, &w->link);
+	place = waitq_place(q, w);
+	list_insert_between(&w->link, place->prev, place);
 	spin_unlock(&q->lock);
 }
 

@@ -15,7 +15,7 @@ struct co;
 
 struct waitq {
 	spinlock lock;
-	struct list waiters; /* struct waiter.link, under lock */
+	struct list waiters; /* struct waiter.link, under lock: exclusive ones behind all others */
 };
 
 /* One place in a queue. `notify` NULL: wake `co`. Otherwise it is called under the queue's
