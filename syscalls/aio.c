@@ -165,32 +165,6 @@ static co_t aio_wait(struct co *co, struct aio_wait *f)
 	CO_END;
 }
 
-struct sys_io_getevents {
-	struct co_frame co;
-	u64 number;
-	i64 least, most;
-	uptr to, timeout;
-	struct __kernel_timespec ts;
-	u64 deadline_ns;
-	long n;
-};
-static co_t sys_io_getevents(struct co *co, struct sys_io_getevents *f)
-{
-	CO_BEGIN;
-	f->deadline_ns = CO_FOREVER;
-	if (f->timeout.raw) {
-		CO_COPY_FROM_USER(f->n, &f->ts, f->timeout, sizeof(f->ts));
-		if (f->n)
-			CO_RETURN(f->n);
-		f->deadline_ns = aio_deadline(&f->ts);
-	}
-	CO_AWAIT(f->n, aio_wait, .number = f->number, .least = f->least, .most = f->most,
-		 .to = f->to, .deadline_ns = f->deadline_ns);
-	CO_RETURN(f->n);
-	CO_END;
-}
-SYSCALL_CO(io_getevents, number, least, most, to, timeout);
-
 /* What io_pgetevents takes its mask from. */
 struct aio_sigset {
 	u64 mask, size;
@@ -201,6 +175,7 @@ struct sys_io_pgetevents {
 	u64 number;
 	i64 least, most;
 	uptr to, timeout, sigset;
+	bool once;		/* a signal ends it: io_getevents */
 	struct __kernel_timespec ts;
 	struct aio_sigset set;
 	sigmask mask;
@@ -231,10 +206,18 @@ static co_t sys_io_pgetevents(struct co *co, struct sys_io_pgetevents *f)
 	CO_AWAIT(f->n, aio_wait, .number = f->number, .least = f->least, .most = f->most,
 		 .to = f->to, .deadline_ns = f->deadline_ns);
 	if (f->n == -EINTR)
-		CO_RETURN(-ERESTARTNOHAND);
+		CO_RETURN(f->once ? -EINTR : -ERESTARTNOHAND);
 	if (f->set.mask)
 		signal_restore_mask(thread_of_co(co));
 	CO_RETURN(f->n);
 	CO_END;
 }
 SYSCALL_CO(io_pgetevents, number, least, most, to, timeout, sigset);
+
+co_t begin_io_getevents(struct co *co, const u64 *a);
+co_t begin_io_getevents(struct co *co, const u64 *a)
+{
+	return co_begin(co, sys_io_pgetevents, .number = a[0], .least = (i64)a[1],
+			.most = (i64)a[2], .to = uptr_of(a[3]), .timeout = uptr_of(a[4]),
+			.once = true);
+}

@@ -156,6 +156,13 @@ static bool net_is_multishot(const struct uring_request *r)
 	return r->sqe.ioprio & IORING_RECV_MULTISHOT;
 }
 
+/* Of one buffer: less than all that was asked for severs a link. */
+static long net_result(struct uring_request *r, long n, u32 len)
+{
+	r->fails = (r->sqe.msg_flags & MSG_WAITALL) && n >= 0 && n < len;
+	return n;
+}
+
 /* args[0]: where to. */
 static int net_keep_name(struct uring_request *r)
 {
@@ -233,8 +240,7 @@ static co_t uring_send_op(struct co *co, struct uring_send_op *f)
 		CO_AWAIT_OP(f->n, net_socket(f->r)->ops->send, .socket = net_socket(f->r),
 			    .message = &f->m);
 	kfree(f->m.name);
-	f->r->fails = (f->r->sqe.msg_flags & MSG_WAITALL) && f->n >= 0 && f->n < f->len;
-	CO_RETURN(f->n);
+	CO_RETURN(net_result(f->r, f->n, f->len));
 	CO_END;
 }
 
@@ -321,8 +327,7 @@ static co_t uring_recv_op(struct co *co, struct uring_recv_op *f)
 	}
 	if (f->n >= 0)
 		f->r->cqe_flags |= recv_flags(f->r);
-	f->r->fails = (f->r->sqe.msg_flags & MSG_WAITALL) && f->n >= 0 && f->n < f->len;
-	CO_RETURN(f->n);
+	CO_RETURN(net_result(f->r, f->n, f->len));
 	CO_END;
 }
 

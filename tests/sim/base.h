@@ -94,4 +94,22 @@ extern work_fn *const sweep_names[], *const sweep_files[], *const sweep_tasks[],
 	*const sweep_userfault[], *const sweep_userfault_refused[], *const sweep_aio[], *const sweep_uring[],
 	*const sweep_loop[], *const sweep_mounting[], *const sweep_written[], *const sweep_fat[], *const sweep_edges[];	/* for one that is alone */
 
+/* A word of the program's own memory; x9 and x10 are used. */
+#define WORD_AT(p, at, value)              \
+	do {                               \
+		SET(p, 9, at);             \
+		SET(p, 10, value);         \
+		STORE(p, 8, 10, 9, 0);     \
+	} while (0)
+
+/* A pipe: its ends are in x21 and x22. */
+static inline void pipe_here(struct prog *p)
+{
+	SYS(p, __NR_pipe2, I(FDS), I(0));
+	WANT(p, 0);
+	SET(p, 9, FDS);
+	LOAD(p, 4, 21, 9, 0);
+	LOAD(p, 4, 22, 9, 4);
+}
+
 #endif

@@ -13,12 +13,6 @@
 #define LIST (PROG_SPACE + 0x18800)
 #define EVENTS (PROG_SPACE + 0x19000)
 #define THREAD (CLONE_VM | CLONE_FS | CLONE_FILES | CLONE_SIGHAND | CLONE_THREAD | CLONE_SYSVSEM)
-#define WORD_AT(p, at, value)              \
-	do {                               \
-		SET(p, 9, at);             \
-		SET(p, 10, value);         \
-		STORE(p, 8, 10, 9, 0);     \
-	} while (0)
 
 static void setup(struct prog *p, u64 requests)
 {
@@ -60,15 +54,6 @@ static void destroy(struct prog *p)
 {
 	SYS(p, __NR_io_destroy, R(19));
 	WANT(p, 0);
-}
-
-static void make_pipe(struct prog *p)
-{
-	SYS(p, __NR_pipe2, I(FDS), I(0));
-	WANT(p, 0);
-	SET(p, 9, FDS);
-	LOAD(p, 4, 21, 9, 0);
-	LOAD(p, 4, 22, 9, 4);
 }
 
 static void close_pipe(struct prog *p)
@@ -129,7 +114,7 @@ static void from_disk(struct prog *p)
 static void waits(struct prog *p)
 {
 	setup(p, 8);
-	make_pipe(p);
+	pipe_here(p);
 	iocb(p, IOCB_CMD_PREAD, 21, BUFFER, 8, 0);
 	submit(p);
 	iocb(p, IOCB_CMD_POLL, 21, POLLIN, 0, 0);
@@ -167,7 +152,7 @@ static void waits(struct prog *p)
 static void cancelled(struct prog *p)
 {
 	setup(p, 8);
-	make_pipe(p);
+	pipe_here(p);
 	iocb(p, IOCB_CMD_POLL, 21, POLLIN, 0, 0);
 	submit(p);
 	SYS(p, __NR_io_cancel, R(19), I(IOCB), I(EVENTS));
@@ -196,7 +181,7 @@ static void left(struct prog *p)
 {
 	static const u64 none[1];
 
-	make_pipe(p);
+	pipe_here(p);
 	CHILD(p) {
 		setup(p, 8);
 		iocb(p, IOCB_CMD_POLL, 21, POLLIN, 0, 0);

@@ -16,12 +16,6 @@
 #define OFF_SQES 0x10000000ul
 #define ASYNC_FLAG 16u
 enum { SQ_TAIL = 64, CQ_HEAD = 128, CQ_TAIL = 192 };
-#define WORD_AT(p, at, value)              \
-	do {                               \
-		SET(p, 9, at);             \
-		SET(p, 10, value);         \
-		STORE(p, 8, 10, 9, 0);     \
-	} while (0)
 
 static void map(struct prog *p, unsigned reg, u64 offset)
 {
@@ -136,20 +130,11 @@ static void files(struct prog *p)
 	gone(p);
 }
 
-static void make_pipe(struct prog *p)
-{
-	SYS(p, __NR_pipe2, I(FDS), I(0));
-	WANT(p, 0);
-	SET(p, 9, FDS);
-	LOAD(p, 4, 21, 9, 0);
-	LOAD(p, 4, 22, 9, 4);
-}
-
 /* A read and a poll that wait; one is cancelled, the other is given something. */
 static void pipes(struct prog *p)
 {
 	setup(p);
-	make_pipe(p);
+	pipe_here(p);
 	submit(p, 21, (struct words){.head = IORING_OP_READ, .addr = BUFFER, .len = 8}, 0);
 	SYS(p, __NR_write, R(22), I(BUFFER), I(8));
 	SYS(p, __NR_io_uring_enter, R(19), I(0), I(1), I(IORING_ENTER_GETEVENTS), I(0), I(0));
@@ -171,7 +156,7 @@ static void pipes(struct prog *p)
 static void through(struct prog *p)
 {
 	setup(p);
-	make_pipe(p);
+	pipe_here(p);
 	SYS(p, __NR_openat, I(AT_FDCWD), I(prog_string(p, "/mnt/pattern")), I(O_RDONLY), I(0));
 	WANT_OK(p);
 	MOVE(p, 24, 0);
@@ -221,7 +206,7 @@ static void tell(struct prog *p, u64 what, u64 arg, u64 n)
 static void registers(struct prog *p)
 {
 	setup(p);
-	make_pipe(p);
+	pipe_here(p);
 	WORD_AT(p, HOW, ~0ul);
 	tell(p, IORING_REGISTER_FILES, HOW, 2);
 	WANT(p, 0);
@@ -230,9 +215,18 @@ static void registers(struct prog *p)
 	tell(p, IORING_REGISTER_FILES_UPDATE, NAME, 1);
 	tell(p, IORING_UNREGISTER_FILES, 0, 0);
 	WANT(p, 0);
+	/* The second is none. */
+	WORD_AT(p, HOW, 9999ul << 32 | (u32)-1);
+	tell(p, IORING_REGISTER_FILES, HOW, 2);
 	WORD_AT(p, HOW, BUFFER);
 	WORD_AT(p, HOW + 8, 8000);
+	WORD_AT(p, HOW + 16, BUFFER);
+	WORD_AT(p, HOW + 24, 0);
+	tell(p, IORING_REGISTER_BUFFERS, HOW, 2);
 	tell(p, IORING_REGISTER_BUFFERS, HOW, 1);
+	WORD_AT(p, NAME + 16, 0);
+	WORD_AT(p, NAME + 24, 1);
+	tell(p, IORING_REGISTER_BUFFERS_UPDATE, NAME, 32);
 	submit(p, 22, (struct words){.head = IORING_OP_WRITE_FIXED, .addr = BUFFER, .len = 8}, 1);
 	take(p);
 	tell(p, IORING_UNREGISTER_BUFFERS, 0, 0);
@@ -280,7 +274,7 @@ static void timed(struct prog *p)
 static void by_itself(struct prog *p)
 {
 	setup_with(p, IORING_SETUP_SQPOLL);
-	make_pipe(p);
+	pipe_here(p);
 	prepare(p, 21, (struct words){.head = IORING_OP_NOP});
 	SYS(p, __NR_io_uring_enter, R(19), I(1), I(0), I(IORING_ENTER_SQ_WAKEUP | IORING_ENTER_SQ_WAIT),
 	    I(0), I(0));
