@@ -236,6 +236,10 @@ static void registers(struct prog *p)
 	tell(p, 22 /* PBUF_RING */, NAME, 1);
 	tell(p, 23, NAME, 1);
 	tell(p, IORING_REGISTER_PROBE, BUFFER, 8);
+	/* More than go at once when the ring does. */
+	SET(p, 24, 300);
+	submit(p, 24, (struct words){.head = IORING_OP_PROVIDE_BUFFERS, .addr = BUFFER, .len = 1}, 1);
+	take(p);
 	for (unsigned i = 0; i < 64; i += 8)
 		WORD_AT(p, NAME + i, 0);
 	WORD_AT(p, NAME, 1);
