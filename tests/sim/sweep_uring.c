@@ -237,7 +237,7 @@ static void registers(struct prog *p)
 	tell(p, 23, NAME, 1);
 	tell(p, IORING_REGISTER_PROBE, BUFFER, 8);
 	/* More than go at once when the ring does. */
-	SET(p, 24, 300);
+	SET(p, 24, 600);
 	submit(p, 24, (struct words){.head = IORING_OP_PROVIDE_BUFFERS, .addr = BUFFER, .len = 1}, 1);
 	take(p);
 	for (unsigned i = 0; i < 64; i += 8)
