@@ -23,14 +23,14 @@ for n in {1..30}; do mv "many/A name with a long beginning $((n * 3))" "deep/mov
 d=deep; for n in {1..12}; do d=$d/level$n; mkdir $d; echo "$n" > "$d/Datei mit Umlaut äöü $n.TXT"; done
 mv deep/level1/level2 many/level2; mv many/level2 deep/level1/LEVEL2; rmdir deep/level1 2>/dev/null
 for n in {1..60}; do
-	f=file$((RANDOM % 12)).bin
-	case $((RANDOM % 6)) in
-	0) head -c $((RANDOM * 2)) /dev/zero | tr '\0' "\\$((n % 8 + 101))" > "$f";;
-	1) head -c $((RANDOM / 2)) /dev/zero | tr '\0' "\\$((n % 8 + 101))" >> "$f";;
-	2) truncate -s $((RANDOM * 2)) "$f";;
+	f=file$((RANDOM % 12)).bin; what=$((RANDOM % 6)); r=$RANDOM	# not in a pipe: there they are others
+	case $what in
+	0) head -c $((r * 2)) /dev/zero | tr '\0' "\\$((n % 8 + 101))" > "$f";;
+	1) head -c $((r / 2)) /dev/zero | tr '\0' "\\$((n % 8 + 101))" >> "$f";;
+	2) truncate -s $((r * 2)) "$f";;
 	3) rm -f "$f";;
-	4) printf x | dd of="$f" bs=1 seek=$((RANDOM * 2)) conv=notrunc status=none;;
-	5) [ -e "$f" ] && mv "$f" "file$((RANDOM % 12)).bin" 2>/dev/null;;
+	4) printf x | dd of="$f" bs=1 seek=$((r * 2)) conv=notrunc status=none;;
+	5) [ -e "$f" ] && mv "$f" "file$((r % 12)).bin" 2>/dev/null;;
 	esac
 	[ $((n % 20)) = 0 ] && sync
 done
