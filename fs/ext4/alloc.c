@@ -163,7 +163,8 @@ co_t ext4_group_load(struct co *co, struct ext4_group_load *f)
 		if (wrong && atomic_load(&f->fs->group[f->group].taken))
 			goto out;
 		if (wrong) {
-			ext4_bad(f->fs, "group %u: the block bitmap: %s", f->group, wrong);
+			ext4_damaged(f->fs, 0, 0ul, "group %u: the block bitmap: %s", f->group,
+				     wrong);
 			f->err = -EUCLEAN;
 			goto out;
 		}
@@ -388,8 +389,8 @@ static int group_apply(struct group_change *f)
 	ext4_group_seal(fs, f->group, (u8 *)g);
 	ext4_group_unlock(fs, f->group);
 	if (err)
-		ext4_bad(fs, "group %u: blocks %u to %u are %s already", f->group, f->at, end - 1,
-			 f->use ? "used" : "free");
+		ext4_damaged(fs, 0, 0ul, "group %u: blocks %u to %u are %s already", f->group,
+			     f->at, end - 1, f->use ? "used" : "free");
 	return err;
 }
 
@@ -497,7 +498,7 @@ co_t ext4_free_blocks(struct co *co, struct ext4_free_blocks *f)
 {
 	CO_BEGIN;
 	if (!ext4_blocks_valid(f->fs, f->start, f->n)) {
-		ext4_bad(f->fs, "blocks outside, from %lu on, are to be freed",
+		ext4_damaged(f->fs, 0, f->start, "blocks outside, from %lu on, are to be freed",
 			 (unsigned long)f->start);
 		CO_RETURN(-EUCLEAN);
 	}

@@ -154,8 +154,8 @@ static int page_check(struct inode *dir, struct page *page)
 		const char *wrong = block_wrong(dir, (u8 *)phys_page_data(page) + at);
 
 		if (wrong) {
-			ext4_bad(fs, "directory %lu, block %lu: %s", (unsigned long)dir->ino,
-				 (unsigned long)block, wrong);
+			ext4_damaged_inode(dir, "directory %lu, block %lu: %s",
+					   (unsigned long)dir->ino, (unsigned long)block, wrong);
 			return -EUCLEAN;
 		}
 	}
@@ -256,7 +256,7 @@ co_t ext4_dir_block(struct co *co, struct ext4_dir_block *f)
 {
 	CO_BEGIN;
 	if (f->block >= ext4_dir_blocks(f->dir)) {
-		ext4_bad(ext4_of(f->dir), "directory %lu: its index names block %lu",
+		ext4_damaged_inode(f->dir, "directory %lu: its index names block %lu",
 			 (unsigned long)f->dir->ino, (unsigned long)f->block);
 		CO_RETURN(-EUCLEAN);
 	}

@@ -86,7 +86,16 @@ struct ext4_disk_super {
 	u64 snapshot_r_blocks_count;
 	u32 snapshot_list;
 	u32 error_count;
-	u8 error_info[104];	/* first and last error: times, inodes, functions */
+	u32 first_error_time;
+	u32 first_error_ino;
+	u64 first_error_block;
+	char first_error_func[32];
+	u32 first_error_line;
+	u32 last_error_time;
+	u32 last_error_ino;
+	u32 last_error_line;
+	u64 last_error_block;
+	char last_error_func[32];
 	u8 mount_opts[64];
 	u32 usr_quota_inum;
 	u32 grp_quota_inum;

@@ -22,13 +22,25 @@
 #include "fs/journal/journal.h"
 #include "vfs/super.h"
 
-enum ext4_on_error { EXT4_ERRORS_CONTINUE = 1, EXT4_ERRORS_READ_ONLY };
+enum ext4_on_error {
+	EXT4_ERRORS_CONTINUE = 1,
+	EXT4_ERRORS_READ_ONLY,
+	EXT4_ERRORS_PANIC,
+};
 
 struct ext4_options {
 	bool no_load;			/* mount without replaying the log */
 	bool discard;			/* the device hears of what is freed */
 	enum ext4_on_error errors;	/* 0: what the super block says */
 	u32 commit_seconds;		/* 0: the default */
+};
+
+/* Damage that was found. */
+struct ext4_error {
+	u64 time;		/* seconds */
+	u64 block;
+	u32 ino, line;
+	const char *function;
 };
 
 /* Where the journal's log lies. */
@@ -80,6 +92,10 @@ struct ext4 {
 	bool writable;			/* under super.change_mutex: marked so on the disk */
 	u16 state;			/* EXT4_STATE_*: what it will be when it is unmounted */
 	u32 errors;			/* [a] found since it was mounted */
+	spinlock error_lock;		/* RANK_FS_ROOM */
+	u32 errors_unsaved;		/* under it: the super block does not say them yet */
+	struct ext4_error error_first, error_last;	/* the same: of those */
+	u16 errors_usual;		/* what the super block says is to be done with them */
 	/* A descriptor and its group's bitmaps are read to be checked, changed and sealed under the
 	 * group's lock (ext4_group_lock). */
 #define EXT4_GROUP_LOCKS 16
@@ -165,9 +181,31 @@ struct ext4_block_get {
 };
 co_t ext4_block_get(struct co *co, struct ext4_block_get *f);
 
-/* Something on the disk cannot be true: said by ext4_bad. As the option errors= says nothing is
- * written any more, and the super block will say that there are errors. */
-void ext4_damaged(struct ext4 *fs);
+/* --- error.c --- */
+
+/* Something on the disk cannot be true. It is said, and counted; as the option errors= says,
+ * nothing is written any more, or nothing goes on. The super block will tell of it. Never waits.
+ * ino, block: what it is about, or 0. */
+#define ext4_damaged(fs, ino, block, ...)                                      \
+	do {                                                                   \
+		ext4_bad((fs), __VA_ARGS__);                                   \
+		ext4_error_note((fs), (u32)(ino), (block), __func__, __LINE__); \
+	} while (0)
+/* The same of an inode. */
+#define ext4_damaged_inode(inode, ...) \
+	ext4_damaged(ext4_of(inode), (inode)->ino, 0ul, __VA_ARGS__)
+void ext4_error_note(struct ext4 *fs, u32 ino, u64 block, const char *function, u32 line);
+/* What is not saved yet goes into s. */
+void ext4_error_save(struct ext4 *fs, struct ext4_disk_super *s) REQUIRES(fs->super_lock);
+/* The journal has failed: what the disk's super block says, and that there are errors. */
+struct ext4_error_write {
+	struct co_frame co;
+	struct ext4 *fs;
+	struct page *page;
+	struct blk_segment segment;
+	long err;
+};
+co_t ext4_error_write(struct co *co, struct ext4_error_write *f);
 
 /* --- options.c --- */
 

@@ -5,7 +5,7 @@
 
 int ext4_extent_bad(struct ext4_inode *e, const char *what)
 {
-	ext4_bad(ext4_of(&e->inode), "inode %lu: extent tree: %s", (unsigned long)e->inode.ino,
+	ext4_damaged_inode(&e->inode, "inode %lu: extent tree: %s", (unsigned long)e->inode.ino,
 		 what);
 	return -EUCLEAN;
 }

@@ -81,7 +81,7 @@ static bool group_checksum_valid(const struct ext4 *fs, u32 group, const u8 *dat
 }
 
 /* Check a descriptor and tell where its inodes are. */
-static int group_check(const struct ext4 *fs, u32 group, const u8 *data, u64 *inode_table)
+static int group_check(struct ext4 *fs, u32 group, const u8 *data, u64 *inode_table)
 {
 	const struct ext4_disk_group *g = (const struct ext4_disk_group *)data;
 	u64 tables = (u64)fs->inodes_per_group * fs->inode_size >> fs->block_shift;
@@ -90,11 +90,12 @@ static int group_check(const struct ext4 *fs, u32 group, const u8 *data, u64 *in
 	if (fs->group_size >= sizeof(*g))
 		table |= (u64)g->inode_table_hi << 32;
 	if (!group_checksum_valid(fs, group, data)) {
-		ext4_bad(fs, "group %u: the descriptor's checksum is wrong", group);
+		ext4_damaged(fs, 0, 0ul, "group %u: the descriptor's checksum is wrong", group);
 		return -EUCLEAN;
 	}
 	if (!ext4_blocks_valid(fs, table, tables)) {
-		ext4_bad(fs, "group %u: its inode table lies outside, at block %lu", group,
+		ext4_damaged(fs, 0, 0ul,
+			     "group %u: its inode table lies outside, at block %lu", group,
 			 (unsigned long)table);
 		return -EUCLEAN;
 	}

@@ -340,7 +340,7 @@ static long inode_enter_fresh(const struct ext4_inode_alloc *f)
 		*f->inode = &f->made->inode;
 		return 0;
 	}
-	ext4_bad(ext4_of(f->dir), "inode %u is in use, but its bitmap says that it is free",
+	ext4_damaged_inode(f->dir, "inode %u is in use, but its bitmap says that it is free",
 		 f->ino);
 	inode_put(other);
 	inode_put(&f->made->inode);
@@ -413,7 +413,8 @@ static co_t inode_release(struct co *co, struct inode_release *f)
 	buffer_put(f->bitmap);
 	buffer_put(f->descriptor);
 	if (f->err)
-		ext4_bad(f->fs, "inode %u is freed, but its bitmap says that it is free", f->ino);
+		ext4_damaged(f->fs, f->ino, 0ul,
+			     "inode %u is freed, but its bitmap says that it is free", f->ino);
 	else
 		atomic_add(&f->fs->inodes_free, 1u);
 	CO_RETURN(f->err);

@@ -26,7 +26,8 @@ static int run_from(struct ext4_inode *e, const u32 *pointers, u32 at, u32 n, u6
 	while (at + len < n && pointers[at + len] == (start ? start + len : 0))
 		len++;
 	if (start && !ext4_blocks_valid(ext4_of(&e->inode), start, len)) {
-		ext4_bad(ext4_of(&e->inode), "inode %lu: block %u of the map lies outside",
+		ext4_damaged(ext4_of(&e->inode), e->inode.ino, (u64)start,
+			     "inode %lu: block %u of the map lies outside",
 			 (unsigned long)e->inode.ino, start);
 		return -EUCLEAN;
 	}
@@ -51,7 +52,8 @@ static int map_begin(struct ext4_indirect_map *f)
 		}
 		f->left -= 1ul << f->levels * shift;
 	}
-	ext4_bad(ext4_of(&f->inode->inode), "inode %lu: block %lu cannot be mapped",
+	ext4_damaged(ext4_of(&f->inode->inode), f->inode->inode.ino, 0ul,
+		     "inode %lu: block %lu cannot be mapped",
 		 (unsigned long)f->inode->inode.ino, (unsigned long)f->block);
 	return -EUCLEAN;
 }
@@ -77,7 +79,7 @@ co_t ext4_indirect_map(struct co *co, struct ext4_indirect_map *f)
 	f->err = map_begin(f);
 	while (f->err == 1 && f->node) {
 		if (!ext4_blocks_valid(ext4_of(&f->inode->inode), f->node, 1)) {
-			ext4_bad(ext4_of(&f->inode->inode),
+			ext4_damaged(ext4_of(&f->inode->inode), f->inode->inode.ino, (u64)f->node,
 				 "inode %lu: block %u of the map lies outside",
 				 (unsigned long)f->inode->inode.ino, f->node);
 			CO_RETURN(-EUCLEAN);

@@ -134,7 +134,7 @@ static long link_copy(const struct ext4_readlink *f)
 	if (len >= f->size)
 		return -ENAMETOOLONG;
 	if (len != size) {
-		ext4_bad(ext4_of(f->inode), "inode %lu: the link's length is wrong",
+		ext4_damaged_inode(f->inode, "inode %lu: the link's length is wrong",
 			 (unsigned long)f->inode->ino);
 		return -EUCLEAN;
 	}
@@ -311,7 +311,7 @@ co_t ext4_inode_get(struct co *co, struct ext4_inode_get *f)
 		CO_RETURN(f->err);
 	wrong = inode_wrong(f->fs, f->ino, f->data, f->orphan);
 	if (wrong) {
-		ext4_bad(f->fs, "inode %u: %s", f->ino, wrong);
+		ext4_damaged(f->fs, f->ino, 0ul, "inode %u: %s", f->ino, wrong);
 		f->err = -EUCLEAN;
 		goto out;
 	}

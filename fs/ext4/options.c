@@ -5,7 +5,7 @@
 /* Options that ask for what is so anyway, or for less than is done. */
 static const char *const options_kept[] = {
 	"", "defaults", "data=ordered", "data=writeback", "barrier", "barrier=0", "barrier=1",
-	"nobarrier", "acl", "noacl", "user_xattr", "nouser_xattr",
+	"nobarrier", "acl", "user_xattr",
 	"delalloc", "nodelalloc", "init_itable", "noinit_itable", "journal_checksum",
 	"nojournal_checksum", "auto_da_alloc", "noauto_da_alloc", "block_validity",
 };
@@ -44,6 +44,8 @@ static bool option_parse(struct ext4_options *to, const char *option, size_t len
 		to->errors = EXT4_ERRORS_CONTINUE;
 	else if (option_is(option, len, "errors=remount-ro"))
 		to->errors = EXT4_ERRORS_READ_ONLY;
+	else if (option_is(option, len, "errors=panic"))
+		to->errors = EXT4_ERRORS_PANIC;
 	else if (option_number(option, len, "stripe=", &ignored))
 		return true;	/* where files are put best, not whether */
 	else if (!option_number(option, len, "commit=", &to->commit_seconds)) {
@@ -73,10 +75,16 @@ int ext4_options_parse(struct ext4 *fs, const char *text, struct ext4_options *t
 void ext4_options_show(struct super *s, char *to, size_t size)
 {
 	const struct ext4 *fs = s->private;
+	static const char *const errors[] = {
+		[EXT4_ERRORS_CONTINUE] = ",errors=continue",
+		[EXT4_ERRORS_READ_ONLY] = ",errors=remount-ro",
+		[EXT4_ERRORS_PANIC] = ",errors=panic",
+	};
 	char commit[24] = "";
 
 	if (fs->options.commit_seconds)
 		format(commit, sizeof(commit), ",commit=%u", fs->options.commit_seconds);
-	format(to, size, "%s%s%s", fs->options.no_load ? ",norecovery" : "",
+	format(to, size, "%s%s%s%s", fs->options.no_load ? ",norecovery" : "",
+	       fs->options.errors != fs->errors_usual ? errors[fs->options.errors] : "",
 	       fs->options.discard ? ",discard" : "", commit);
 }

@@ -15,7 +15,7 @@ co_t ext4_block_get(struct co *co, struct ext4_block_get *f)
 
 	CO_BEGIN;
 	if (f->block >= f->fs->blocks) {
-		ext4_bad(f->fs, "block %lu lies outside", (unsigned long)f->block);
+		ext4_damaged(f->fs, 0, f->block, "block %lu lies outside", (unsigned long)f->block);
 		CO_RETURN(-EUCLEAN);
 	}
 	offset = f->block << f->fs->block_shift;
@@ -151,6 +151,7 @@ static int mount_begin(const struct fs_mount *m, struct ext4 **to)
 	if (!fs)
 		return -ENOMEM;
 	spin_init(&fs->super_lock, RANK_FS_PRIVATE);
+	spin_init(&fs->error_lock, RANK_FS_ROOM);
 	ext4_inodes_init(fs);
 	ext4_orphans_init(fs);
 	fs->dev = blk_find(m->dev);
@@ -190,6 +191,9 @@ static int mount_check(const struct fs_mount *m, struct ext4 *fs,
 		return -EROFS;
 	}
 	fs->state = disk->state;
+	/* That an image asks for a panic is not enough. */
+	fs->errors_usual = disk->errors == EXT4_ERRORS_CONTINUE ? EXT4_ERRORS_CONTINUE
+								: EXT4_ERRORS_READ_ONLY;
 	if (!fs->options.errors)
 		fs->options.errors = disk->errors == EXT4_ERRORS_CONTINUE
 					     ? EXT4_ERRORS_CONTINUE : EXT4_ERRORS_READ_ONLY;

@@ -14,13 +14,6 @@ co_t ext4_super_access(struct co *co, struct ext4_super_access *f)
 	CO_END;
 }
 
-void ext4_damaged(struct ext4 *fs)
-{
-	atomic_add_relaxed(&fs->errors, 1u);
-	if (fs->journal && fs->options.errors == EXT4_ERRORS_READ_ONLY)
-		journal_abort(fs->journal, -EUCLEAN);
-}
-
 /* The journal failed, or was told to. */
 static void writable_aborted(void *owner, int err)
 {
@@ -125,6 +118,7 @@ static void super_begin(struct ext4 *fs)
 		s->feature_ro_compat |= EXT4_RO_ORPHAN_PRESENT;
 	if (atomic_load(&fs->errors))
 		s->state |= EXT4_STATE_ERRORS;
+	ext4_error_save(fs, s);
 	s->mnt_count++;
 	super_set_time(fs, &s->mtime, &s->times_hi[1]);
 	super_set_time(fs, &s->wtime, &s->times_hi[0]);
@@ -144,6 +138,7 @@ static void super_end(struct ext4 *fs)
 		s->state |= EXT4_STATE_ERRORS;
 	else
 		s->feature_ro_compat &= ~(u32)EXT4_RO_ORPHAN_PRESENT;
+	ext4_error_save(fs, s);
 	super_set_counts(fs, s);
 	super_set_time(fs, &s->wtime, &s->times_hi[0]);
 	ext4_super_seal(fs);
@@ -234,6 +229,8 @@ co_t ext4_writable_suspend(struct co *co, struct ext4_writable_suspend *f)
 	if (!f->err) {
 		super_end(f->fs);
 		CO_AWAIT(f->err, super_write, .fs = f->fs, .page = f->fs->super_buffer->page);
+	} else if (f->fs->errors_unsaved) {
+		CO_AWAIT(f->ignored, ext4_error_write, .fs = f->fs);
 	}
 	f->fs->writable = false;
 	CO_RETURN(f->err);

@@ -41,7 +41,7 @@ co_t ext4_writable_end(struct co *co, struct ext4_writable_end *f);
 struct ext4_writable_suspend {
 	struct co_frame co;
 	struct ext4 *fs;
-	long err;
+	long err, ignored;
 };
 co_t ext4_writable_suspend(struct co *co, struct ext4_writable_suspend *f);
 struct ext4_writable_resume {

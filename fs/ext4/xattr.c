@@ -199,7 +199,7 @@ static co_t xattr_step(struct co *co, struct xattr_step *f)
 			f->err = ext4_xattr_valid(f->table) ? 1 : -EUCLEAN;
 	}
 	if (f->err == -EUCLEAN)
-		ext4_bad(ext4_of(&f->inode->inode), "inode %lu: its table of attributes %s",
+		ext4_damaged_inode(&f->inode->inode, "inode %lu: its table of attributes %s",
 			 (unsigned long)f->inode->inode.ino, f->wrong);
 	if (f->err != 1 && *f->page) {
 		phys_page_put(*f->page);
@@ -255,7 +255,7 @@ static co_t xattr_foreign(struct co *co, struct xattr_foreign *f)
 		CO_RETURN(f->err);
 	if (!(ext4_inode(f->inode)->flags & EXT4_EA_INODE_FL) || !S_ISREG(f->inode->mode) ||
 	    inode_size(f->inode) != f->size) {
-		ext4_bad(f->fs, "inode %u is no attribute's value", f->ino);
+		ext4_damaged(f->fs, f->ino, 0ul, "inode %u is no attribute's value", f->ino);
 		f->err = -EUCLEAN;
 	}
 	for (f->done = 0; !f->err && f->done < f->size; f->done += f->n) {

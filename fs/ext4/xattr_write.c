@@ -386,7 +386,7 @@ co_t ext4_xattr_set(struct co *co, struct ext4_xattr_set *f)
 		CO_RETURN(-ENOMEM);
 	CO_AWAIT(f->err, xattr_store, .set = f, .w = f->work);
 	if (f->err == -EUCLEAN)
-		ext4_bad(ext4_of(f->inode), "inode %lu: its attributes are damaged",
+		ext4_damaged_inode(f->inode, "inode %lu: its attributes are damaged",
 			 (unsigned long)f->inode->ino);
 	buffer_put(f->work->block);
 	buffer_put(f->work->inode);

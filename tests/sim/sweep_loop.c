@@ -192,12 +192,14 @@ static void a_disk_on_a_disk(struct prog *p)
 	SYS(p, __NR_unlinkat, I(AT_FDCWD), I(prog_string(p, "/tmp/dos")), I(0));
 }
 
-/* A small ext4 in the file /tmp/ext4. */
-static void ext4_image(struct prog *p)
+/* A small ext4 in the file /tmp/ext4; `damaged`: its root directory. */
+static void ext4_image(struct prog *p, bool damaged)
 {
 	static unsigned char bytes[IMAGE_BYTES], none[512];
 
 	image_fill(bytes);
+	if (damaged)
+		bytes[IMAGE_ROOT * 1024 + 4] = 3;
 	SYS(p, __NR_openat, I(AT_FDCWD), I(prog_string(p, "/tmp/ext4")), I(O_RDWR | O_CREAT),
 	    I(0600));
 	MOVE(p, 20, 0);
@@ -216,7 +218,7 @@ static void a_file_system(struct prog *p)
 	u64 range = PROG_SPACE + 0x29000;
 
 	SYS(p, __NR_unshare, I(0x20000)); /* CLONE_NEWNS */
-	ext4_image(p);
+	ext4_image(p, false);
 	open_loop(p, "/dev/loop0");
 	bind(p, 0);
 	SYS(p, __NR_mkdirat, I(AT_FDCWD), I(prog_string(p, "/tmp/on")), I(0755));
@@ -246,6 +248,24 @@ static void a_file_system(struct prog *p)
 	SYS(p, __NR_unlinkat, I(AT_FDCWD), I(prog_string(p, "/tmp/on")), I(AT_REMOVEDIR));
 }
 
+/* Nothing is written any more, and the super block says why. */
+static void a_damaged_one(struct prog *p)
+{
+	SYS(p, __NR_unshare, I(0x20000)); /* CLONE_NEWNS */
+	ext4_image(p, true);
+	open_loop(p, "/dev/loop0");
+	bind(p, 0);
+	SYS(p, __NR_mkdirat, I(AT_FDCWD), I(prog_string(p, "/tmp/on")), I(0755));
+	SYS(p, __NR_mount, I(prog_string(p, "/dev/loop0")), I(prog_string(p, "/tmp/on")),
+	    I(prog_string(p, "ext4")), I(0), I(prog_string(p, "errors=remount-ro")));
+	SYS(p, __NR_openat, I(AT_FDCWD), I(prog_string(p, "/tmp/on/file")), I(O_RDONLY), I(0));
+	SYS(p, __NR_mount, I(0), I(prog_string(p, "/tmp/on")), I(0), I(0x21), I(0));
+	SYS(p, __NR_umount2, I(prog_string(p, "/tmp/on")), I(0));
+	SYS(p, __NR_close, R(19));
+	SYS(p, __NR_unlinkat, I(AT_FDCWD), I(prog_string(p, "/tmp/ext4")), I(0));
+	SYS(p, __NR_unlinkat, I(AT_FDCWD), I(prog_string(p, "/tmp/on")), I(AT_REMOVEDIR));
+}
+
 static void control(struct prog *p)
 {
 	SYS(p, __NR_openat, I(AT_FDCWD), I(prog_string(p, "/dev/loop-control")), I(O_RDWR), I(0));
@@ -262,4 +282,5 @@ static void control(struct prog *p)
 	}
 }
 
-work_fn *const sweep_loop[] = {a_disk_of_dos, a_disk_of_efi, a_disk_on_a_disk, a_file_system, control, NULL};
+work_fn *const sweep_loop[] = {a_disk_of_dos, a_disk_of_efi, a_disk_on_a_disk, a_file_system, a_damaged_one, control,
+				NULL};
