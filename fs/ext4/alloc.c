@@ -499,7 +499,7 @@ co_t ext4_free_blocks(struct co *co, struct ext4_free_blocks *f)
 	CO_BEGIN;
 	if (!ext4_blocks_valid(f->fs, f->start, f->n)) {
 		ext4_damaged(f->fs, 0, f->start, "blocks outside, from %lu on, are to be freed",
-			 (unsigned long)f->start);
+			     (unsigned long)f->start);
 		CO_RETURN(-EUCLEAN);
 	}
 	while (f->n) {

@@ -257,7 +257,7 @@ co_t ext4_dir_block(struct co *co, struct ext4_dir_block *f)
 	CO_BEGIN;
 	if (f->block >= ext4_dir_blocks(f->dir)) {
 		ext4_damaged_inode(f->dir, "directory %lu: its index names block %lu",
-			 (unsigned long)f->dir->ino, (unsigned long)f->block);
+				   (unsigned long)f->dir->ino, (unsigned long)f->block);
 		CO_RETURN(-EUCLEAN);
 	}
 	CO_AWAIT(f->err, page_get_filled, .mapping = &f->dir->mapping,

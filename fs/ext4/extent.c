@@ -6,7 +6,7 @@
 int ext4_extent_bad(struct ext4_inode *e, const char *what)
 {
 	ext4_damaged_inode(&e->inode, "inode %lu: extent tree: %s", (unsigned long)e->inode.ino,
-		 what);
+			   what);
 	return -EUCLEAN;
 }
 

@@ -96,7 +96,7 @@ static int group_check(struct ext4 *fs, u32 group, const u8 *data, u64 *inode_ta
 	if (!ext4_blocks_valid(fs, table, tables)) {
 		ext4_damaged(fs, 0, 0ul,
 			     "group %u: its inode table lies outside, at block %lu", group,
-			 (unsigned long)table);
+			     (unsigned long)table);
 		return -EUCLEAN;
 	}
 	if (inode_table)

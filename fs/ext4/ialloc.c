@@ -341,7 +341,7 @@ static long inode_enter_fresh(const struct ext4_inode_alloc *f)
 		return 0;
 	}
 	ext4_damaged_inode(f->dir, "inode %u is in use, but its bitmap says that it is free",
-		 f->ino);
+			   f->ino);
 	inode_put(other);
 	inode_put(&f->made->inode);
 	return -EUCLEAN;

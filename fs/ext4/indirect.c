@@ -28,7 +28,7 @@ static int run_from(struct ext4_inode *e, const u32 *pointers, u32 at, u32 n, u6
 	if (start && !ext4_blocks_valid(ext4_of(&e->inode), start, len)) {
 		ext4_damaged(ext4_of(&e->inode), e->inode.ino, (u64)start,
 			     "inode %lu: block %u of the map lies outside",
-			 (unsigned long)e->inode.ino, start);
+			     (unsigned long)e->inode.ino, start);
 		return -EUCLEAN;
 	}
 	*run = (struct ext4_run){.block = block, .start = start, .len = len};
@@ -54,7 +54,7 @@ static int map_begin(struct ext4_indirect_map *f)
 	}
 	ext4_damaged(ext4_of(&f->inode->inode), f->inode->inode.ino, 0ul,
 		     "inode %lu: block %lu cannot be mapped",
-		 (unsigned long)f->inode->inode.ino, (unsigned long)f->block);
+		     (unsigned long)f->inode->inode.ino, (unsigned long)f->block);
 	return -EUCLEAN;
 }
 
@@ -80,8 +80,8 @@ co_t ext4_indirect_map(struct co *co, struct ext4_indirect_map *f)
 	while (f->err == 1 && f->node) {
 		if (!ext4_blocks_valid(ext4_of(&f->inode->inode), f->node, 1)) {
 			ext4_damaged(ext4_of(&f->inode->inode), f->inode->inode.ino, (u64)f->node,
-				 "inode %lu: block %u of the map lies outside",
-				 (unsigned long)f->inode->inode.ino, f->node);
+				     "inode %lu: block %u of the map lies outside",
+				     (unsigned long)f->inode->inode.ino, f->node);
 			CO_RETURN(-EUCLEAN);
 		}
 		CO_AWAIT(f->err, ext4_block_get, .fs = ext4_of(&f->inode->inode),

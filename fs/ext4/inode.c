@@ -135,7 +135,7 @@ static long link_copy(const struct ext4_readlink *f)
 		return -ENAMETOOLONG;
 	if (len != size) {
 		ext4_damaged_inode(f->inode, "inode %lu: the link's length is wrong",
-			 (unsigned long)f->inode->ino);
+				   (unsigned long)f->inode->ino);
 		return -EUCLEAN;
 	}
 	memcpy(f->to, f->data, len);

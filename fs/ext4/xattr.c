@@ -200,7 +200,7 @@ static co_t xattr_step(struct co *co, struct xattr_step *f)
 	}
 	if (f->err == -EUCLEAN)
 		ext4_damaged_inode(&f->inode->inode, "inode %lu: its table of attributes %s",
-			 (unsigned long)f->inode->inode.ino, f->wrong);
+				   (unsigned long)f->inode->inode.ino, f->wrong);
 	if (f->err != 1 && *f->page) {
 		phys_page_put(*f->page);
 		*f->page = NULL;

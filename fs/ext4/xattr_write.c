@@ -387,7 +387,7 @@ co_t ext4_xattr_set(struct co *co, struct ext4_xattr_set *f)
 	CO_AWAIT(f->err, xattr_store, .set = f, .w = f->work);
 	if (f->err == -EUCLEAN)
 		ext4_damaged_inode(f->inode, "inode %lu: its attributes are damaged",
-			 (unsigned long)f->inode->ino);
+				   (unsigned long)f->inode->ino);
 	buffer_put(f->work->block);
 	buffer_put(f->work->inode);
 	kfree(f->work);
