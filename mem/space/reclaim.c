@@ -7,6 +7,7 @@
 #include "mem/phys/buddy.h"
 #include "mem/phys/shrink.h"
 #include "mem/phys/slab.h"
+#include "mem/space/shm.h"
 
 #define ROUNDS	  4
 #define AT_A_TIME 64ul /* pages: freeing one at a time would come back here for each */
@@ -46,6 +47,11 @@ co_t reclaim_await(struct co *co, struct reclaim_await *f)
 		CO_AWAIT_OP(f->err, atomic_load(&write_ops)->write);
 		if (!f->err && shrink_now(f->pages))
 			CO_RETURN(0);
+	}
+	/* Nobody has to end for what is coming anyway. */
+	if (shm_is_freeing()) {
+		CO_AWAIT(f->err, shm_await_free);
+		CO_RETURN(f->err);
 	}
 	if (!atomic_load(&kill_ops) || task_serves())
 		CO_RETURN(-ENOMEM);

@@ -31,6 +31,9 @@ struct shm {
 
 static struct slab_cache *cache;
 static u64 serials, made_in_all; /* [a] */
+static u32 freeing;		/* [a] objects that workers free */
+static u64 freed_pieces;	/* [a] of them so far */
+static struct waitq freed;	/* woken with each piece */
 
 static struct shm *shm_of(struct pager *p)
 {
@@ -267,10 +270,35 @@ struct shm_free {
 
 static co_t shm_free(struct co *co, struct shm_free *f)
 {
+	bool done;
+
 	CO_BEGIN;
-	while (!free_some(f->shm, FREE_AT_ONCE))
+	do {
+		done = free_some(f->shm, FREE_AT_ONCE);
+		if (done)
+			atomic_sub(&freeing, 1u);
+		atomic_add(&freed_pieces, 1ul);
+		waitq_wake(&freed);
+		if (done)
+			break;
 		CO_BREATHE;
+	} while (true);
 	CO_RETURN(0);
+	CO_END;
+}
+
+bool shm_is_freeing(void)
+{
+	return atomic_load(&freeing);
+}
+
+co_t shm_await_free(struct co *co, struct shm_await_free *f)
+{
+	CO_BEGIN;
+	f->pieces = atomic_load(&freed_pieces);
+	CO_WAIT_KILLABLE(f->err, &freed,
+			 !shm_is_freeing() || atomic_load(&freed_pieces) != f->pieces);
+	CO_RETURN(f->err);
 	CO_END;
 }
 
@@ -282,8 +310,12 @@ static void shm_put(struct pager *p)
 	if (!ref_put(&m->refs))
 		return;
 	/* A put cannot wait: what is large goes to a worker, if there can be one. */
-	if (m->made > FREE_AT_ONCE)
+	if (m->made > FREE_AT_ONCE) {
+		atomic_add(&freeing, 1u);
 		CO_SPAWN(worker, "shm_free", shm_free, .shm = m);
+		if (!worker)
+			atomic_sub(&freeing, 1u);
+	}
 	if (worker)
 		task_put(worker);
 	else
@@ -377,6 +409,8 @@ u64 shm_resident(struct pager *p)
 void shm_init(void)
 {
 	cache = slab_cache_new("shm", sizeof(struct shm), 0);
+	waitq_init(&freed);
+	freeing = 0;
 }
 
 /* --- fixed pages --- */

@@ -21,6 +21,15 @@ void shm_set_size(struct pager *p, u64 pages);
 u64 shm_resident(struct pager *p);
 /* How many there are of all objects. */
 u64 shm_total(void);
+/* Is memory of objects that are gone still being given back? And wait until some more of it is,
+ * or all: 0, -EINTR if killed. */
+bool shm_is_freeing(void);
+struct shm_await_free {
+	struct co_frame co;
+	u64 pieces;
+	long err;
+};
+co_t shm_await_free(struct co *co, struct shm_await_free *f);
 
 /* A fixed array of kernel pages, such as the vDSO; never goes away. `name` shows in maps.
  * The pages must be the pager's for good. */

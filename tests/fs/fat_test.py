@@ -54,7 +54,7 @@ rm a.txt b.txt; sync; stat -f -c %f .; cd /; umount /mnt/d
 """
 APPEND = "mkdir -p /mnt/d; mount -t vfat /dev/vdb /mnt/d; cd /mnt/d; echo more >> b.txt; rm a.txt; cat b.txt; cd /; umount /mnt/d"
 KINDS = (("12", "1M", ("-s", "1", "-f", "1")), ("16", "16M", ("-S", "1024", "-s", "2")), ("32", "64M", ("-s", "1")))
-PROGRAM = pathlib.Path(os.environ.get("LICHEN_BUILD", SOURCE / "build")) / "guest" / "test-fat"
+PROGRAM = pathlib.Path(os.environ.get("LICHEN_BUILD", SOURCE / "build")) / "guest" / "fat-calls"
 
 
 def run(script, disk, kernel="lichen", *options):
@@ -109,7 +109,7 @@ class FatTest(unittest.TestCase):
             for kernel, (bits, size, options) in ((k, kind) for k in ("linux", "lichen") for kind in KINDS[::2]):
                 with self.subTest(kernel=kernel, bits=bits):
                     self.made(disk, bits, size, options)
-                    done = run("/tmp/test-fat", disk, kernel, "--put", f"{PROGRAM}:/tmp/test-fat")
+                    done = run("/tmp/fat-calls", disk, kernel, "--put", f"{PROGRAM}:/tmp/fat-calls")
                     self.assertEqual(done.returncode, 0, done.stdout + done.stderr)
                     self.whole(disk)
 

@@ -27,10 +27,10 @@
 #include "work.h"
 
 /* So many seeds reach at least so many per cent of the kernel's awaits. Those of file systems that are
- * written to, a third of all, are not in it: two programs would have each other's disk. Signals and
- * refusals have them. */
+ * written to, FAT and loop devices, four in ten, are not in it: two programs would have each other's
+ * disk. Signals and refusals have them. */
 #define SWEEP_FULL    300u
-#define SWEEP_REACHES 65u
+#define SWEEP_REACHES 57u
 /* So many seeds send a signal and SIGKILL at every await, but for those that are listed: whatever is new
  * wants a part of a sweep, or a line with a reason. */
 #define SIGNALS_FULL  3u

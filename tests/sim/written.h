@@ -82,14 +82,14 @@ static inline void synced(struct prog *p)
 
 static inline void drop_caches(struct prog *p)
 {
-	MOVE(p, 22, 19);
+	MOVE(p, 25, 19);	/* work_sleep leaves it alone */
 	SYS(p, __NR_openat, I(AT_FDCWD), I(prog_string(p, "/proc/sys/vm/drop_caches")), I(O_WRONLY));
 	WITH_FD(p) {
 		SYS(p, __NR_write, R(19), I(prog_string(p, "3")), I(1));
 		SYS(p, __NR_close, R(19));
 	}
 	work_sleep(p);
-	MOVE(p, 19, 22);
+	MOVE(p, 19, 25);
 }
 
 static inline void punched(struct prog *p, u64 from, u64 len)
