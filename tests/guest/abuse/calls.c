@@ -1,15 +1,15 @@
 /* Every system call, used badly.
  *
- *     calls [-u UID] [-l LANES] [-s] NAME...
+ *     calls [-u UID] [-l LANES] NAME...
  *
  * tries every row of the calls named (all: "all") and prints a line for each try:
  *
  *     read#0 arg1=kernel: EFAULT
  *
- * -s: there are sockets, so a descriptor may be one. The lines must be the same on every kernel. A try is a process of its own with a limit;
- * several lanes of tries run beside each other, so that those which wait for ever do not
- * add up. What a try stores is memory shared with it; nothing is read back from a process
- * that died.
+ * The lines must be the same on every kernel, and the same whichever other calls are named. A
+ * try is a process of its own with a limit; several lanes of tries run beside each other, so
+ * that those which wait for ever do not add up. What a try stores is memory shared with it;
+ * nothing is read back from a process that died.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -57,7 +57,6 @@ static struct try tries[TRIES_MAX];
 static unsigned count;
 static char *const *wanted;
 static unsigned user, lanes = 6;
-static bool sockets;
 static pid_t running;
 static bool late, seen_asleep;
 
@@ -137,8 +136,6 @@ static bool is_passed(const uint64_t a[ARGUMENTS_MAX], int fd)
 	return false;
 }
 
-/* What takes time is there only if it is passed; what is not implemented stays a closed
- * descriptor, on every kernel. */
 /* Room for two messages, one of which is there; without a name. */
 static int open_queue(void)
 {
@@ -153,6 +150,7 @@ static int open_queue(void)
 	return fd;
 }
 
+/* What takes time is there only if it is passed. */
 static void open_rare(const uint64_t a[ARGUMENTS_MAX])
 {
 	int pair[2];
@@ -161,11 +159,11 @@ static void open_rare(const uint64_t a[ARGUMENTS_MAX])
 		place_fd(open("/dev/ptmx", O_RDWR | O_NOCTTY | O_NONBLOCK), TERMINAL);
 	if (is_passed(a, QUEUE))
 		place_fd(open_queue(), QUEUE);
-	if (is_passed(a, EVENT) && is_wanted("eventfd2"))
+	if (is_passed(a, EVENT))
 		place_fd((int)syscall(SYS_eventfd2, 0, O_NONBLOCK), EVENT);
-	if (is_passed(a, EPOLL) && is_wanted("epoll_create1"))
+	if (is_passed(a, EPOLL))
 		place_fd((int)syscall(SYS_epoll_create1, 0), EPOLL);
-	if (is_passed(a, SOCKET) && sockets) {
+	if (is_passed(a, SOCKET)) {
 		syscall(SYS_socketpair, 1, 1 | O_NONBLOCK, 0, pair);
 		place_fd(pair[0], SOCKET);
 		place_fd(pair[1], SOCKET_PEER);
@@ -443,13 +441,11 @@ static void take_options(int argc, char **argv)
 {
 	int option;
 
-	while ((option = getopt(argc, argv, "u:l:s")) != -1) {
+	while ((option = getopt(argc, argv, "u:l:")) != -1) {
 		if (option == 'u')
 			user = (unsigned)atoi(optarg);
 		else if (option == 'l')
 			lanes = (unsigned)atoi(optarg);
-		else if (option == 's')
-			sockets = true;
 		else
 			exit(2);
 	}
