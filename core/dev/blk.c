@@ -131,24 +131,6 @@ struct blk_device *blk_next(const struct blk_device *after)
 	return next == &devices ? NULL : list_entry(next, struct blk_device, link);
 }
 
-bool blk_claim(struct blk_device *dev, void *holder)
-{
-	void *none = NULL;
-
-	if (!blk_use(dev))
-		return false;
-	if (atomic_cas(&dev->holder, &none, holder))
-		return true;
-	blk_unuse(dev);
-	return false;
-}
-
-void blk_release(struct blk_device *dev)
-{
-	atomic_store(&dev->holder, NULL);
-	blk_unuse(dev);
-}
-
 /* --- users --- */
 
 static bool blk_use_one(struct blk_device *dev)

@@ -98,7 +98,7 @@ struct blk_device {
 	u64 first;			/* [a] where it begins there */
 	void *private;			/* [I] the driver's */
 	struct mapping mapping;		/* its page cache: raw reads and writes, metadata */
-	void *holder;			/* [a] what is mounted from it, or NULL */
+	void *holder;			/* [a] what is mounted from it, or NULL: blk_mount.h */
 	u32 next_queue;			/* [a] */
 	struct waitq finished[BLK_QUEUES];
 	struct {			/* [a] what came to its end; sectors: what was asked for */
@@ -156,10 +156,6 @@ struct blk_tell {
 	long ignored;
 };
 co_t blk_tell(struct co *co, struct blk_tell *f);
-
-/* Use a device, and be the only one who mounts it: false if somebody else does. */
-bool blk_claim(struct blk_device *dev, void *holder);
-void blk_release(struct blk_device *dev);
 
 /* What Linux counts for a device, in its order (Documentation/admin-guide/iostats.rst): times in
  * milliseconds; nothing is merged. */

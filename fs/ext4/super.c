@@ -4,9 +4,9 @@
 #include <linux/stat.h>
 
 #include "core/base/crc.h"
+#include "core/dev/blk_mount.h"
 #include "fs/ext4/names.h"
 #include "fs/ext4/writable.h"
-#include "hal/clock.h"
 #include "mem/phys/slab.h"
 
 co_t ext4_block_get(struct co *co, struct ext4_block_get *f)
@@ -77,8 +77,8 @@ static void ext4_free(struct ext4 *fs)
 {
 	if (!fs)
 		return;
-	if (fs->dev && atomic_load(&fs->dev->holder) == fs)
-		blk_release(fs->dev);
+	if (fs->dev)
+		blk_mount_release(fs->dev, fs);
 	ext4_log_free(&fs->log);
 	ext4_inodes_free(fs);
 	ext4_orphans_free(fs);
@@ -121,25 +121,6 @@ static const struct super_ops ext4_super_ops = {
 };
 
 /* --- mounting --- */
-
-#define MOUNT_CLAIM_NS 10000000000ul
-#define MOUNT_AGAIN_NS 2000000ul
-
-/* What lies on the device is mounted already: that one. -ENOENT if it is not. */
-static int mount_again(const struct fs_mount *m)
-{
-	struct super *s = m->shared ? super_share(m->dev) : NULL;
-
-	if (!s)
-		return -ENOENT;
-	if (s->ops != &ext4_super_ops || atomic_load(&s->read_only) != m->read_only) {
-		super_unmounted(s);
-		return -EBUSY;
-	}
-	*m->shared = true;
-	*m->made = s;
-	return 0;
-}
 
 /* Everything before the first read. */
 static int mount_begin(const struct fs_mount *m, struct ext4 **to)
@@ -236,33 +217,6 @@ struct ext4_mount {
 	bool recovered;
 	long err, ignored;
 };
-
-/* Have the device for this mount (0), or find what is mounted from it already (1). Somebody may be
- * about to mount it, or the last mount to go: that is waited for. */
-struct mount_claim {
-	struct co_frame co;
-	struct ext4_mount *of;
-	u64 until_ns;
-	long err;
-};
-static co_t mount_claim(struct co *co, struct mount_claim *f)
-{
-	CO_BEGIN;
-	f->until_ns = hal_clock_ns() + MOUNT_CLAIM_NS;
-	for (;;) {
-		f->err = mount_again((struct fs_mount *)f->of);
-		if (f->err != -ENOENT)
-			CO_RETURN(f->err ? f->err : 1);
-		if (blk_claim(f->of->fs->dev, f->of->fs))
-			CO_RETURN(0);
-		if (hal_clock_ns() >= f->until_ns)
-			CO_RETURN(-EBUSY);
-		CO_WAIT_KILLABLE_UNTIL(f->err, NULL, false, hal_clock_ns() + MOUNT_AGAIN_NS);
-		if (f->err != -ETIMEDOUT)
-			CO_RETURN(f->err);
-	}
-	CO_END;
-}
 
 /* Find the log if it is needed, and replay it. Then the super block is as it was meant. */
 struct mount_log {
@@ -366,7 +320,8 @@ static co_t ext4_mount(struct co *co, struct ext4_mount *f)
 	CO_BEGIN;
 	f->err = mount_begin((struct fs_mount *)f, &f->fs);
 	if (!f->err)
-		CO_AWAIT(f->err, mount_claim, .of = f);
+		CO_AWAIT(f->err, blk_mount_claim, .mount = (const struct fs_mount *)f,
+			 .dev = f->fs->dev, .holder = f->fs);
 	if (f->err) {
 		f->err = min(f->err, 0l);
 		goto out;

@@ -4,16 +4,14 @@
 
 #include "core/base/string.h"
 #include "core/cred/cred.h"
+#include "core/dev/blk_mount.h"
 #include "coro/task.h"
 #include "fs/fat/dir.h"
 #include "fs/fat/register.h"
-#include "hal/clock.h"
 #include "mem/phys/slab.h"
 #include "vfs/fs_context.h"
 #include "vfs/writeback.h"
 
-#define MOUNT_CLAIM_NS 10000000000ul
-#define MOUNT_AGAIN_NS 2000000ul
 #define TIME_MIN       315532800l	/* 1980-01-01 */
 #define TIME_MAX       4354819198l	/* 2107-12-31 23:59:58 */
 #define SIZE_MAX_FILE  0xfffffffful
@@ -94,8 +92,8 @@ static void fat_free(struct fat *fs)
 {
 	if (!fs)
 		return;
-	if (fs->dev && atomic_load(&fs->dev->holder) == fs)
-		blk_release(fs->dev);
+	if (fs->dev)
+		blk_mount_release(fs->dev, fs);
 	fat_table_close(fs);
 	fat_data_close(fs);
 	kfree(fs->sector);
@@ -179,25 +177,8 @@ static const struct super_ops fat_super_ops = {
 struct fat_mount {
 	struct fs_mount;
 	struct fat *fs;
-	u64 until_ns;
 	long err, ignored;
 };
-
-/* What lies on the device is mounted already: that one. -ENOENT if it is not. */
-static int mount_again(const struct fat_mount *m)
-{
-	struct super *s = m->shared ? super_share(m->dev) : NULL;
-
-	if (!s)
-		return -ENOENT;
-	if (s->type != m->type || atomic_load(&s->read_only) != m->read_only) {
-		super_unmounted(s);
-		return -EBUSY;
-	}
-	*m->shared = true;
-	*m->made = s;
-	return 0;
-}
 
 /* Everything before the first read. */
 static int mount_begin(struct fat_mount *m)
@@ -228,33 +209,6 @@ static int mount_begin(struct fat_mount *m)
 	if (fat_options_parse(&fs->options, m->options, fs->long_names))
 		return -EINVAL;
 	return !m->read_only && fs->dev->read_only ? -EACCES : 0;
-}
-
-/* Have the device for this mount (0), or find what is mounted from it already (1). Somebody may be
- * about to mount it, or the last mount to go: that is waited for. */
-struct mount_claim {
-	struct co_frame co;
-	struct fat_mount *of;
-	u64 until_ns;
-	long err;
-};
-static co_t mount_claim(struct co *co, struct mount_claim *f)
-{
-	CO_BEGIN;
-	f->until_ns = hal_clock_ns() + MOUNT_CLAIM_NS;
-	for (;;) {
-		f->err = mount_again(f->of);
-		if (f->err != -ENOENT)
-			CO_RETURN(f->err ? f->err : 1);
-		if (blk_claim(f->of->fs->dev, f->of->fs))
-			CO_RETURN(0);
-		if (hal_clock_ns() >= f->until_ns)
-			CO_RETURN(-EBUSY);
-		CO_WAIT_KILLABLE_UNTIL(f->err, NULL, false, hal_clock_ns() + MOUNT_AGAIN_NS);
-		if (f->err != -ETIMEDOUT)
-			CO_RETURN(f->err);
-	}
-	CO_END;
 }
 
 static int mount_make_super(const struct fat_mount *m, struct fat *fs)
@@ -337,7 +291,8 @@ static co_t fat_mount(struct co *co, struct fat_mount *f)
 	CO_BEGIN;
 	f->err = mount_begin(f);
 	if (!f->err)
-		CO_AWAIT(f->err, mount_claim, .of = f);
+		CO_AWAIT(f->err, blk_mount_claim, .mount = (const struct fs_mount *)f,
+			 .dev = f->fs->dev, .holder = f->fs);
 	if (f->err) {
 		fat_free(f->fs);
 		CO_RETURN(min(f->err, 0l));
