@@ -39,26 +39,29 @@ static void page_run_put(struct page_run *run, unsigned from)
 		phys_page_put(run->pages[i]);
 }
 
-/* Read a run whose pages are claimed; each is page_filled by the file system. */
+/* Read a run whose pages are claimed; each is page_filled by the file system. What became of the
+ * first. */
 struct page_run_read {
 	struct co_frame co;
 	struct mapping *mapping;
 	struct page_run *run;
 	unsigned i;
-	long ignored;
+	long err, first;
 };
 static co_t page_run_read(struct co *co, struct page_run_read *f)
 {
 	CO_BEGIN;
 	if (f->run->count > 1 && f->mapping->ops->readpages.step) {
-		CO_AWAIT_OP(f->ignored, f->mapping->ops->readpages, .mapping = f->mapping,
+		CO_AWAIT_OP(f->err, f->mapping->ops->readpages, .mapping = f->mapping,
 			    .pages = f->run->pages, .count = f->run->count);
-		CO_RETURN(0);
+		CO_RETURN(f->err);
 	}
-	for (f->i = 0; f->i < f->run->count; f->i++)
-		CO_AWAIT_OP(f->ignored, f->mapping->ops->readpage, .mapping = f->mapping,
+	for (f->i = 0; f->i < f->run->count; f->i++) {
+		CO_AWAIT_OP(f->err, f->mapping->ops->readpage, .mapping = f->mapping,
 			    .page = f->run->pages[f->i]);
-	CO_RETURN(0);
+		f->first = f->i ? f->first : f->err;
+	}
+	CO_RETURN(f->first);
 	CO_END;
 }
 
@@ -78,6 +81,13 @@ out:
 	if (!err)
 		page_filled(m, page, true);
 	return err;
+}
+
+/* What a reader is told of a page that could not be filled: that the device failed, unless it was
+ * only memory that was missing. */
+static long read_error(long err)
+{
+	return err == -ENOMEM ? err : -EIO;
 }
 
 /* Nothing there: make the run and read it, or a page of zeros. -EAGAIN: look again. */
@@ -122,7 +132,7 @@ static co_t page_fill_absent(struct co *co, struct page_fill_absent *f)
 			    .page = f->fresh);
 	}
 	f->get->found = f->fresh;
-	CO_RETURN(atomic_load(&f->fresh->flags) & PAGE_UPTODATE ? 0 : -EIO);
+	CO_RETURN(atomic_load(&f->fresh->flags) & PAGE_UPTODATE ? 0 : read_error(f->err));
 	CO_END;
 }
 
@@ -140,14 +150,14 @@ co_t page_get_filled(struct co *co, struct page_get_filled *f)
 				 page_claim_fill(f->mapping, f->found, &f->mine));
 		if (f->err)
 			break;
-		if (f->mine) {
-			/* Its last read failed. */
+		/* Its last read failed. */
+		if (f->mine)
 			CO_AWAIT_OP(f->err, f->mapping->ops->readpage, .mapping = f->mapping,
 				    .page = f->found);
+		if (atomic_load(&f->found->flags) & PAGE_UPTODATE) {
 			f->err = 0;
-		}
-		if (!(atomic_load(&f->found->flags) & PAGE_UPTODATE)) {
-			f->err = f->mine ? -EIO : -EAGAIN;
+		} else {
+			f->err = f->mine ? read_error(f->err) : -EAGAIN;
 			phys_page_put(f->found);
 			f->found = NULL;
 		}

@@ -99,6 +99,30 @@ co_t ext4_map_goal(struct co *co, struct ext4_map_goal *f)
 	CO_END;
 }
 
+/* The inode after blocks of its came or went, which on the disk it does not know: worth waiting for
+ * memory. */
+struct write_changed {
+	struct co_frame co;
+	struct handle *handle;
+	struct inode *inode;
+	unsigned tries;
+	long err, ignored;
+};
+static co_t write_changed(struct co *co, struct write_changed *f)
+{
+	CO_BEGIN;
+	for (; f->tries < WRITE_TRIES; f->tries++) {
+		CO_AWAIT(f->err, ext4_inode_write, .handle = f->handle, .inode = f->inode);
+		if (f->err != -ENOMEM)
+			break;
+		CO_AWAIT(f->ignored, reclaim_await, .pages = 4);
+	}
+	if (f->err)
+		journal_abort(f->handle->journal, (int)f->err);
+	CO_RETURN(f->err);
+	CO_END;
+}
+
 co_t ext4_map_append(struct co *co, struct ext4_map_append *f)
 {
 	CO_BEGIN;
@@ -113,7 +137,7 @@ co_t ext4_map_append(struct co *co, struct ext4_map_append *f)
 		 .block = f->block, .start = *f->start, .len = 1, .done = &f->done);
 	if (f->err)
 		CO_RETURN(f->err);
-	CO_AWAIT(f->err, ext4_inode_write, .handle = f->handle, .inode = f->inode);
+	CO_AWAIT(f->err, write_changed, .handle = f->handle, .inode = f->inode);
 	CO_RETURN(f->err);
 	CO_END;
 }
@@ -161,29 +185,6 @@ static u32 remove_many(struct inode *inode)
 	return max(REMOVE_CREDITS, 2 * remove_credits(inode));
 }
 
-/* The inode after some of its blocks went, which it says that it has: worth waiting for memory. */
-struct remove_write {
-	struct co_frame co;
-	struct handle *handle;
-	struct inode *inode;
-	unsigned tries;
-	long err, ignored;
-};
-static co_t remove_write(struct co *co, struct remove_write *f)
-{
-	CO_BEGIN;
-	for (; f->tries < WRITE_TRIES; f->tries++) {
-		CO_AWAIT(f->err, ext4_inode_write, .handle = f->handle, .inode = f->inode);
-		if (f->err != -ENOMEM)
-			break;
-		CO_AWAIT(f->ignored, reclaim_await, .pages = 4);
-	}
-	if (f->err)
-		journal_abort(f->handle->journal, (int)f->err);
-	CO_RETURN(f->err);
-	CO_END;
-}
-
 co_t ext4_map_remove(struct co *co, struct ext4_map_remove *f)
 {
 	CO_BEGIN;
@@ -203,7 +204,7 @@ co_t ext4_map_remove(struct co *co, struct ext4_map_remove *f)
 		CO_BREATHE;
 		if (f->err || f->handle.credits >= remove_credits(f->inode))
 			continue;
-		CO_AWAIT(f->err, remove_write, .handle = &f->handle, .inode = f->inode);
+		CO_AWAIT(f->err, write_changed, .handle = &f->handle, .inode = f->inode);
 		if (f->err)
 			break;
 		CO_AWAIT(f->err, journal_restart, .handle = &f->handle,
@@ -213,7 +214,7 @@ co_t ext4_map_remove(struct co *co, struct ext4_map_remove *f)
 	}
 	if (f->err == -ENOENT)
 		f->err = 0;
-	CO_AWAIT(f->written, remove_write, .handle = &f->handle, .inode = f->inode);
+	CO_AWAIT(f->written, write_changed, .handle = &f->handle, .inode = f->inode);
 	journal_stop(&f->handle);
 	CO_RETURN(f->err ? f->err : f->written);
 	CO_END;

@@ -9,10 +9,12 @@
 
 #include "fs/ext4/names.h"
 #include "mem/phys/slab.h"
+#include "mem/space/reclaim.h"
 #include "vfs/acl.h"
 
 #define MAKE_CREDITS   (3u + 1)			/* its number, itself */
 #define ORPHAN_CREDITS 4u
+#define EVICT_TRIES    8u
 
 /* --- counting links --- */
 
@@ -421,7 +423,8 @@ struct evict_last {
 	struct co_frame co;
 	struct inode *inode;
 	struct handle handle;
-	long err;
+	unsigned tries;
+	long err, ignored;
 };
 static co_t evict_last(struct co *co, struct evict_last *f)
 {
@@ -435,9 +438,32 @@ static co_t evict_last(struct co *co, struct evict_last *f)
 	ext4_inode(f->inode)->disk_size = 0;
 	if (!f->err)
 		CO_AWAIT(f->err, ext4_orphan_remove, .handle = &f->handle, .inode = f->inode);
-	if (!f->err)
+	/* It is on no list any more. */
+	while (!f->err) {
 		CO_AWAIT(f->err, ext4_inode_free, .handle = &f->handle, .inode = f->inode);
+		if (f->err != -ENOMEM || f->tries++ == EVICT_TRIES)
+			break;
+		CO_AWAIT(f->ignored, reclaim_await, .pages = 4);
+		f->err = 0;
+	}
 	journal_stop(&f->handle);
+	CO_RETURN(f->err);
+	CO_END;
+}
+
+struct evict_all {
+	struct co_frame co;
+	struct inode *inode;
+	long err;
+};
+static co_t evict_all(struct co *co, struct evict_all *f)
+{
+	CO_BEGIN;
+	if (has_map(f->inode))
+		CO_AWAIT(f->err, ext4_map_cut, .inode = f->inode,
+			 .metadata = !S_ISREG(f->inode->mode));
+	if (!f->err)
+		CO_AWAIT(f->err, evict_last, .inode = f->inode);
 	CO_RETURN(f->err);
 	CO_END;
 }
@@ -446,11 +472,12 @@ co_t ext4_evict(struct co *co, struct ext4_evict *f)
 {
 	CO_BEGIN;
 	if (ext4_of(f->inode)->journal && !journal_aborted(ext4_of(f->inode)->journal)) {
-		if (has_map(f->inode))
-			CO_AWAIT(f->err, ext4_map_cut, .inode = f->inode,
-				 .metadata = !S_ISREG(f->inode->mode));
-		if (!f->err)
-			CO_AWAIT(f->err, evict_last, .inode = f->inode);
+		while (f->tries++ <= EVICT_TRIES) {
+			CO_AWAIT(f->err, evict_all, .inode = f->inode);
+			if (f->err != -ENOMEM)
+				break;
+			CO_AWAIT(f->ignored, reclaim_await, .pages = 4);
+		}
 		if (f->err)
 			ext4_bad(ext4_of(f->inode), "inode %lu could not be deleted (%ld)",
 				 (unsigned long)f->inode->ino, f->err);

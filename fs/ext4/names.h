@@ -229,7 +229,8 @@ void ext4_inodes_free(struct ext4 *fs);
 /* vfs/super.h: an inode without links whose last reference is gone. */
 struct ext4_evict {
 	struct super_evict;
-	long err;
+	unsigned tries;
+	long err, ignored;
 };
 co_t ext4_evict(struct co *co, struct ext4_evict *f);
 

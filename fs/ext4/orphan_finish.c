@@ -129,14 +129,15 @@ static co_t orphan_list_first(struct co *co, struct orphan_list_first *f)
 	struct ext4_inode *e;
 
 	CO_BEGIN;
-	CO_AWAIT(f->err, ext4_inode_get, .fs = f->fs, .ino = f->fs->super_disk->last_orphan,
-		 .inode = f->inode, .orphan = true);
-	if (f->err)
-		CO_RETURN(f->err);
 	CO_AWAIT(f->err, ext4_inode_locate, .fs = f->fs, .ino = f->fs->super_disk->last_orphan,
 		 .page = &f->page, .data = &f->data);
+	if (f->err)
+		CO_RETURN(f->err);
+	/* Last: to put it is to delete it. */
+	CO_AWAIT(f->err, ext4_inode_get, .fs = f->fs, .ino = f->fs->super_disk->last_orphan,
+		 .inode = f->inode, .orphan = true);
 	if (f->err) {
-		inode_put(*f->inode);
+		phys_page_put(f->page);
 		CO_RETURN(f->err);
 	}
 	e = ext4_inode(*f->inode);
@@ -170,6 +171,12 @@ static co_t orphan_list_cut(struct co *co, struct orphan_list_cut *f)
 	CO_END;
 }
 
+/* Nothing is wrong with the disk: another mount may do. */
+static bool is_short(long err)
+{
+	return err == -ENOMEM || err == -EINTR;
+}
+
 struct orphan_list_finish {
 	struct co_frame co;
 	struct ext4 *fs;
@@ -185,6 +192,8 @@ static co_t orphan_list_finish(struct co *co, struct orphan_list_finish *f)
 		CO_AWAIT(f->err, orphan_list_first, .fs = f->fs, .inode = &f->inode);
 		if (!f->err)
 			CO_AWAIT(f->err, orphan_finish, .inode = f->inode);
+		if (is_short(f->err))
+			break;
 		if (f->err || f->fs->super_disk->last_orphan == f->ino ||
 		    ++f->count > f->fs->inodes)
 			CO_AWAIT(f->err, orphan_list_cut, .fs = f->fs);
@@ -223,15 +232,21 @@ static co_t orphan_file_finish(struct co *co, struct orphan_file_finish *f)
 				continue;
 			CO_AWAIT(f->err, ext4_inode_get, .fs = f->fs, .ino = ino,
 				 .inode = &f->inode, .orphan = true);
+			if (is_short(f->err))
+				break;
 			if (f->err)
 				continue;	/* said; e2fsck finds it */
 			ext4_inode(f->inode)->orphan =
 				ORPHAN_FILED + f->at * f->per_block + f->place;
 			CO_AWAIT(f->err, orphan_finish, .inode = f->inode);
+			if (is_short(f->err))
+				break;
 			f->count += !f->err;
 			CO_BREATHE;
 		}
 		buffer_put(f->buffer);
+		if (is_short(f->err))
+			CO_RETURN(f->err);
 	}
 	if (f->count)
 		log_info("ext4 %s: finished with %u orphans", f->fs->dev->name, f->count);

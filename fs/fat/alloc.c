@@ -3,6 +3,9 @@
  * fs->promised is what dirty pages will take and have not yet; promises never exceed what is free.
  */
 #include "fs/fat/fat.h"
+#include "mem/space/reclaim.h"
+
+#define CUT_TRIES 8u
 
 /* --- promises --- */
 
@@ -194,8 +197,11 @@ co_t fat_extend(struct co *co, struct fat_extend *f)
 		else
 			CO_AWAIT(f->err, fat_set, .fs = fat_of(&f->fi->inode), .cluster = f->last,
 				 .value = f->found);
-		if (f->err)
+		if (f->err) {
+			CO_AWAIT(f->ignored, fat_set, .fs = fat_of(&f->fi->inode),
+				 .cluster = f->found, .value = FAT_FREE);
 			break;
+		}
 		extend_take(f, true);
 		CO_BREATHE;
 	}
@@ -247,6 +253,36 @@ static void cut_count(struct fat_inode *fi, u32 keep)
 	fat_runs_cut(fi, keep);
 }
 
+/* One cluster of those that go, and which is the next. */
+struct cut_next {
+	struct co_frame co;
+	struct fat_cut *of;
+	long err;
+};
+static co_t cut_next(struct co *co, struct cut_next *f)
+{
+	struct fat *fs = fat_of(&f->of->fi->inode);
+
+	CO_BEGIN;
+	f->of->next = FAT_FREE;
+	if (fat_is_cluster(fs, f->of->cluster))
+		CO_AWAIT(f->err, fat_get, .fs = fs, .cluster = f->of->cluster,
+			 .value = &f->of->next);
+	if (f->err)
+		CO_RETURN(f->err);
+	if (f->of->next == FAT_FREE) {
+		fat_bad(fs, "inode %lu: cluster %u is not in use",
+			(unsigned long)f->of->fi->inode.ino, f->of->cluster);
+		fat_damaged(fs);
+		CO_RETURN(-EIO);
+	}
+	CO_AWAIT(f->err, fat_set, .fs = fs, .cluster = f->of->cluster, .value = FAT_FREE);
+	if (!f->err)
+		room_give(fs);
+	CO_RETURN(f->err);
+	CO_END;
+}
+
 co_t fat_cut(struct co *co, struct fat_cut *f)
 {
 	CO_BEGIN;
@@ -257,22 +293,13 @@ co_t fat_cut(struct co *co, struct fat_cut *f)
 	if (!f->err)
 		cut_count(f->fi, f->keep);
 	while (!f->err && f->cluster != FAT_END) {
-		f->next = FAT_FREE;
-		if (fat_is_cluster(fat_of(&f->fi->inode), f->cluster))
-			CO_AWAIT(f->err, fat_get, .fs = fat_of(&f->fi->inode),
-				 .cluster = f->cluster, .value = &f->next);
-		if (!f->err && f->next == FAT_FREE) {
-			fat_bad(fat_of(&f->fi->inode), "inode %lu: cluster %u is not in use",
-				(unsigned long)f->fi->inode.ino, f->cluster);
-			fat_damaged(fat_of(&f->fi->inode));
-			f->err = -EIO;
+		CO_AWAIT(f->err, cut_next, .of = f);
+		/* Nobody has the rest any more: worth waiting for memory. */
+		if (f->err == -ENOMEM && f->tries++ < CUT_TRIES) {
+			CO_AWAIT(f->ignored, reclaim_await, .pages = 4);
+			f->err = 0;
+			continue;
 		}
-		if (!f->err)
-			CO_AWAIT(f->err, fat_set, .fs = fat_of(&f->fi->inode),
-				 .cluster = f->cluster, .value = FAT_FREE);
-		if (f->err)
-			break;
-		room_give(fat_of(&f->fi->inode));
 		f->cluster = f->next;
 		CO_BREATHE;
 	}

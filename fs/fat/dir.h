@@ -68,13 +68,14 @@ struct fat_slot_write {
 	long err;
 };
 co_t fat_slot_write(struct co *co, struct fat_slot_write *f);
-/* Mark slots as deleted, the last (with the short name) first. */
+/* Mark slots as deleted, the last (with the short name) first. An error: none is. Where only the
+ * first could be, the others are what is left of a long name, and nobody's. */
 struct fat_slots_delete {
 	struct co_frame co;
 	struct inode *dir;
-	u32 offset;
+	u32 offset;		/* of the last */
 	u8 slots;
-	union fat_disk_slot *slot;
+	bool begun;
 	struct page *page;
 	long err;
 };
@@ -91,14 +92,14 @@ struct fat_make_room {
 	long err;
 };
 co_t fat_make_room(struct co *co, struct fat_make_room *f);
-/* Write the entry where room was found: *at is where its short name is. */
+/* Write the entry where room was found; on an error there is none. */
 struct fat_enter {
 	struct co_frame co;
 	struct fat_scan *scan;
 	const struct fat_disk_entry *entry;	/* but for its name */
 	unsigned number;
 	union fat_disk_slot *slot;
-	long err;
+	long err, ignored;
 };
 co_t fat_enter(struct co *co, struct fat_enter *f);
 /* A directory gets clusters, up to so many bytes, of zeros. */

@@ -52,9 +52,10 @@ co_t fat_slots_delete(struct co *co, struct fat_slots_delete *f)
 		CO_AWAIT(f->err, page_get_filled, .mapping = &f->dir->mapping,
 			 .index = f->offset >> PAGE_SHIFT, .ahead = 1, .page = &f->page);
 		if (f->err)
-			CO_RETURN(f->err);
+			CO_RETURN(f->begun ? 0 : f->err);
 		CO_WAIT_IO(&f->dir->mapping.waiters, page_claim(f->page));
 		slot_delete(f);
+		f->begun = true;
 	}
 	CO_RETURN(0);
 	CO_END;
@@ -239,18 +240,29 @@ static void enter_slot(struct fat_enter *f)
 	f->slot->entry.lower = name->lower;
 }
 
+static u32 enter_at(const struct fat_enter *f)
+{
+	return f->scan->gap_at + (f->scan->want - 1 - f->number) * FAT_SLOT;
+}
+
 co_t fat_enter(struct co *co, struct fat_enter *f)
 {
 	CO_BEGIN;
 	f->slot = kmalloc(sizeof(*f->slot));
 	if (!f->slot)
 		CO_RETURN(-ENOMEM);
-	for (f->number = f->scan->want; f->number-- && !f->err;) {
+	for (f->number = f->scan->want; f->number--;) {
 		enter_slot(f);
 		CO_AWAIT(f->err, fat_slot_write, .dir = f->scan->dir, .slot = f->slot,
-			 .offset = f->scan->gap_at + (f->scan->want - 1 - f->number) * FAT_SLOT);
+			 .offset = enter_at(f));
+		if (f->err)
+			break;
 	}
 	kfree(f->slot);
+	if (f->err && f->number + 1 < f->scan->want)
+		CO_AWAIT(f->ignored, fat_slots_delete, .dir = f->scan->dir,
+			 .offset = enter_at(f) - FAT_SLOT,
+			 .slots = (u8)(f->scan->want - 1 - f->number));
 	CO_RETURN(f->err);
 	CO_END;
 }

@@ -273,7 +273,7 @@ struct fat_extend {
 	u32 clusters;
 	u32 last, found;
 	struct fat_run run;
-	long err;
+	long err, ignored;
 };
 co_t fat_extend(struct co *co, struct fat_extend *f);
 /* Keep so many, with map_lock held for writing. */
@@ -282,7 +282,8 @@ struct fat_cut {
 	struct fat_inode *fi;
 	u32 keep;
 	u32 cluster, next;
-	long err;
+	unsigned tries;
+	long err, ignored;
 };
 co_t fat_cut(struct co *co, struct fat_cut *f);
 
@@ -416,6 +417,17 @@ struct fat_inode_update {
 	long err;
 };
 co_t fat_inode_update(struct co *co, struct fat_inode_update *f);
+/* Hold the page that has its entry: until phys_page_put that can be written and deleted without
+ * failing. NULL: it has none. */
+struct fat_inode_hold {
+	struct co_frame co;
+	struct fat_inode *fi;
+	struct page **page;
+	struct inode *dir;
+	u32 offset;
+	long err;
+};
+co_t fat_inode_hold(struct co *co, struct fat_inode_hold *f);
 struct fat_write_inode {
 	struct super_write_inode;
 	struct inode *dir;

@@ -329,14 +329,15 @@ static void update_put(struct fat_inode_update *f)
 	phys_page_put(f->page);
 }
 
-static struct inode *update_where(struct fat_inode_update *f)
+/* With a reference, or NULL: and where in it. */
+static struct inode *entry_where(struct fat_inode *fi, u32 *offset)
 {
-	struct fat *fs = fat_of(&f->fi->inode);
+	struct fat *fs = fat_of(&fi->inode);
 	struct inode *dir;
 
 	spin_lock(&fs->slot_lock);
-	dir = f->fi->parent;
-	f->offset = f->fi->offset;
+	dir = fi->parent;
+	*offset = fi->offset;
 	if (dir)
 		inode_get(dir);
 	spin_unlock(&fs->slot_lock);
@@ -346,7 +347,7 @@ static struct inode *update_where(struct fat_inode_update *f)
 co_t fat_inode_update(struct co *co, struct fat_inode_update *f)
 {
 	CO_BEGIN;
-	f->dir = update_where(f);
+	f->dir = entry_where(f->fi, &f->offset);
 	if (!f->dir)
 		CO_RETURN(0);
 	CO_AWAIT(f->err, page_get_filled, .mapping = &f->dir->mapping,
@@ -355,6 +356,22 @@ co_t fat_inode_update(struct co *co, struct fat_inode_update *f)
 		CO_WAIT_IO(&f->dir->mapping.waiters, page_claim(f->page));
 		update_put(f);
 	}
+	inode_put(f->dir);
+	CO_RETURN(f->err);
+	CO_END;
+}
+
+co_t fat_inode_hold(struct co *co, struct fat_inode_hold *f)
+{
+	CO_BEGIN;
+	*f->page = NULL;
+	f->dir = entry_where(f->fi, &f->offset);
+	if (!f->dir)
+		CO_RETURN(0);
+	CO_AWAIT(f->err, page_get_filled, .mapping = &f->dir->mapping,
+		 .index = f->offset >> PAGE_SHIFT, .ahead = 1, .page = f->page);
+	if (f->err)
+		*f->page = NULL;
 	inode_put(f->dir);
 	CO_RETURN(f->err);
 	CO_END;
@@ -446,14 +463,9 @@ co_t fat_root_get(struct co *co, struct fat_root_get *f)
 
 struct inode *fat_inode_parent(struct inode *inode)
 {
-	struct inode *dir;
+	u32 offset;
 
-	spin_lock(&fat_of(inode)->slot_lock);
-	dir = fat_inode(inode)->parent;
-	if (dir)
-		inode_get(dir);
-	spin_unlock(&fat_of(inode)->slot_lock);
-	return dir;
+	return entry_where(fat_inode(inode), &offset);
 }
 
 /* Nobody writes to it now: it needs no more than it has. */

@@ -182,11 +182,12 @@ static co_t create_entry(struct co *co, struct create_entry *f)
 	f->entry = &f->of->scan->entry;
 	memset(f->entry, 0, sizeof(*f->entry));
 	fat_inode_encode(f->of->new, f->entry);
-	CO_AWAIT(f->err, fat_enter, .scan = f->of->scan, .entry = f->entry);
+	CO_AWAIT(f->err, fat_place, .inode = f->of->dir, .disk = &f->of->scan->disk,
+		 .at = f->of->scan->gap_at + (f->of->scan->want - 1) * FAT_SLOT,
+		 .end = f->of->scan->gap_at + f->of->scan->want * FAT_SLOT, .len = &f->len);
+	/* Last: once it is there nothing may fail. */
 	if (!f->err)
-		CO_AWAIT(f->err, fat_place, .inode = f->of->dir, .disk = &f->of->scan->disk,
-			 .at = f->of->scan->gap_at + (f->of->scan->want - 1) * FAT_SLOT,
-			 .end = f->of->scan->gap_at + f->of->scan->want * FAT_SLOT, .len = &f->len);
+		CO_AWAIT(f->err, fat_enter, .scan = f->of->scan, .entry = f->entry);
 	CO_RETURN(f->err);
 	CO_END;
 }
@@ -224,10 +225,12 @@ static co_t fat_create(struct co *co, struct fat_create *f)
 
 /* --- removing --- */
 
-/* The inode loses its entry: the slots go. */
+/* The inode loses its entry: the slots go. First the place is forgotten, so that nobody writes the
+ * entry again; that cannot be undone, so what is needed to delete it is held before. */
 struct leave {
 	struct co_frame co;
 	struct inode *dir, *inode;
+	struct page *held;
 	u32 offset;
 	u8 slots;
 	long err;
@@ -235,10 +238,15 @@ struct leave {
 static co_t leave(struct co *co, struct leave *f)
 {
 	CO_BEGIN;
+	CO_AWAIT(f->err, fat_inode_hold, .fi = fat_inode(f->inode), .page = &f->held);
+	if (f->err)
+		CO_RETURN(f->err);
 	f->offset = fat_inode(f->inode)->offset;
 	f->slots = fat_inode(f->inode)->slots;
 	fat_inode_place(fat_inode(f->inode), NULL, 0, 0);
 	CO_AWAIT(f->err, fat_slots_delete, .dir = f->dir, .offset = f->offset, .slots = f->slots);
+	if (f->held)
+		phys_page_put(f->held);
 	CO_RETURN(f->err);
 	CO_END;
 }

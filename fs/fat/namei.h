@@ -22,6 +22,8 @@ void fat_lost_link(struct inode *dir, struct inode *inode);
 struct fat_rename {
 	struct inode_rename;
 	struct fat_scan *scan;
+	/* The pages with the two entries and of the directories whose ".." changes: held. */
+	struct page *held[4];
 	u32 offset;		/* of the old entry */
 	u8 slots;
 	long err, ignored;

@@ -6,13 +6,67 @@
 #include "core/base/string.h"
 #include "fs/fat/namei.h"
 #include "mem/phys/slab.h"
+#include "vfs/writeback.h"
 
-/* ".." of a directory that was moved. */
+/* --- so that nothing fails halfway --- */
+
+/* The page with the two first entries of a directory that gets another parent. */
+struct hold_dots {
+	struct co_frame co;
+	struct inode *inode;
+	struct page **page;
+	long err;
+};
+static co_t hold_dots(struct co *co, struct hold_dots *f)
+{
+	CO_BEGIN;
+	if (!S_ISDIR(f->inode->mode))
+		CO_RETURN(0);
+	CO_AWAIT(f->err, page_get_filled, .mapping = &f->inode->mapping, .ahead = 1,
+		 .page = f->page);
+	if (f->err)
+		*f->page = NULL;
+	CO_RETURN(f->err);
+	CO_END;
+}
+
+/* Entries and parents change one after the other: all that has to be read for it is held first,
+ * and then is there. */
+struct rename_hold {
+	struct co_frame co;
+	struct fat_rename *of;
+	long err;
+};
+static co_t rename_hold(struct co *co, struct rename_hold *f)
+{
+	CO_BEGIN;
+	CO_AWAIT(f->err, fat_inode_hold, .fi = fat_inode(f->of->inode), .page = &f->of->held[0]);
+	if (!f->err && f->of->target)
+		CO_AWAIT(f->err, fat_inode_hold, .fi = fat_inode(f->of->target),
+			 .page = &f->of->held[1]);
+	if (f->err || f->of->old_dir == f->of->new_dir)
+		CO_RETURN(f->err);
+	CO_AWAIT(f->err, hold_dots, .inode = f->of->inode, .page = &f->of->held[2]);
+	if (!f->err && (f->of->flags & RENAME_EXCHANGE))
+		CO_AWAIT(f->err, hold_dots, .inode = f->of->target, .page = &f->of->held[3]);
+	CO_RETURN(f->err);
+	CO_END;
+}
+
+static void rename_let_go(struct fat_rename *f)
+{
+	for (unsigned i = 0; i < ARRAY_SIZE(f->held); i++)
+		if (f->held[i])
+			phys_page_put(f->held[i]);
+}
+
+/* --- the steps --- */
+
+/* ".." of a directory that was moved; the page is held. */
 struct mend_up {
 	struct co_frame co;
 	struct inode *inode, *dir;
 	struct page *page;
-	long err;
 };
 
 static void mend_put(struct mend_up *f)
@@ -30,18 +84,13 @@ static void mend_put(struct mend_up *f)
 	spin_unlock(&fs->slot_lock);
 	page_mark_dirty(&f->inode->mapping, f->page);
 	page_unclaim(&f->inode->mapping, f->page);
-	phys_page_put(f->page);
 }
 
 static co_t mend_up(struct co *co, struct mend_up *f)
 {
 	CO_BEGIN;
-	if (!S_ISDIR(f->inode->mode))
+	if (!f->page)
 		CO_RETURN(0);
-	CO_AWAIT(f->err, page_get_filled, .mapping = &f->inode->mapping, .ahead = 1,
-		 .page = &f->page);
-	if (f->err)
-		CO_RETURN(f->err);
 	CO_WAIT_IO(&f->inode->mapping.waiters, page_claim(f->page));
 	mend_put(f);
 	CO_RETURN(0);
@@ -52,22 +101,19 @@ static co_t mend_up(struct co *co, struct mend_up *f)
 struct rename_exchange {
 	struct co_frame co;
 	struct fat_rename *of;
-	long err, first;
+	long ignored;
 };
 static co_t rename_exchange(struct co *co, struct rename_exchange *f)
 {
 	CO_BEGIN;
 	fat_inode_exchange(fat_inode(f->of->inode), fat_inode(f->of->target));
-	CO_AWAIT(f->first, fat_inode_update, .fi = fat_inode(f->of->inode));
-	CO_AWAIT(f->err, fat_inode_update, .fi = fat_inode(f->of->target));
-	f->first = f->first ? f->first : f->err;
-	if (f->of->old_dir != f->of->new_dir) {
-		CO_AWAIT(f->err, mend_up, .inode = f->of->inode, .dir = f->of->new_dir);
-		f->first = f->first ? f->first : f->err;
-		CO_AWAIT(f->err, mend_up, .inode = f->of->target, .dir = f->of->old_dir);
-		f->first = f->first ? f->first : f->err;
-	}
-	CO_RETURN(f->first);
+	CO_AWAIT(f->ignored, fat_inode_update, .fi = fat_inode(f->of->inode));
+	CO_AWAIT(f->ignored, fat_inode_update, .fi = fat_inode(f->of->target));
+	CO_AWAIT(f->ignored, mend_up, .inode = f->of->inode, .dir = f->of->new_dir,
+		 .page = f->of->held[2]);
+	CO_AWAIT(f->ignored, mend_up, .inode = f->of->target, .dir = f->of->old_dir,
+		 .page = f->of->held[3]);
+	CO_RETURN(0);
 	CO_END;
 }
 
@@ -112,9 +158,11 @@ static co_t rename_enter(struct co *co, struct rename_enter *f)
 				f->of->scan->gap_at + (f->of->scan->want - 1) * FAT_SLOT,
 				(u8)f->of->scan->want);
 	}
-	/* What it is may have changed since its entry was made. */
+	/* What it is may have changed since its entry was made. The one that it took over is held. */
 	CO_AWAIT(f->err, fat_inode_update, .fi = fat_inode(f->of->inode));
-	CO_RETURN(f->err);
+	if (f->err)
+		writeback_note(f->of->inode, INODE_DIRTY_ATTRS);
+	CO_RETURN(0);
 	CO_END;
 }
 
@@ -160,8 +208,8 @@ static co_t rename_move(struct co *co, struct rename_move *f)
 		CO_RETURN(f->err);
 	CO_AWAIT(f->err, fat_slots_delete, .dir = f->of->old_dir, .offset = f->of->offset,
 		 .slots = f->of->slots);
-	if (!f->err && f->of->old_dir != f->of->new_dir)
-		CO_AWAIT(f->err, mend_up, .inode = f->of->inode, .dir = f->of->new_dir);
+	CO_AWAIT(f->err, mend_up, .inode = f->of->inode, .dir = f->of->new_dir,
+		 .page = f->of->held[2]);
 	rename_links(f->of);
 	CO_RETURN(0);
 	CO_END;
@@ -173,12 +221,14 @@ co_t fat_rename(struct co *co, struct fat_rename *f)
 	if (f->flags & ~(unsigned)(RENAME_NOREPLACE |
 				   (fat_of(f->old_dir)->long_names ? RENAME_EXCHANGE : 0)))
 		CO_RETURN(-EINVAL);
-	if (f->flags & RENAME_EXCHANGE) {
+	CO_AWAIT(f->err, rename_hold, .of = f);
+	if (!f->err && (f->flags & RENAME_EXCHANGE)) {
 		CO_AWAIT(f->err, rename_exchange, .of = f);
 		exchange_links(f);
-	} else {
+	} else if (!f->err) {
 		CO_AWAIT(f->err, rename_move, .of = f);
 	}
+	rename_let_go(f);
 	if (f->err)
 		CO_RETURN(f->err);
 	fat_dir_changed(f->old_dir);

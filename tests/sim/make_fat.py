@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Two FAT images for the simulation to be written to: one of 12 bits with small clusters, one of 32.
 
-In both are /file, and what is broken: /broken (its chain leads to a free cluster), /short (its chain
+In both are /file, and what is broken: /broken (its chain leads to a free cluster, the last one), /short (its chain
 ends early), /longer (it goes on behind the file's end), /nowhere (a directory that begins at no cluster). In the first /file is in pieces, and
 there are directories: /directory (of several clusters) and /directory/inner.
 
@@ -33,6 +33,7 @@ class Image:
         self.size = (size16 or struct.unpack_from("<I", self.data, 36)[0]) * self.sector
         self.root = self.table + self.tables * self.size
         self.start = self.root + root * 32
+        self.last = (len(self.data) - self.start) // (self.cluster * self.sector) + 1
         if self.bits == 32:
             self.root += (struct.unpack_from("<I", self.data, 44)[0] - 2) * self.cluster * self.sector
 
@@ -76,12 +77,19 @@ class Image:
 
     def damage(self):
         end = 0xfff if self.bits == 12 else 0xfffffff
-        self.set(self.get(self.first(self.entry("BROKEN  "))), 0)
+        self.set(self.first(self.entry("BROKEN  ")), self.last)
         self.set(self.get(self.first(self.entry("SHORT   "))), end)
         struct.pack_into("<H", self.data, self.entry("NOWHERE ") + 26, 0xfff0)
         struct.pack_into("<I", self.data, self.entry("LONGER  ") + 28, 600)
 
+    def count_free(self):
+        """What the information sector of 32 bits says is so."""
+        if self.bits == 32:
+            free = sum(not self.get(n) for n in range(2, self.last + 1))
+            struct.pack_into("<I", self.data, self.sector + 488, free)
+
     def write(self):
+        self.count_free()
         pathlib.Path(self.path).write_bytes(self.data)
 
 

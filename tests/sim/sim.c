@@ -21,6 +21,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "fsck.h"
 #include "inside.h"
 #include "points.h"
 #include "hal/host/host.h"
@@ -246,6 +247,7 @@ static int run_points(u64 first, u64 last, bool refusing, int thing)
 			c.entering_user = points_entering_user;
 			c.begin = points_begin;
 			c.branched = points_branched;
+			c.finishing = fsck_all;
 			points->thing = i;
 			points->seed = seed;
 			points->trunk_through = false;
@@ -338,6 +340,9 @@ int main(int argc, char **argv)
 
 		fresh[n] = read_disk(paths[n]);
 		fresh[n].original = read_disk(paths[n]).image;
+		/* Its list of orphans is broken: what the rest of that had is lost. */
+		if (strcmp(paths[n], SIM_ORPHANS))
+			fsck_note(&fresh[n], n + SIM_FRESH);
 	}
 	first = optind + 1 < argc ? strtoull(argv[optind + 1], NULL, 0) : 1;
 	last = optind + 2 < argc ? strtoull(argv[optind + 2], NULL, 0) : first;

@@ -190,7 +190,9 @@ static void full(struct prog *p)
 		made(p, name);
 	}
 	closed(p);
+	unmounted(p); /* again, if that was refused */
 	unmounted(p);
+	fresh_disks(p); /* it used the cluster that something broken has */
 }
 
 /* A free cluster is looked for far behind where the last one was, and before that. */
@@ -217,7 +219,9 @@ static void looked_for(struct prog *p)
 		SYS(p, NR_FTRUNCATE, R(20), I(960000 - 20000 * i));
 	}
 	SYS(p, __NR_close, R(20));
+	unmounted(p); /* again, if that was refused */
 	unmounted(p);
+	fresh_disks(p); /* it used the cluster that something broken has */
 }
 
 /* What is broken is an error, and the end of writing, if that is asked for. */
@@ -244,6 +248,8 @@ static void broken(struct prog *p)
 {
 	broken_of(p, FAT12, "errors=continue");
 	broken_of(p, FAT32, NULL);
+	unmounted(p);
+	fresh_disks(p);
 }
 
 static void ioctls(struct prog *p)
