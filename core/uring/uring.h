@@ -23,6 +23,7 @@
 #ifndef URING_URING_H
 #define URING_URING_H
 
+#include "core/base/slots.h"
 #include "core/uring/op.h"
 #include "coro/lock.h"
 #include "mem/space/pager.h"
@@ -117,6 +118,8 @@ struct uring {
 	u32 file_count;
 	u32 file_from, file_to;		/* where numbers are chosen from */
 	u32 file_next;			/* where to look first */
+	struct slots file_slots;	/* which of them are taken */
+	u64 *file_words;		/* owned: its words */
 	struct fixed **fixed;		/* registered buffers; NULL: none are */
 	u32 fixed_count;
 	struct group *groups[URING_GROUP_BUCKETS];
@@ -201,7 +204,8 @@ struct files_register {
 	const u64 *tags;
 	u32 n, at;
 	struct file **files;
-	u64 *own;
+	u64 *own, *words;
+	struct slots slots;
 	int err;
 };
 co_t files_register(struct co *co, struct files_register *f);
