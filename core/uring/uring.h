@@ -11,6 +11,7 @@
  *	files.c    registered files
  *	fixed.c    registered buffers
  *	group.c    buffers that requests choose among
+ *	choose.c   how they do
  *
  * The program writes to the memory at any time, so nothing in it is believed: a submission is
  * copied before it is looked at, indexes are masked, and the kernel keeps its own head and tail.
