@@ -316,6 +316,14 @@ co_t cancel_run(struct co *co, struct cancel_run *f);
 const struct cred *uring_cred(struct uring *u, u32 id);
 long uring_add_cred(struct uring *u, const struct cred *cred);
 long uring_remove_cred(struct uring *u, u32 id);
+/* kernel.io_uring_disabled (0: anybody may make rings; 1: the group's members and the privileged;
+ * 2: nobody), kernel.io_uring_group (-1: none). [a] */
+struct uring_settings {
+	i32 disabled, group;
+};
+extern struct uring_settings uring_settings;
+/* May the current task make rings? */
+bool uring_is_allowed(void);
 /* May the current task submit? 0, -EEXIST, -EBADFD. */
 int uring_may_submit(struct uring *u);
 
