@@ -298,7 +298,9 @@ bool uring_is_allowed(void)
 
 	if (disabled == 0 || disabled == 2)
 		return !disabled;
-	return cred_capable(cred, CAP_SYS_ADMIN) || (group != -1 && cred_in_group(cred, (u32)group));
+	if (group != -1 && cred_in_group(cred, (u32)group))
+		return true;
+	return cred_capable(cred, CAP_SYS_ADMIN);
 }
 
 int uring_may_submit(struct uring *u)
