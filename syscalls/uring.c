@@ -50,6 +50,8 @@ struct sys_io_uring_setup {
 static co_t sys_io_uring_setup(struct co *co, struct sys_io_uring_setup *f)
 {
 	CO_BEGIN;
+	if (!uring_is_allowed())
+		CO_RETURN(-EPERM);
 	f->p = kmalloc(sizeof(*f->p));
 	if (!f->p)
 		CO_RETURN(-ENOMEM);

@@ -156,6 +156,15 @@ static bool net_is_multishot(const struct uring_request *r)
 	return r->sqe.ioprio & IORING_RECV_MULTISHOT;
 }
 
+/* What became of the buffer that was chosen. */
+static void net_chosen(struct uring_request *r, long n)
+{
+	if (n > 0)
+		uring_select_used(r, (u64)n);
+	else
+		uring_unselect(r);
+}
+
 /* Of one buffer: less than all that was asked for severs a link. */
 static long net_result(struct uring_request *r, long n, u32 len)
 {
@@ -240,6 +249,8 @@ static co_t uring_send_op(struct co *co, struct uring_send_op *f)
 		CO_AWAIT_OP(f->n, net_socket(f->r)->ops->send, .socket = net_socket(f->r),
 			    .message = &f->m);
 	kfree(f->m.name);
+	if (f->n >= 0)
+		uring_select_used(f->r, (u64)f->n);
 	CO_RETURN(net_result(f->r, f->n, f->len));
 	CO_END;
 }
@@ -314,8 +325,7 @@ static co_t uring_recv_op(struct co *co, struct uring_recv_op *f)
 			CO_RETURN(f->n);
 		CO_AWAIT_OP(f->n, net_socket(f->r)->ops->receive, .socket = net_socket(f->r),
 			    .message = &f->m);
-		if (f->n <= 0)
-			uring_unselect(f->r);
+		net_chosen(f->r, f->n);
 		if (f->n == -EAGAIN && recv_may_wait(f->r)) {
 			CO_AWAIT(f->n, net_ready, .item = {.file = f->r->file, .events = POLLIN});
 			if (f->n)
@@ -409,8 +419,7 @@ static co_t uring_recvmsg_op(struct co *co, struct uring_recvmsg_op *f)
 			 .from = uptr_of(f->r->args[0]), .to = uptr_of(f->r->sqe.addr),
 			 .given = true, .at = f->at, .len = f->len,
 			 .flags = f->r->sqe.msg_flags | MSG_DONTWAIT);
-		if (f->n <= 0)
-			uring_unselect(f->r);
+		net_chosen(f->r, f->n);
 		if (f->n != -EAGAIN || !recv_may_wait(f->r))
 			break;
 		CO_AWAIT(f->n, net_ready, .item = {.file = f->r->file, .events = POLLIN});

@@ -210,7 +210,7 @@ static long register_check_ring(const struct io_uring_buf_reg *reg)
 	for (unsigned i = 0; i < 5; i++)
 		if (reg->resv[i])
 			return -EINVAL;
-	if (reg->min_left || reg->flags & ~(u32)IOU_PBUF_RING_MMAP)
+	if (reg->min_left || reg->flags & ~(u32)(IOU_PBUF_RING_MMAP | IOU_PBUF_RING_INC))
 		return -EINVAL;
 	if (!reg->ring_entries || reg->ring_entries & (reg->ring_entries - 1) ||
 	    reg->ring_entries >= 65536)

@@ -164,10 +164,12 @@ static long uring_rw_result(struct uring_request *r, long n)
 {
 	bool writes = uring_rw_writes(r);
 
-	if (n >= 0)
+	if (n >= 0) {
 		r->fails |= (u64)n != r->args[0] && !uring_rw_selects(r);
-	else
+		uring_select_used(r, (u64)n);
+	} else {
 		uring_unselect(r);
+	}
 	process_count_io(thread_current()->process, n, writes);
 	return writes ? read_signals(task_current(), r->file, n) : n;
 }

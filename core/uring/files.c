@@ -29,6 +29,10 @@ static struct file *files_exchange(struct uring *u, u32 index, struct file *file
 
 	u->files[index] = file;
 	u->file_tags[index] = *tag;
+	if (file)
+		slots_take(&u->file_slots, index);
+	else
+		slots_give(&u->file_slots, index);
 	*tag = old ? old_tag : 0;
 	return old;
 }
@@ -69,7 +73,11 @@ static int files_start(struct files_register *f)
 		return -EMFILE;
 	f->files = kcalloc(f->n, sizeof(*f->files));
 	f->own = kcalloc(f->n, sizeof(*f->own));
-	return f->files && f->own ? 0 : -ENOMEM;
+	f->words = kmalloc(slots_size(f->n));
+	if (!f->files || !f->own || !f->words)
+		return -ENOMEM;
+	slots_init(&f->slots, f->words, f->n);
+	return 0;
 }
 
 /* They are the ring's. */
@@ -80,6 +88,8 @@ static void files_set(struct files_register *f)
 	spin_lock(&u->lock);
 	u->files = f->files;
 	u->file_tags = f->own;
+	u->file_slots = f->slots;
+	u->file_words = f->words;
 	u->file_count = f->n;
 	u->file_from = u->file_next = 0;
 	u->file_to = f->n;
@@ -93,6 +103,8 @@ co_t files_register(struct co *co, struct files_register *f)
 	for (; !f->err && f->fds && f->at < f->n; f->at++) {
 		f->own[f->at] = f->tags ? f->tags[f->at] : 0;
 		f->err = files_find(f->fds[f->at], f->own[f->at], &f->files[f->at]);
+		if (f->files[f->at])
+			slots_take(&f->slots, f->at);
 		CO_BREATHE;
 	}
 	if (!f->err) {
@@ -105,6 +117,7 @@ co_t files_register(struct co *co, struct files_register *f)
 	}
 	kfree(f->files);
 	kfree(f->own);
+	kfree(f->words);
 	CO_RETURN(f->err);
 	CO_END;
 }
@@ -120,6 +133,7 @@ static void files_cut(struct uring *u, u32 from)
 	if (!from) {
 		u->files = NULL;
 		u->file_tags = NULL;
+		u->file_words = NULL;
 	}
 	spin_unlock(&u->lock);
 }
@@ -127,7 +141,7 @@ static void files_cut(struct uring *u, u32 from)
 long files_unregister(struct uring *u)
 {
 	struct file **files = u->files;
-	u64 *tags = u->file_tags;
+	u64 *tags = u->file_tags, *words = u->file_words;
 	u32 n = u->file_count, from = n > URING_FILES_PIECE ? n - URING_FILES_PIECE : 0;
 
 	if (!files)
@@ -140,6 +154,7 @@ long files_unregister(struct uring *u)
 		return URING_AGAIN;
 	kfree(files);
 	kfree(tags);
+	kfree(words);
 	return 0;
 }
 
@@ -226,13 +241,12 @@ long files_set_range(struct uring *u, const struct io_uring_file_index_range *ra
 /* The first free number from the hint on, around; file_to if there is none. */
 static u32 files_choose(struct uring *u) REQUIRES(u->lock)
 {
-	for (u32 i = u->file_next; i < u->file_to; i++)
-		if (!u->files[i])
-			return i;
-	for (u32 i = u->file_from; i < u->file_next; i++)
-		if (!u->files[i])
-			return i;
-	return u->file_to;
+	u32 at = slots_find(&u->file_slots, u->file_next, u->file_to);
+
+	if (at < u->file_to)
+		return at;
+	at = slots_find(&u->file_slots, u->file_from, u->file_next);
+	return at < u->file_next ? at : u->file_to;
 }
 
 long uring_install(struct uring *u, struct file *file, u32 file_index)
@@ -258,7 +272,7 @@ long uring_install(struct uring *u, struct file *file, u32 file_index)
 			err = -EINVAL;
 		else
 			old = files_exchange(u, at, file, &tag);
-		if (!err)
+		if (!err && !old)
 			u->file_next = min(max(at + 1, u->file_from), u->file_to);
 		if (!err && choose)
 			err = at;
@@ -300,7 +314,9 @@ bool files_free_more(struct uring *u)
 		return true;
 	kfree(u->files);
 	kfree(u->file_tags);
+	kfree(u->file_words);
 	u->files = NULL;
 	u->file_tags = NULL;
+	u->file_words = NULL;
 	return false;
 }

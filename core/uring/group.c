@@ -1,6 +1,6 @@
 /* core/uring/group.c -- groups of buffers that requests choose among when they have data for one:
  * handed over one by one (IORING_OP_PROVIDE_BUFFERS), or in a ring that the program fills. */
-#include "core/uring/uring.h"
+#include "core/uring/group.h"
 
 #include "mem/phys/slab.h"
 #include "vfs/reaper.h"
@@ -9,36 +9,7 @@
 #define GROUP_RING_MOST 32768u
 #define GROUP_PIECE 256u	/* released at once */
 
-struct group_buffer {
-	struct list link;
-	u64 addr;
-	u32 len;
-	u16 id;
-};
-
-/* A ring of buffers; mappings of it may outlive its group. */
-struct group_memory {
-	refcount refs;		/* [a] */
-	struct pager pager;
-	u64 first;		/* [I] page of the mapped file where it begins */
-	struct region region;	/* [I] */
-};
-
-struct group {
-	struct group *next;	/* in its bucket; all under the ring's lock */
-	u16 id;
-	bool is_ring, mapped;
-	/* a ring of buffers */
-	struct group_memory *memory;
-	u32 entries;
-	u16 head;
-	/* one by one */
-	struct list buffers;
-	u32 count;
-	struct reaper_rest rest;
-};
-
-static struct group *group_find(struct uring *u, u16 id) REQUIRES(u->lock)
+struct group *group_by_id(struct uring *u, u16 id)
 {
 	struct group *g = u->groups[id % URING_GROUP_BUCKETS];
 
@@ -197,7 +168,7 @@ int group_mmap(struct uring *u, u16 id, u64 size, struct pager **pager)
 	int err = -EINVAL;
 
 	spin_lock(&u->lock);
-	g = group_find(u, id);
+	g = group_by_id(u, id);
 	if (g && g->mapped && size <= (u64)g->memory->region.count << PAGE_SHIFT) {
 		*pager = &g->memory->pager;
 		group_pager_get(*pager);
@@ -236,6 +207,7 @@ long group_register(struct uring *u, const struct io_uring_buf_reg *reg, struct 
 	}
 	g->is_ring = true;
 	g->mapped = reg->flags & IOU_PBUF_RING_MMAP;
+	g->in_part = reg->flags & IOU_PBUF_RING_INC;
 	g->entries = reg->ring_entries;
 	g->memory->region = *memory;
 	spin_lock(&u->lock);
@@ -282,7 +254,7 @@ long group_status(struct uring *u, struct io_uring_buf_status *s)
 		if (s->resv[i])
 			return -EINVAL;
 	spin_lock(&u->lock);
-	g = s->buf_group < GROUP_IDS ? group_find(u, (u16)s->buf_group) : NULL;
+	g = s->buf_group < GROUP_IDS ? group_by_id(u, (u16)s->buf_group) : NULL;
 	if (!g)
 		err = -ENOENT;
 	else if (!g->is_ring)
@@ -302,7 +274,7 @@ static long group_need(struct uring *u, u16 id)
 	long err;
 
 	spin_lock(&u->lock);
-	g = group_find(u, id);
+	g = group_by_id(u, id);
 	if (!g && made) {
 		g = made;
 		group_add(u, g);
@@ -321,7 +293,7 @@ static long group_give(struct uring *u, u16 id, struct group_buffer *b)
 	long err = 0;
 
 	spin_lock(&u->lock);
-	g = group_find(u, id);
+	g = group_by_id(u, id);
 	if (!g || g->is_ring)
 		err = -ENOENT;
 	else if (g->count >= GROUP_IDS)
@@ -358,7 +330,7 @@ long group_remove(struct uring *u, u16 id, u32 n)
 	long done;
 
 	spin_lock(&u->lock);
-	g = group_find(u, id);
+	g = group_by_id(u, id);
 	if (!g)
 		done = -ENOENT;
 	else if (g->is_ring)
@@ -367,94 +339,4 @@ long group_remove(struct uring *u, u16 id, u32 n)
 		done = group_drop(g, n);
 	spin_unlock(&u->lock);
 	return done;
-}
-
-/* --- choosing --- */
-
-static int group_take_ring(struct uring_request *r, struct group *g)
-{
-	struct io_uring_buf_ring *head = region_at(&g->memory->region, 0);
-	struct io_uring_buf *b, copy;
-	u16 tail = __atomic_load_n(&head->tail, __ATOMIC_ACQUIRE);
-
-	if (tail == g->head)
-		return -ENOBUFS;
-	b = region_at(&g->memory->region, (g->head & (g->entries - 1)) * sizeof(*b));
-	/* Read once: it is the program's. */
-	memcpy(&copy, b, sizeof(copy));
-	r->buffer_addr = copy.addr;
-	r->buffer_len = copy.len;
-	r->buffer_id = copy.bid;
-	g->head++;
-	return 0;
-}
-
-static int group_take_one(struct uring_request *r, struct group *g)
-{
-	struct group_buffer *b;
-
-	if (list_empty(&g->buffers))
-		return -ENOBUFS;
-	b = list_first(&g->buffers, struct group_buffer, link);
-	r->buffer_addr = b->addr;
-	r->buffer_len = b->len;
-	r->buffer_id = b->id;
-	list_remove(&b->link);
-	g->count--;
-	kfree(b);
-	return 0;
-}
-
-int uring_select(struct uring_request *r, u64 *addr, u32 *len)
-{
-	struct uring *u = r->ring;
-	struct group *g;
-	int err = 0;
-
-	if (!r->selected) {
-		spin_lock(&u->lock);
-		g = group_find(u, r->sqe.buf_group);
-		err = !g ? -ENOBUFS : g->is_ring ? group_take_ring(r, g) : group_take_one(r, g);
-		spin_unlock(&u->lock);
-		if (err)
-			return err;
-		r->selected = true;
-		r->cqe_flags |= IORING_CQE_F_BUFFER |
-				(u32)r->buffer_id << IORING_CQE_BUFFER_SHIFT;
-	}
-	*addr = r->buffer_addr;
-	*len = *len ? min(*len, r->buffer_len) : r->buffer_len;
-	return 0;
-}
-
-void uring_select_next(struct uring_request *r)
-{
-	r->selected = false;
-	r->cqe_flags &= ~(IORING_CQE_F_BUFFER | UINT32_MAX << IORING_CQE_BUFFER_SHIFT);
-}
-
-/* It is the next one to be taken again. */
-void uring_unselect(struct uring_request *r)
-{
-	struct uring *u = r->ring;
-	struct group_buffer *b;
-	struct group *g;
-
-	if (!r->selected)
-		return;
-	uring_select_next(r);
-	b = kmalloc(sizeof(*b));
-	spin_lock(&u->lock);
-	g = group_find(u, r->sqe.buf_group);
-	if (g && g->is_ring) {
-		g->head--;
-	} else if (g && b) {
-		*b = (struct group_buffer){.addr = r->buffer_addr, .len = r->buffer_len,
-					   .id = r->buffer_id};
-		list_add_front(&g->buffers, &b->link);
-		g->count++;
-		b = NULL;
-	}
-	spin_unlock(&u->lock);
-	kfree(b);
 }

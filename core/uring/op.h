@@ -48,6 +48,7 @@ struct uring_request {
 	bool silent;			/* no completion is posted */
 	bool succeeds;			/* it is not, though the result is one */
 	bool selected;			/* it has a provided buffer (buffer_id...) */
+	bool in_part;			/* what is left of that is used next */
 	bool keeps;			/* it may begin after io_uring_enter has returned */
 	/* The rest is the ring's. */
 	bool in_place;
@@ -62,6 +63,7 @@ struct uring_request {
 	u64 buffer_addr;
 	u32 buffer_len;
 	u16 buffer_id;
+	u16 buffer_next;		/* of a ring: its head behind it */
 	bool listed;
 	const struct cred *cred;	/* of its personality, or NULL */
 	struct rb_node same;		/* of parked ones, by user_data */
@@ -122,6 +124,8 @@ void uring_unkeep(struct uring_request *r);
  * is the request's until its completion tells the program so, or until it is given back. Once
  * taken it is found again by further calls. */
 int uring_select(struct uring_request *r, u64 *addr, u32 *len);
+/* So many bytes of it were used, before the completion that tells. */
+void uring_select_used(struct uring_request *r, u64 n);
 /* Nothing went into it. */
 void uring_unselect(struct uring_request *r);
 /* A completion told of it: the next call takes another. */

@@ -1,6 +1,7 @@
 /* core/uring/uring.c -- a ring's life, and its file. */
 #include "core/uring/uring.h"
 
+#include <linux/capability.h>
 #include <linux/fcntl.h>
 #include <linux/time.h>
 
@@ -286,6 +287,21 @@ int uring_make(u32 entries, struct io_uring_params *p, struct file **file)
 }
 
 /* --- who may use it --- */
+
+struct uring_settings uring_settings = {.group = -1};
+
+bool uring_is_allowed(void)
+{
+	i32 disabled = atomic_load_relaxed(&uring_settings.disabled);
+	i32 group = atomic_load_relaxed(&uring_settings.group);
+	const struct cred *cred = task_current()->cred;
+
+	if (disabled == 0 || disabled == 2)
+		return !disabled;
+	if (group != -1 && cred_in_group(cred, (u32)group))
+		return true;
+	return cred_capable(cred, CAP_SYS_ADMIN);
+}
 
 int uring_may_submit(struct uring *u)
 {

@@ -11,6 +11,7 @@
  *	files.c    registered files
  *	fixed.c    registered buffers
  *	group.c    buffers that requests choose among
+ *	choose.c   how they do
  *
  * The program writes to the memory at any time, so nothing in it is believed: a submission is
  * copied before it is looked at, indexes are masked, and the kernel keeps its own head and tail.
@@ -23,6 +24,7 @@
 #ifndef URING_URING_H
 #define URING_URING_H
 
+#include "core/base/slots.h"
 #include "core/uring/op.h"
 #include "coro/lock.h"
 #include "mem/space/pager.h"
@@ -117,6 +119,8 @@ struct uring {
 	u32 file_count;
 	u32 file_from, file_to;		/* where numbers are chosen from */
 	u32 file_next;			/* where to look first */
+	struct slots file_slots;	/* which of them are taken */
+	u64 *file_words;		/* owned: its words */
 	struct fixed **fixed;		/* registered buffers; NULL: none are */
 	u32 fixed_count;
 	struct group *groups[URING_GROUP_BUCKETS];
@@ -201,7 +205,8 @@ struct files_register {
 	const u64 *tags;
 	u32 n, at;
 	struct file **files;
-	u64 *own;
+	u64 *own, *words;
+	struct slots slots;
 	int err;
 };
 co_t files_register(struct co *co, struct files_register *f);
@@ -311,6 +316,14 @@ co_t cancel_run(struct co *co, struct cancel_run *f);
 const struct cred *uring_cred(struct uring *u, u32 id);
 long uring_add_cred(struct uring *u, const struct cred *cred);
 long uring_remove_cred(struct uring *u, u32 id);
+/* kernel.io_uring_disabled (0: anybody may make rings; 1: the group's members and the privileged;
+ * 2: nobody), kernel.io_uring_group (-1: none). [a] */
+struct uring_settings {
+	i32 disabled, group;
+};
+extern struct uring_settings uring_settings;
+/* May the current task make rings? */
+bool uring_is_allowed(void);
 /* May the current task submit? 0, -EEXIST, -EBADFD. */
 int uring_may_submit(struct uring *u);
 

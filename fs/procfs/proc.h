@@ -83,6 +83,7 @@ extern const struct proc_entry proc_sys_entries[];	/* proc_sys.c */
 extern const struct proc_entry proc_sys_fs_entries[];	/* proc_sys_fs.c */
 extern const struct proc_entry proc_net_entries[];	/* proc_net.c */
 extern const struct proc_entry proc_sched_limits[];	/* proc_sched.c */
+extern const struct proc_entry proc_uring_settings[];	/* proc_sys_uring.c */
 extern const struct proc_entry proc_sysvipc_entries[], proc_ipc_limits[], /* proc_ipc.c */
 	proc_mqueue_limits[];
 extern const struct proc_entry proc_ns_entries[];	/* proc_ns.c */

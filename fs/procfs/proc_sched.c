@@ -112,5 +112,5 @@ const struct proc_entry proc_sched_limits[] = {
 	FILE("sched_rr_timeslice_ms", 0644, .show = turn_show, .store = turn_store),
 	FILE("sched_rt_period_us", 0644, .show = period_show, .store = period_store),
 	FILE("sched_rt_runtime_us", 0644, .show = runtime_show, .store = runtime_store),
-	{.children = proc_ipc_limits},
+	{.children = proc_uring_settings},
 };

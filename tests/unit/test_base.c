@@ -1,4 +1,4 @@
-/* tests/unit/test_base.c -- lists, trees, strings, the log, lock ranks. */
+/* tests/unit/test_base.c -- lists, trees, numbers that are taken, strings, the log, lock ranks. */
 #include <limits.h>
 #include <setjmp.h>
 #include <stdio.h>
@@ -9,6 +9,7 @@
 #include "core/base/bits.h"
 #include "core/base/log.h"
 #include "core/base/rbtree.h"
+#include "core/base/slots.h"
 #include "core/base/spinlock.h"
 #include "fake_hal.h"
 
@@ -257,12 +258,64 @@ static void test_ranks(void **state)
 	assert_panics("lock of rank 28 taken", spin_lock(&outer));
 }
 
+/* Beside an array that is gone through one by one. */
+static void slots_walk(u32 n)
+{
+	struct slots s;
+	u64 *words = malloc(slots_size(n));
+	bool *taken = calloc(n, sizeof(*taken));
+
+	slots_init(&s, words, n);
+	for (u32 round = 0; round < 3000; round++) {
+		u32 from = next_random() % n, to = from + next_random() % (n - from + 1), at, want;
+
+		/* Mostly full, then mostly empty. */
+		for (u32 i = 0; i < n / 16 + 1; i++) {
+			at = next_random() % n;
+			taken[at] = next_random() % 100 < (round % 300 < 150 ? 99 : 5);
+			if (taken[at])
+				slots_take(&s, at);
+			else
+				slots_give(&s, at);
+		}
+		want = from;
+		while (want < to && taken[want])
+			want++;
+		assert_int_equal(slots_find(&s, from, to), want);
+		assert_int_equal(slots_find(&s, n, n), n);
+	}
+	free(taken);
+	free(words);
+}
+
+static void test_slots(void **state)
+{
+	static const u32 sizes[] = {1, 2, 63, 64, 65, 128, 1000, 4096, 4097, 9000};
+	struct slots s;
+	u64 *words = malloc(slots_size(1u << 20));
+
+	for (unsigned i = 0; i < sizeof(sizes) / sizeof(sizes[0]); i++)
+		slots_walk(sizes[i]);
+	slots_init(&s, words, 1u << 20);
+	for (u32 i = 0; i < 1u << 20; i++) {
+		assert_int_equal(slots_find(&s, 0, 1u << 20), i);
+		slots_take(&s, i);
+	}
+	assert_int_equal(slots_find(&s, 5, 1u << 20), 1u << 20);
+	slots_give(&s, 1000000);
+	assert_int_equal(slots_find(&s, 5, 1u << 20), 1000000);
+	assert_int_equal(slots_find(&s, 5, 1000000), 1000000);
+	assert_int_equal(slots_find(&s, 1000001, 1u << 20), 1u << 20);
+	free(words);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_memory_ops), cmocka_unit_test(test_strings),
 		cmocka_unit_test(test_format),	   cmocka_unit_test(test_rbtree),
 		cmocka_unit_test(test_log),	   cmocka_unit_test(test_ranks),
+		cmocka_unit_test(test_slots),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
