@@ -14,6 +14,7 @@
 
 #define ALLOCATE_HOLE	 (FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE)
 #define ALLOCATE_REMOVES (FALLOC_FL_PUNCH_HOLE | FALLOC_FL_ZERO_RANGE)
+#define ALLOCATE_MOVES	 (FALLOC_FL_COLLAPSE_RANGE | FALLOC_FL_INSERT_RANGE)
 
 static long allocate_check(const struct file_allocate *f)
 {
@@ -22,7 +23,10 @@ static long allocate_check(const struct file_allocate *f)
 
 	if (f->offset < 0 || f->len <= 0)
 		return -EINVAL;
-	if (f->mode & ~(u32)(ALLOCATE_HOLE | FALLOC_FL_ZERO_RANGE))
+	if (f->mode & ~(u32)(ALLOCATE_HOLE | FALLOC_FL_ZERO_RANGE | ALLOCATE_MOVES))
+		return -EOPNOTSUPP;
+	if ((f->mode & ALLOCATE_MOVES) && f->mode != FALLOC_FL_COLLAPSE_RANGE &&
+	    f->mode != FALLOC_FL_INSERT_RANGE)
 		return -EOPNOTSUPP;
 	if ((f->mode & FALLOC_FL_PUNCH_HOLE) && f->mode != ALLOCATE_HOLE)
 		return -EOPNOTSUPP;
@@ -78,7 +82,7 @@ static co_t allocate_below(struct co *co, struct allocate_below *f)
 	CO_BEGIN;
 	CO_WRITE_LOCK(&f->f->inode->lock);
 	inode = f->f->inode;
-	if (!(f->f->mode & (FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE)) && f->f->limit_fsize &&
+	if (!(f->f->mode & (ALLOCATE_HOLE | ALLOCATE_MOVES)) && f->f->limit_fsize &&
 	    f->f->end >= f->f->limit_fsize && f->f->end > inode_size(inode))
 		f->err = -EFBIG;
 	else
@@ -105,7 +109,7 @@ co_t file_allocate(struct co *co, struct file_allocate *f)
 		CO_AWAIT(f->err, allocate_below, .f = f);
 		CO_RETURN(f->err);
 	}
-	if (!f->inode || f->inode->mapping.ops->readpage.step)
+	if (!f->inode || f->inode->mapping.ops->readpage.step || (f->mode & ALLOCATE_MOVES))
 		CO_RETURN(-EOPNOTSUPP);
 	CO_WRITE_LOCK(&f->inode->lock);
 	f->err = memfd_may_allocate(f->inode, f->mode & ALLOCATE_REMOVES, f->end);

@@ -8,7 +8,8 @@
 
 #include "vfs/file.h"
 
-/* mode: FALLOC_FL_KEEP_SIZE, FALLOC_FL_PUNCH_HOLE, FALLOC_FL_ZERO_RANGE, as Linux combines them.
+/* mode: FALLOC_FL_KEEP_SIZE, FALLOC_FL_PUNCH_HOLE, FALLOC_FL_ZERO_RANGE, FALLOC_FL_COLLAPSE_RANGE,
+ * FALLOC_FL_INSERT_RANGE, as Linux combines them.
  * limit_fsize as in file_write. */
 struct file_allocate {
 	struct co_frame co;

@@ -22,6 +22,9 @@
 #include "fs/journal/journal.h"
 #include "vfs/super.h"
 
+/* What it is mounted as. */
+enum ext4_type { EXT4_AS_EXT2 = 2, EXT4_AS_EXT3, EXT4_AS_EXT4 };
+
 enum ext4_on_error {
 	EXT4_ERRORS_CONTINUE = 1,
 	EXT4_ERRORS_READ_ONLY,
@@ -52,6 +55,7 @@ struct ext4_log {
 struct ext4 {
 	struct blk_device *dev;
 	struct super *super;
+	enum ext4_type type;
 	u64 blocks;			/* 1 .. 2^48 */
 	u32 first_data_block;
 	u32 block_size, block_shift;	/* 1024 .. PAGE_SIZE */
@@ -214,8 +218,8 @@ void ext4_options_show(struct super *s, char *to, size_t size);
 
 /* --- geometry.c: the super block made sense of; nothing here waits --- */
 
-/* 0, -EINVAL (not ours, or a feature we lack), -EUCLEAN. */
-int ext4_geometry(struct ext4 *fs, const struct ext4_disk_super *disk);
+/* 0, -EINVAL (not ours, or with a feature that we lack, or fs->type), -EUCLEAN. */
+int ext4_geometry(struct ext4 *fs, const struct ext4_disk_super *disk, bool read_only);
 /* May it be written to? 0 or -EINVAL: it has a feature with which we cannot. */
 int ext4_geometry_writable(const struct ext4 *fs, const struct ext4_disk_super *disk);
 

@@ -2,40 +2,15 @@
  *
  * Every change is one splice of a leaf: some neighbouring entries become others. Insertion puts
  * one in, or lengthens a neighbour; writing an unwritten extent makes up to three of one; removal
- * makes none, one or two. If the leaf has no room for that, the lowest full nodes are split, from
- * the top down (the root moves into a block first if it is full), and the leaf is looked for
- * again. A node that becomes empty goes, and its parent's entry with it. An inner node's key is
- * the first key below it, always.
+ * makes none, one or two; what moves keeps its place and has other keys. If the leaf has no room
+ * for that, the lowest full nodes are split, from the top down (the root moves into a block first
+ * if it is full), and the leaf is looked for again. A node that becomes empty goes, and its
+ * parent's entry with it. An inner node's key is the first key below it, always.
  *
  * Before the bytes of the splice change, all that can fail has been done; what was split stays.
  */
 #include "core/base/crc.h"
 #include "fs/ext4/extent_write.h"
-
-static u64 extent_start(const struct ext4_extent *x)
-{
-	return x->start_lo | (u64)x->start_hi << 32;
-}
-
-static bool extent_unwritten(const struct ext4_extent *x)
-{
-	return x->len > EXT4_EXTENT_INIT_MAX;
-}
-
-static u32 extent_len(const struct ext4_extent *x)
-{
-	return extent_unwritten(x) ? x->len - EXT4_EXTENT_INIT_MAX : x->len;
-}
-
-static struct ext4_extent extent_make(u64 block, u64 len, u64 start, bool unwritten)
-{
-	return (struct ext4_extent){
-		.block = (u32)block,
-		.len = (u16)(len + (unwritten ? EXT4_EXTENT_INIT_MAX : 0)),
-		.start_lo = (u32)start,
-		.start_hi = (u16)(start >> 32),
-	};
-}
 
 static u64 child_of(const struct ext4_extent *entry)
 {
@@ -144,8 +119,7 @@ static co_t way_find(struct co *co, struct way_find *f)
 	CO_END;
 }
 
-/* The first key after the leaf's range. */
-static u64 way_limit(struct ext4_extent_edit *f)
+u64 ext4_way_limit(struct ext4_extent_edit *f)
 {
 	for (unsigned level = f->depth; level-- > 0;) {
 		struct ext4_extent_header *h = ext4_node(f, level);
@@ -156,9 +130,21 @@ static u64 way_limit(struct ext4_extent_edit *f)
 	return (u64)UINT32_MAX + 1;
 }
 
+u64 ext4_way_key(struct ext4_extent_edit *f)
+{
+	u64 key = 0;
+
+	for (unsigned level = 0; level < f->depth; level++) {
+		struct ext4_extent *first = ext4_node_entries(ext4_node(f, level));
+
+		key = max(key, (u64)first[f->path[level].at].block);
+	}
+	return key;
+}
+
 /* --- what is to be done in the leaf: 0, or an error --- */
 
-static int plan(struct ext4_extent_edit *f, int at, unsigned remove, unsigned add)
+int ext4_plan(struct ext4_extent_edit *f, int at, unsigned remove, unsigned add)
 {
 	f->at = (i16)at;
 	f->remove = (u8)remove;
@@ -168,11 +154,12 @@ static int plan(struct ext4_extent_edit *f, int at, unsigned remove, unsigned ad
 
 static bool extents_join(const struct ext4_extent *a, const struct ext4_extent *b)
 {
-	u32 limit = extent_unwritten(a) ? EXT4_EXTENT_UNWRITTEN_MAX : EXT4_EXTENT_INIT_MAX;
+	u32 limit = ext4_extent_unwritten(a) ? EXT4_EXTENT_UNWRITTEN_MAX : EXT4_EXTENT_INIT_MAX;
 
-	return extent_unwritten(a) == extent_unwritten(b) && a->block + extent_len(a) == b->block &&
-	       extent_start(a) + extent_len(a) == extent_start(b) &&
-	       extent_len(a) + extent_len(b) <= limit;
+	return ext4_extent_unwritten(a) == ext4_extent_unwritten(b) &&
+	       a->block + ext4_extent_len(a) == b->block &&
+	       ext4_extent_start(a) + ext4_extent_len(a) == ext4_extent_start(b) &&
+	       ext4_extent_len(a) + ext4_extent_len(b) <= limit;
 }
 
 static int plan_insert(struct ext4_extent_edit *f)
@@ -180,22 +167,22 @@ static int plan_insert(struct ext4_extent_edit *f)
 	struct ext4_extent_header *h = ext4_node(f, f->depth);
 	struct ext4_extent *x = ext4_node_entries(h), *fresh = &f->fresh[0];
 	int at = f->path[f->depth].at;
-	u64 next = at + 1 < h->entries ? x[at + 1].block : way_limit(f);
+	u64 next = at + 1 < h->entries ? x[at + 1].block : ext4_way_limit(f);
 
 	if (f->block + f->len > next ||
-	    (at >= 0 && (u64)x[at].block + extent_len(&x[at]) > f->block))
+	    (at >= 0 && (u64)x[at].block + ext4_extent_len(&x[at]) > f->block))
 		return -EEXIST;
-	*fresh = extent_make(f->block, f->len, f->start, f->unwritten);
+	*fresh = ext4_extent_make(f->block, f->len, f->start, f->unwritten);
 	if (at >= 0 && extents_join(&x[at], fresh)) {
 		*fresh = x[at];
 		fresh->len = (u16)(fresh->len + f->len);
-		return plan(f, at, 1, 1);
+		return ext4_plan(f, at, 1, 1);
 	}
 	if (at + 1 < h->entries && extents_join(fresh, &x[at + 1])) {
-		fresh->len = (u16)(fresh->len + extent_len(&x[at + 1]));
-		return plan(f, at + 1, 1, 1);
+		fresh->len = (u16)(fresh->len + ext4_extent_len(&x[at + 1]));
+		return ext4_plan(f, at + 1, 1, 1);
 	}
-	return plan(f, at + 1, 0, 1);
+	return ext4_plan(f, at + 1, 0, 1);
 }
 
 static int plan_convert(struct ext4_extent_edit *f)
@@ -210,25 +197,25 @@ static int plan_convert(struct ext4_extent_edit *f)
 		return -ENOENT;
 	x = ext4_node_entries(h)[at];
 	skip = f->block - x.block;
-	end = (u64)x.block + extent_len(&x);
-	start = extent_start(&x);
-	if (f->block >= end || !extent_unwritten(&x) || start + skip != f->start)
+	end = (u64)x.block + ext4_extent_len(&x);
+	start = ext4_extent_start(&x);
+	if (f->block >= end || !ext4_extent_unwritten(&x) || start + skip != f->start)
 		return -ENOENT;
 	f->len = min(f->len, end - f->block);
 	*f->did = (struct ext4_blocks){.start = f->start, .len = f->len};
 	if (skip)
-		f->fresh[n++] = extent_make(x.block, skip, start, true);
-	f->fresh[n++] = extent_make(f->block, f->len, start + skip, false);
+		f->fresh[n++] = ext4_extent_make(x.block, skip, start, true);
+	f->fresh[n++] = ext4_extent_make(f->block, f->len, start + skip, false);
 	if (f->block + f->len < end)
-		f->fresh[n++] = extent_make(f->block + f->len, end - f->block - f->len,
+		f->fresh[n++] = ext4_extent_make(f->block + f->len, end - f->block - f->len,
 					    start + skip + f->len, true);
-	return plan(f, at, 1, n);
+	return ext4_plan(f, at, 1, n);
 }
 
 /* Cut [from, to] so that it lies in one group: then its blocks cost two credits. */
 static u64 one_group(const struct ext4 *fs, const struct ext4_extent *x, u64 from, u64 to)
 {
-	u64 last = extent_start(x) + (to - x->block) - fs->first_data_block;
+	u64 last = ext4_extent_start(x) + (to - x->block) - fs->first_data_block;
 	u64 in_group = last % fs->blocks_per_group;
 
 	return to - from > in_group ? to - in_group : from;
@@ -245,13 +232,8 @@ static int plan_remove(struct ext4_extent_edit *f)
 
 	if (at < 0 && f->depth && f->look > f->block) {
 		/* Its leaf begins later than its key says: the one before. */
-		u64 key = 0;
+		u64 key = ext4_way_key(f);
 
-		for (unsigned level = 0; level < f->depth; level++) {
-			struct ext4_extent *first = ext4_node_entries(ext4_node(f, level));
-
-			key = max(key, (u64)first[f->path[level].at].block);
-		}
 		if (key <= f->block || key > f->look)
 			return -ENOENT;
 		f->look = key - 1;
@@ -260,25 +242,25 @@ static int plan_remove(struct ext4_extent_edit *f)
 	if (at < 0)
 		return -ENOENT;
 	x = ext4_node_entries(h)[at];
-	end = (u64)x.block + extent_len(&x);
+	end = (u64)x.block + ext4_extent_len(&x);
 	from = max(f->block, (u64)x.block);
 	to = min(f->last, end - 1);
 	if (from > to)
 		return -ENOENT;
-	if (!ext4_blocks_valid(ext4_of(f->inode), extent_start(&x), extent_len(&x)))
+	if (!ext4_blocks_valid(ext4_of(f->inode), ext4_extent_start(&x), ext4_extent_len(&x)))
 		return ext4_extent_bad(ext4_inode(f->inode),
 				       "an extent lies outside the file system");
 	from = one_group(ext4_of(f->inode), &x, from, to);
-	*f->did = (struct ext4_blocks){.start = extent_start(&x) + (from - x.block),
+	*f->did = (struct ext4_blocks){.start = ext4_extent_start(&x) + (from - x.block),
 				       .len = to - from + 1};
 	if (from > x.block)
-		f->fresh[n++] = extent_make(x.block, from - x.block, extent_start(&x),
-					    extent_unwritten(&x));
+		f->fresh[n++] = ext4_extent_make(x.block, from - x.block, ext4_extent_start(&x),
+					    ext4_extent_unwritten(&x));
 	if (to + 1 < end)
-		f->fresh[n++] = extent_make(to + 1, end - to - 1,
-					    extent_start(&x) + (to + 1 - x.block),
-					    extent_unwritten(&x));
-	return plan(f, at, 1, n);
+		f->fresh[n++] = ext4_extent_make(to + 1, end - to - 1,
+					    ext4_extent_start(&x) + (to + 1 - x.block),
+					    ext4_extent_unwritten(&x));
+	return ext4_plan(f, at, 1, n);
 }
 
 static int plan_make(struct ext4_extent_edit *f)
@@ -290,6 +272,12 @@ static int plan_make(struct ext4_extent_edit *f)
 		return plan_convert(f);
 	case EXT4_EXTENT_REMOVE:
 		return plan_remove(f);
+	case EXT4_EXTENT_SPLIT:
+		return ext4_plan_split(f);
+	case EXT4_EXTENT_LEFT:
+		return ext4_plan_left(f);
+	case EXT4_EXTENT_RIGHT:
+		return ext4_plan_right(f);
 	}
 	return -EINVAL;
 }
@@ -305,7 +293,7 @@ static void leaf_join(struct ext4_extent_edit *f, struct ext4_extent_header *h)
 		if (i + 1 < h->entries && extents_join(&x[i], &x[i + 1])) {
 			struct ext4_extent both = x[i];
 
-			both.len = (u16)(both.len + extent_len(&x[i + 1]));
+			both.len = (u16)(both.len + ext4_extent_len(&x[i + 1]));
 			ext4_node_splice(f, h, i, 2, 1, &both);
 		}
 }
@@ -424,7 +412,8 @@ co_t ext4_extent_edit(struct co *co, struct ext4_extent_edit *f)
 	struct ext4_extent_header *h;
 
 	CO_BEGIN;
-	f->look = f->what == EXT4_EXTENT_REMOVE ? f->last : f->block;
+	f->look = f->what == EXT4_EXTENT_REMOVE || f->what == EXT4_EXTENT_RIGHT ? f->last
+										 : f->block;
 	for (;;) {
 		CO_AWAIT(f->err, way_find, .e = f);
 		if (f->err)
@@ -447,8 +436,12 @@ co_t ext4_extent_edit(struct co *co, struct ext4_extent_edit *f)
 			 .start = f->did->start, .n = f->did->len, .metadata = f->metadata);
 	if (!f->err) {
 		h = ext4_node(f, f->depth);
-		ext4_node_splice(f, h, f->at, f->remove, f->add, f->fresh);
-		leaf_join(f, h);
+		if (f->what == EXT4_EXTENT_LEFT || f->what == EXT4_EXTENT_RIGHT)
+			ext4_leaf_shift(f, h);
+		else
+			ext4_node_splice(f, h, f->at, f->remove, f->add, f->fresh);
+		if (f->what != EXT4_EXTENT_SPLIT)
+			leaf_join(f, h);
 		ext4_node_seal(f, h);
 		f->emptied = !h->entries;
 		if (f->emptied)

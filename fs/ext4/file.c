@@ -271,11 +271,66 @@ out:
 	CO_END;
 }
 
+/* [from, to) goes, or zeros come before `from`; what lies behind moves. */
+struct move_rest {
+	struct co_frame co;
+	struct inode *inode;
+	u64 from, to;
+	bool insert;
+	u64 was;
+	long err, ignored;
+};
+
+static int move_check(const struct move_rest *f)
+{
+	const struct inode *inode = f->inode;
+
+	if (!(ext4_inode(f->inode)->flags & EXT4_EXTENTS_FL))
+		return -EOPNOTSUPP;
+	if ((f->from | f->to) & (ext4_of(inode)->block_size - 1))
+		return -EINVAL;
+	if (f->insert && f->to - f->from > inode->super->max_size - inode_size(inode))
+		return -EFBIG;
+	return (f->insert ? f->from : f->to) >= inode_size(inode) ? -EINVAL : 0;
+}
+
+static co_t move_rest(struct co *co, struct move_rest *f)
+{
+	unsigned shift;
+
+	CO_BEGIN;
+	f->err = move_check(f);
+	if (f->err)
+		CO_RETURN(f->err);
+	f->was = inode_size(f->inode);
+	CO_AWAIT(f->err, page_write_back, .mapping = &f->inode->mapping,
+		 .first = f->from >> PAGE_SHIFT, .last = UINT64_MAX - 1);
+	if (f->err)
+		CO_RETURN(f->err);
+	CO_AWAIT(f->ignored, page_truncate, .mapping = &f->inode->mapping,
+		 .size = PAGE_DOWN(f->from), .was = f->was);
+	shift = ext4_of(f->inode)->block_shift;
+	CO_AWAIT(f->err, ext4_map_shift, .inode = f->inode, .from = f->from >> shift,
+		 .by = (f->to - f->from) >> shift, .right = f->insert);
+	/* What was read or stored meanwhile. */
+	CO_AWAIT(f->ignored, page_truncate, .mapping = &f->inode->mapping,
+		 .size = PAGE_DOWN(f->from), .was = max(f->was, inode_size(f->inode)));
+	if (!f->err)
+		CO_AWAIT(f->err, ext4_settle, .inode = f->inode);
+	CO_RETURN(f->err);
+	CO_END;
+}
+
 co_t ext4_allocate(struct co *co, struct ext4_allocate *f)
 {
 	struct ext4 *fs;
 
 	CO_BEGIN;
+	if (f->mode & (FALLOC_FL_COLLAPSE_RANGE | FALLOC_FL_INSERT_RANGE)) {
+		CO_AWAIT(f->err, move_rest, .inode = f->inode, .from = f->offset, .to = f->end,
+			 .insert = f->mode & FALLOC_FL_INSERT_RANGE);
+		CO_RETURN(f->err);
+	}
 	fs = ext4_of(f->inode);
 	f->blocks_end = (f->end + fs->block_size - 1) >> fs->block_shift;
 	if (f->mode & FALLOC_FL_PUNCH_HOLE) {

@@ -46,8 +46,6 @@ int ext4_geometry_writable(const struct ext4 *fs, const struct ext4_disk_super *
 {
 	u32 unknown = disk->feature_ro_compat & ~(u32)RO_COMPAT_KNOWN;
 
-	if (!disk->rev_level)
-		return 0;
 	if (unknown) {
 		ext4_bad(fs, "feature FEATURE_R%u is not supported for writing",
 			 bits_log2(unknown));
@@ -59,6 +57,25 @@ int ext4_geometry_writable(const struct ext4 *fs, const struct ext4_disk_super *
 		return -EINVAL;
 	}
 	return 0;
+}
+
+/* What a mount as ext2 or ext3 takes, as Linux has it. */
+#define INCOMPAT_EXT2  (EXT4_INCOMPAT_FILETYPE | EXT4_INCOMPAT_META_BG)
+#define INCOMPAT_EXT3  (INCOMPAT_EXT2 | EXT4_INCOMPAT_RECOVER)
+#define RO_COMPAT_EXT2 (EXT4_RO_SPARSE_SUPER | EXT4_RO_LARGE_FILE | EXT4_RO_BTREE_DIR)
+
+static int check_type(struct ext4 *fs, const struct ext4_disk_super *disk, bool read_only)
+{
+	enum ext4_type type = fs->type;
+	u32 incompat = type == EXT4_AS_EXT2 ? INCOMPAT_EXT2 : INCOMPAT_EXT3;
+
+	if (type == EXT4_AS_EXT4 ||
+	    (!(disk->feature_incompat & ~incompat) &&
+	     (read_only || !(disk->feature_ro_compat & ~(u32)RO_COMPAT_EXT2)) &&
+	     (type == EXT4_AS_EXT2 || (disk->feature_compat & EXT4_COMPAT_HAS_JOURNAL))))
+		return 0;
+	ext4_bad(fs, "it cannot be mounted as ext%u, for its features", (unsigned)type);
+	return -EINVAL;
 }
 
 static int check_checksum(struct ext4 *fs, const struct ext4_disk_super *disk)
@@ -157,7 +174,7 @@ static void note_layout(struct ext4 *fs, const struct ext4_disk_super *disk)
 		spin_init(&fs->group_lock[i], RANK_FS_PRIVATE);
 }
 
-int ext4_geometry(struct ext4 *fs, const struct ext4_disk_super *disk)
+int ext4_geometry(struct ext4 *fs, const struct ext4_disk_super *disk, bool read_only)
 {
 	const char *wrong;
 	u32 high;
@@ -168,8 +185,10 @@ int ext4_geometry(struct ext4 *fs, const struct ext4_disk_super *disk)
 		return -EINVAL;
 	}
 	err = check_checksum(fs, disk);
-	if (!err && disk->rev_level)
+	if (!err)
 		err = check_features(fs, disk);
+	if (!err)
+		err = check_type(fs, disk, read_only);
 	if (err)
 		return err;
 	wrong = check_sizes(fs, disk);

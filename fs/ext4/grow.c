@@ -228,3 +228,107 @@ co_t ext4_map_cut(struct co *co, struct ext4_map_cut *f)
 	CO_RETURN(f->err);
 	CO_END;
 }
+
+/* --- blocks move --- */
+
+/* The end moves with them. */
+static void shift_size(struct ext4_map_shift *f)
+{
+	struct ext4_inode *e = ext4_inode(f->inode);
+	u64 by = f->by << ext4_of(f->inode)->block_shift, size;
+
+	f->sized = true;
+	spin_lock(&f->inode->attr_lock);
+	size = inode_size(f->inode);
+	atomic_store(&f->inode->size, f->right ? size + by : size - by);
+	size = e->disk_size;
+	atomic_store(&e->disk_size, f->right ? size + by : size - min(by, size));
+	spin_unlock(&f->inode->attr_lock);
+}
+
+/* One leaf, with map_lock. What it moves over is removed first, some at a time: what is to go, or
+ * what a store through a mapping brought there since the last step. */
+struct shift_step {
+	struct co_frame co;
+	struct ext4_map_shift *of;
+	u64 end;
+	long err;
+};
+static co_t shift_step(struct co *co, struct shift_step *f)
+{
+	CO_BEGIN;
+	f->end = f->of->next + (f->of->right ? f->of->by : 0);
+	f->err = -ENOENT;
+	if (f->end <= ext4_map_limit(f->of->inode))
+		CO_AWAIT(f->err, remove_some, .handle = &f->of->handle, .inode = f->of->inode,
+			 .from = f->end - f->of->by, .end = &f->end);
+	if (f->err != -ENOENT)
+		CO_RETURN(f->err);
+	CO_AWAIT(f->err, ext4_extent_edit, .handle = &f->of->handle, .inode = f->of->inode,
+		 .what = f->of->right ? EXT4_EXTENT_RIGHT : EXT4_EXTENT_LEFT,
+		 .block = f->of->right ? f->of->from : f->of->next, .last = f->of->next - 1,
+		 .len = f->of->by, .next = &f->of->next);
+	if (f->of->right && !f->of->sized && (!f->err || f->err == -ENOENT))
+		shift_size(f->of);
+	CO_RETURN(f->err == -ENOENT ? 0 : f->err);
+	CO_END;
+}
+
+/* An extent that goes on behind f->from is two from now on. */
+struct shift_begin {
+	struct co_frame co;
+	struct ext4_map_shift *of;
+	long err;
+};
+static co_t shift_begin(struct co *co, struct shift_begin *f)
+{
+	CO_BEGIN;
+	f->of->next = f->of->from + f->of->by;
+	if (!f->of->right)
+		CO_RETURN(0);
+	f->of->next = (u64)UINT32_MAX + 1;
+	CO_WRITE_LOCK(&ext4_inode(f->of->inode)->map_lock);
+	CO_AWAIT(f->err, ext4_extent_edit, .handle = &f->of->handle, .inode = f->of->inode,
+		 .what = EXT4_EXTENT_SPLIT, .block = f->of->from);
+	ext4_map_changed(ext4_inode(f->of->inode));
+	rwlock_unlock_write(&ext4_inode(f->of->inode)->map_lock);
+	CO_RETURN(f->err == -ENOENT ? 0 : f->err);
+	CO_END;
+}
+
+static bool shift_goes_on(const struct ext4_map_shift *f)
+{
+	return f->right ? f->next : f->next <= UINT32_MAX;
+}
+
+co_t ext4_map_shift(struct co *co, struct ext4_map_shift *f)
+{
+	CO_BEGIN;
+	CO_AWAIT(f->err, journal_start, .journal = ext4_of(f->inode)->journal,
+		 .handle = &f->handle, .credits = remove_many(f->inode));
+	if (f->err)
+		CO_RETURN(f->err);
+	CO_AWAIT(f->err, shift_begin, .of = f);
+	while (!f->err && shift_goes_on(f)) {
+		CO_WRITE_LOCK(&ext4_inode(f->inode)->map_lock);
+		CO_AWAIT(f->err, shift_step, .of = f);
+		ext4_map_changed(ext4_inode(f->inode));
+		rwlock_unlock_write(&ext4_inode(f->inode)->map_lock);
+		CO_BREATHE;
+		if (f->err || f->handle.credits >= remove_credits(f->inode))
+			continue;
+		CO_AWAIT(f->err, remove_write, .handle = &f->handle, .inode = f->inode);
+		if (f->err)
+			break;
+		CO_AWAIT(f->err, journal_restart, .handle = &f->handle,
+			 .credits = remove_many(f->inode));
+		if (f->err)
+			CO_RETURN(f->err);
+	}
+	if (!f->err && !f->sized)
+		shift_size(f);
+	CO_AWAIT(f->written, remove_write, .handle = &f->handle, .inode = f->inode);
+	journal_stop(&f->handle);
+	CO_RETURN(f->err ? f->err : f->written);
+	CO_END;
+}

@@ -10,6 +10,29 @@ static const char *const options_kept[] = {
 	"nojournal_checksum", "auto_da_alloc", "noauto_da_alloc", "block_validity",
 };
 
+/* What only a later type takes; one that ends with '=' is the beginning. */
+static const struct {
+	enum ext4_type from;
+	const char *option;
+} options_later[] = {
+	{EXT4_AS_EXT3, "noload"}, {EXT4_AS_EXT3, "norecovery"}, {EXT4_AS_EXT3, "commit="},
+	{EXT4_AS_EXT3, "data="}, {EXT4_AS_EXT4, "delalloc"}, {EXT4_AS_EXT4, "nodelalloc"},
+	{EXT4_AS_EXT4, "journal_checksum"}, {EXT4_AS_EXT4, "nojournal_checksum"},
+};
+
+static bool option_of_later(const struct ext4 *fs, const char *option, size_t len)
+{
+	for (unsigned i = 0; i < ARRAY_SIZE(options_later); i++) {
+		size_t n = strlen(options_later[i].option);
+
+		if (fs->type < options_later[i].from && len >= n &&
+		    !memcmp(option, options_later[i].option, n) &&
+		    (len == n || option[n - 1] == '='))
+			return true;
+	}
+	return false;
+}
+
 /* A number after `name`, which ends with '='. */
 static bool option_number(const char *option, size_t len, const char *name, u32 *to)
 {
@@ -63,6 +86,11 @@ int ext4_options_parse(struct ext4 *fs, const char *text, struct ext4_options *t
 		const char *comma = strchr(text, ',');
 		size_t len = comma ? (size_t)(comma - text) : strlen(text);
 
+		if (option_of_later(fs, text, len)) {
+			ext4_bad(fs, "mount option \"%.*s\" is not one of ext%u's",
+				 (int)min(len, 64ul), text, (unsigned)fs->type);
+			return -EINVAL;
+		}
 		if (!option_parse(to, text, len)) {
 			ext4_bad(fs, "unknown mount option \"%.*s\"", (int)min(len, 64ul), text);
 			return -EINVAL;

@@ -135,6 +135,7 @@ static int mount_begin(const struct fs_mount *m, struct ext4 **to)
 	spin_init(&fs->error_lock, RANK_FS_ROOM);
 	ext4_inodes_init(fs);
 	ext4_orphans_init(fs);
+	fs->type = (enum ext4_type)(m->type->name[3] - '0');
 	fs->dev = blk_find(m->dev);
 	if (!fs->dev)
 		return -ENXIO;
@@ -148,7 +149,7 @@ static int mount_begin(const struct fs_mount *m, struct ext4 **to)
 static int mount_check(const struct fs_mount *m, struct ext4 *fs,
 		       const struct ext4_disk_super *disk)
 {
-	int err = ext4_geometry(fs, disk);
+	int err = ext4_geometry(fs, disk, m->read_only);
 
 	if (!err && !m->read_only)
 		err = ext4_geometry_writable(fs, disk);
@@ -359,6 +360,7 @@ out:
 	CO_END;
 }
 
+/* In Linux's order: who tries each type takes the first that has all its features. */
 static struct fs_type ext4_types[] = {
 	{.name = "ext3", .needs_device = true, .mount = CO_IMPLEMENTS(fs_mount, ext4_mount)},
 	{.name = "ext2", .needs_device = true, .mount = CO_IMPLEMENTS(fs_mount, ext4_mount)},

@@ -115,6 +115,21 @@ struct ext4_map_remove {
 	long err, written;
 };
 co_t ext4_map_remove(struct co *co, struct ext4_map_remove *f);
+/* What lies from block `from` on moves, extents only: to from + by, behind a hole (right), or what
+ * lies from from + by on to `from`, whose blocks go; the size with it. In one transaction, or, if
+ * the tree is too large for that, in several, each of which leaves a sound file. -EINVAL: something
+ * would lie too far. No page from there on may be dirty. */
+struct ext4_map_shift {
+	struct co_frame co;
+	struct inode *inode;
+	u64 from, by;
+	bool right;
+	bool sized;
+	u64 next;
+	struct handle handle;
+	long err, written;
+};
+co_t ext4_map_shift(struct co *co, struct ext4_map_shift *f);
 /* What a handle needs to add some blocks to a file, use them, and write its inode. */
 u32 ext4_map_credits(const struct inode *inode);
 /* Blocks of metadata that some data from `block` on may need; 0 with extents, for which the file
@@ -171,9 +186,12 @@ struct ext4_extent_edit {
 	struct co_frame co;
 	struct handle *handle;
 	struct inode *inode;
-	enum { EXT4_EXTENT_INSERT, EXT4_EXTENT_CONVERT, EXT4_EXTENT_REMOVE } what;
+	enum { EXT4_EXTENT_INSERT, EXT4_EXTENT_CONVERT, EXT4_EXTENT_REMOVE, EXT4_EXTENT_SPLIT,
+	       EXT4_EXTENT_LEFT, EXT4_EXTENT_RIGHT } what;
 	u64 block, len, start;
-	u64 last;		/* REMOVE: the last extent that has some of [block, last] */
+	u64 last;		/* REMOVE: the last extent that has some of [block, last];
+				 * RIGHT: what begins there moves, in its leaf */
+	u64 *next;		/* LEFT: the next leaf's first key; RIGHT: this one's; 0: no more */
 	u64 goal;		/* of new nodes */
 	bool unwritten, promised;
 	bool metadata;		/* REMOVE: what is freed */

@@ -3,8 +3,11 @@
 
 #include <stdio.h>
 
+#include <linux/falloc.h>
+
 #include "hal/host/host.h"
 #include "mem/phys/slab.h"
+#include "vfs/allocate.h"
 #include "vfs/entry.h"
 #include "vfs/open.h"
 #include "vfs/super.h"
@@ -15,6 +18,7 @@
 #undef strlen
 #include <errno.h>
 #include <linux/fs.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -27,7 +31,8 @@ int lremovexattr(const char *path, const char *name);
 
 static const char *const kind_names[] = {
 	"mkdir", "creat", "unlink", "rmdir", "rename", "exchange", "write", "truncate", "chmod",
-	"symlink", "link", "setxattr", "removexattr", "sync"};
+	"symlink", "link", "setxattr", "removexattr", "sync",
+	"collapse", "insert"};
 
 static const char *const dirs[] = {"", "/a", "/a/b", "/a/b/c", "/a/b/c/d", "/empty", "/new",
 				   "/a/new", "/new/new", "/empty/new", "/many"};
@@ -78,6 +83,51 @@ static const char *attribute(u64 n)
 	static const char *const names[] = {"user.a", "user.longer_name", "user.b"};
 
 	return names[n % ARRAY_SIZE(names)];
+}
+
+/* A range of whole pages. */
+static void range_of(const struct change *c, u64 *at, u64 *len)
+{
+	*at = c->n % 16384 / 4096 * 4096;
+	*len = (1 + c->n % 3) * 4096;
+}
+
+/* By hand: not every file system of a build host can. */
+static long range_on_host(const struct change *c, const char *path)
+{
+	int fd = open(path, O_RDWR | O_NONBLOCK | O_NOFOLLOW);
+	bool in = c->kind == RANGE_IN;
+	u64 at, len, size;
+	struct stat st;
+	char *bytes;
+	long n = -1;
+
+	if (fd < 0)
+		return -1;
+	range_of(c, &at, &len);
+	n = fstat(fd, &st);
+	size = (u64)st.st_size;
+	if (!n && S_ISFIFO(st.st_mode)) {
+		n = -1;
+		errno = ESPIPE;
+	} else if (!n && (in ? at : at + len) >= size) {
+		n = -1;
+		errno = EINVAL;
+	}
+	if (!n) {
+		bytes = calloc(1, size + len);
+		n = pread(fd, bytes, size, 0) == (ssize_t)size ? 0 : -1;
+		memmove(bytes + at + (in ? len : 0), bytes + at + (in ? 0 : len),
+			size - at - (in ? 0 : len));
+		if (in)
+			memset(bytes + at, 0, len);
+		size = in ? size + len : size - len;
+		if (!n && (pwrite(fd, bytes, size, 0) != (ssize_t)size || ftruncate(fd, (off_t)size)))
+			n = -1;
+		free(bytes);
+	}
+	close(fd);
+	return n;
 }
 
 long change_on_host(const struct change *c, const char *folder)
@@ -135,6 +185,10 @@ long change_on_host(const struct change *c, const char *folder)
 	case SET_XATTR:
 		n = lsetxattr(a, attribute(c->n), text, c->n % 250, 0);
 		break;
+	case RANGE_OUT:
+	case RANGE_IN:
+		n = range_on_host(c, a);
+		break;
 	case REMOVE_XATTR:
 		n = lremovexattr(a, attribute(c->n));
 		break;
@@ -187,6 +241,16 @@ co_t change_make(struct co *co, struct change_make *f)
 			CO_AWAIT(f->err, attr_change, .path = &f->file->path,
 				 .cred = f->file->cred, .attr = &f->attr, .opened = true);
 		}
+		file_put(f->file);
+	}
+	if (f->change->kind == RANGE_OUT || f->change->kind == RANGE_IN) {
+		CO_AWAIT(f->err, open_at, .dirfd = AT_FDCWD, .name = ours_a,
+			 .flags = 02 | 04000 | 0100000, .file = &f->file);
+		range_of(f->change, &f->at_byte, &f->len);
+		if (!f->err)
+			CO_AWAIT(f->err, file_allocate, .file = f->file, .offset = (i64)f->at_byte,
+				 .len = (i64)f->len, .mode = f->change->kind == RANGE_IN
+				 ? FALLOC_FL_INSERT_RANGE : FALLOC_FL_COLLAPSE_RANGE);
 		file_put(f->file);
 	}
 	if (f->change->kind == SYNC)

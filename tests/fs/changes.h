@@ -10,7 +10,8 @@
 #include "vfs/walk.h"
 
 enum change_kind { MAKE_DIR, MAKE_FILE, REMOVE, REMOVE_DIR, RENAME, EXCHANGE, WRITE, TRUNCATE,
-		   CHMOD, SYMLINK, LINK, SET_XATTR, REMOVE_XATTR, SYNC, CHANGE_KINDS };
+		   CHMOD, SYMLINK, LINK, SET_XATTR, REMOVE_XATTR, SYNC, RANGE_OUT,
+		   RANGE_IN, CHANGE_KINDS };
 
 struct change {
 	enum change_kind kind;
@@ -35,6 +36,7 @@ struct change_make {
 	struct uio uio;
 	struct walk *walk;
 	struct inode_attr attr;
+	u64 at_byte, len;
 	long err;
 };
 co_t change_make(struct co *co, struct change_make *f);

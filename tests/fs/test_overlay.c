@@ -25,7 +25,8 @@ static struct host_result result;
 static char source[200], copy[200], image_path[200];
 static unsigned steps = 400;
 
-#define KINDS ((1u << CHANGE_KINDS) - 1 - (1u << SYNC) - (1u << SET_XATTR) - (1u << REMOVE_XATTR))
+#define KINDS ((1u << CHANGE_KINDS) - 1 - (1u << SYNC) - (1u << SET_XATTR) - (1u << REMOVE_XATTR) - \
+	       (1u << RANGE_OUT) - (1u << RANGE_IN))
 
 static struct change now;
 
