@@ -494,6 +494,24 @@ static co_t free_prepare(struct co *co, struct free_prepare *f)
 	CO_END;
 }
 
+/* In one group: nobody has them any more. */
+struct free_change {
+	struct free_prepare;
+};
+static co_t free_change(struct co *co, struct free_change *f)
+{
+	CO_BEGIN;
+	for (; f->tries < FREE_TRIES; f->tries++) {
+		CO_AWAIT(f->err, group_change, .handle = f->f->handle, .fs = f->f->fs,
+			 .group = f->f->group, .at = f->f->at, .n = f->f->here);
+		if (f->err != -ENOMEM)
+			break;
+		CO_AWAIT(f->ignored, reclaim_await, .pages = 4);
+	}
+	CO_RETURN(f->err);
+	CO_END;
+}
+
 co_t ext4_free_blocks(struct co *co, struct ext4_free_blocks *f)
 {
 	CO_BEGIN;
@@ -513,8 +531,7 @@ co_t ext4_free_blocks(struct co *co, struct ext4_free_blocks *f)
 			CO_AWAIT(f->err, journal_forget, .handle = f->handle,
 				 .block = f->start + f->i);
 		if (!f->err)
-			CO_AWAIT(f->err, group_change, .handle = f->handle, .fs = f->fs,
-				 .group = f->group, .at = f->at, .n = f->here);
+			CO_AWAIT(f->err, free_change, .f = f);
 		if (!f->err)
 			ext4_freed_enter(f->handle, f->freed, f->fs, f->start, f->here);
 		else

@@ -317,7 +317,7 @@ co_t ext4_map_shift(struct co *co, struct ext4_map_shift *f)
 		CO_BREATHE;
 		if (f->err || f->handle.credits >= remove_credits(f->inode))
 			continue;
-		CO_AWAIT(f->err, remove_write, .handle = &f->handle, .inode = f->inode);
+		CO_AWAIT(f->err, write_changed, .handle = &f->handle, .inode = f->inode);
 		if (f->err)
 			break;
 		CO_AWAIT(f->err, journal_restart, .handle = &f->handle,
@@ -327,7 +327,7 @@ co_t ext4_map_shift(struct co *co, struct ext4_map_shift *f)
 	}
 	if (!f->err && !f->sized)
 		shift_size(f);
-	CO_AWAIT(f->written, remove_write, .handle = &f->handle, .inode = f->inode);
+	CO_AWAIT(f->written, write_changed, .handle = &f->handle, .inode = f->inode);
 	journal_stop(&f->handle);
 	CO_RETURN(f->err ? f->err : f->written);
 	CO_END;

@@ -158,7 +158,7 @@ static co_t rename_enter(struct co *co, struct rename_enter *f)
 				f->of->scan->gap_at + (f->of->scan->want - 1) * FAT_SLOT,
 				(u8)f->of->scan->want);
 	}
-	/* What it is may have changed since its entry was made. The one that it took over is held. */
+	/* What it is may have changed since its entry was made. One that it took over is held. */
 	CO_AWAIT(f->err, fat_inode_update, .fi = fat_inode(f->of->inode));
 	if (f->err)
 		writeback_note(f->of->inode, INODE_DIRTY_ATTRS);

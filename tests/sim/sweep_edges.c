@@ -26,6 +26,30 @@ static void large(struct prog *p)
 	unmounted(p);
 }
 
+/* All its leaves move: to the left, over what is removed; to the right, which cuts a run in two. */
+static void moved(struct prog *p)
+{
+	mounted(p, EDGES);
+	open_at(p, "large", O_RDWR);
+	SYS(p, __NR_fallocate, R(19), I(FALLOC_FL_COLLAPSE_RANGE), I(5 * BLOCK), I(40 * BLOCK));
+	EXPECT(p, 0, 0);
+	SYS(p, __NR_fallocate, R(19), I(FALLOC_FL_INSERT_RANGE), I(7 * BLOCK), I(16 * BLOCK));
+	EXPECT(p, 0, 0);
+	SYS(p, __NR_pwrite64, R(19), I(BUFFER), I(4000), I(9 * BLOCK));
+	synced(p);
+	SYS(p, __NR_fallocate, R(19), I(FALLOC_FL_COLLAPSE_RANGE), I(BLOCK), I(11000 * BLOCK));
+	EXPECT(p, 0, 0);
+	closed(p);
+	unmounted(p);
+	mounted(p, OLD);
+	open_at(p, "file", O_RDWR | O_CREAT);
+	SYS(p, __NR_pwrite64, R(19), I(BUFFER), I(9000), I(0));
+	SYS(p, __NR_fallocate, R(19), I(FALLOC_FL_COLLAPSE_RANGE), I(0), I(4096));
+	EXPECT(p, 0, -EOPNOTSUPP);
+	closed(p);
+	unmounted(p);
+}
+
 /* The root of an index is full. */
 static void names(struct prog *p)
 {
@@ -244,6 +268,47 @@ static void refused_names(struct prog *p)
 	refused_change(p, WRITTEN, 40, nothing, move_names);
 }
 
+/* What is removed goes in the end: it waits for memory. */
+static void forget(struct prog *p)
+{
+	drop_caches(p);
+	SET(p, 19, -1);
+}
+
+static void remove_file(struct prog *p)
+{
+	removed(p, "file", false);
+}
+
+static void remove_large(struct prog *p)
+{
+	removed(p, "large", false);
+}
+
+static void refused_removals(struct prog *p)
+{
+	refused_change(p, EDGES, 30, forget, remove_large);
+	refused_change(p, WRITTEN, 40, forget, remove_file);
+	refused_change(p, OLD, 40, forget, remove_file);
+	refused_change(p, FAT32, 20, forget, remove_file);
+}
+
+static void make_directory(struct prog *p)
+{
+	SYS(p, __NR_mkdirat, I(AT_FDCWD), I(at(p, "directory")), I(0755));
+}
+
+static void make_inner(struct prog *p)
+{
+	SYS(p, __NR_mkdirat, I(AT_FDCWD), I(at(p, "directory/one more")), I(0755));
+}
+
+static void refused_making(struct prog *p)
+{
+	refused_change(p, FAT32, 30, forget, make_directory);
+	refused_change(p, FAT12, 30, forget, make_inner);
+}
+
 /* Five extents, which an inode has no room for; the same as blocks behind tables. */
 static void write_pieces(struct prog *p)
 {
@@ -357,6 +422,6 @@ static void dirty(struct prog *p)
 	unmounted(p);
 }
 
-work_fn *const sweep_edges[] = {large, names, places, shared, filled, in_pieces, orphans, at_once,
-				refused_mounts, refused_remounts, refused_names, refused_pieces, refused_cut,
+work_fn *const sweep_edges[] = {large, moved, names, places, shared, filled, in_pieces, orphans, at_once,
+				refused_mounts, refused_remounts, refused_names, refused_removals, refused_making, refused_pieces, refused_cut,
 				one_spare, failing, dirty, NULL};
