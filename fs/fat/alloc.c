@@ -294,9 +294,12 @@ co_t fat_cut(struct co *co, struct fat_cut *f)
 		cut_count(f->fi, f->keep);
 	while (!f->err && f->cluster != FAT_END) {
 		CO_AWAIT(f->err, cut_next, .of = f);
-		/* Nobody has the rest any more: worth waiting for memory. */
+		/* Nobody has the rest any more: worth waiting for memory, and nobody's to touch
+		 * while the others have the table. */
 		if (f->err == -ENOMEM && f->tries++ < CUT_TRIES) {
+			mutex_unlock(&fat_of(&f->fi->inode)->lock);
 			CO_AWAIT(f->ignored, reclaim_await, .pages = 4);
+			CO_LOCK(&fat_of(&f->fi->inode)->lock);
 			f->err = 0;
 			continue;
 		}
