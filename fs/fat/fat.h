@@ -276,7 +276,7 @@ struct fat_extend {
 	long err, ignored;
 };
 co_t fat_extend(struct co *co, struct fat_extend *f);
-/* Keep so many, with map_lock held for writing. */
+/* Keep so many, with map_lock held for writing. Waits for memory, without fs->lock. */
 struct fat_cut {
 	struct co_frame co;
 	struct fat_inode *fi;
